@@ -1,0 +1,1 @@
+"""Jets: generator, readers of public sets, trigger grid, HDF5 cache."""

@@ -1,0 +1,1 @@
+"""QONNX export, model-local functions, graph lint, hls4ml extension."""

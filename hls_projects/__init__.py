@@ -1,0 +1,1 @@
+"""hls4ml projects: writing, after-write lint, C-simulation, vendor tools."""

@@ -1,0 +1,1 @@
+"""Taggers in plain PyTorch: layers, nets, registry, training loop, metrics."""

@@ -1,0 +1,1 @@
+"""Number formats, Brevitas quantizers, integer-exact ops, recipes, cost model."""
