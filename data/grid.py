@@ -1,0 +1,138 @@
+"""The trigger grid: the integer codes in which a jet's constituents enter the firmware.
+
+Each constituent is (pT, eta, phi) on the grid of the CMS Phase-2 Level-1 correlator's particle candidates: pT in
+0.25 GeV steps (14 bit, unsigned), eta and phi in steps of pi/720 (12 and 11 bit, two's complement; one turn of phi is
+1440 steps, so phi = -720..719). The constants stand here and nowhere else. Source: CMS Phase-2 Level-1 trigger
+technical design report, CERN-LHCC-2020-004.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.errors import DataError
+
+_JETS_PER_STEP = 16384
+
+
+class TriggerGrid:
+    """Constants of the grid; ``*_LSB*`` is the size of one step, ``*_MIN`` and ``*_MAX`` are codes."""
+
+    PT_LSB_GEV = 0.25
+    PT_BITS = 14
+    PT_MAX = 2**14 - 1
+    ETA_LSB = math.pi / 720
+    ETA_BITS = 12
+    ETA_MIN = -(2**11)
+    ETA_MAX = 2**11 - 1
+    PHI_LSB = math.pi / 720
+    PHI_BITS = 11
+    PHI_MIN = -720
+    PHI_MAX = 719
+    PHI_TURN = 1440
+
+
+def to_codes(
+    p4: Any, n_constituents: Any, n_leading: int, *, rounded: bool = True
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Put the leading constituents of each jet on the grid.
+
+    Codes are rounded half to even; pT and eta saturate, phi wraps. Candidates with pT code 0 are dropped. The rest is
+    sorted by pT code, highest first; **candidates with equal pT code keep the order of the input** (the sort is
+    stable), which makes the choice of the leading ones reproducible.
+
+    Parameters
+    ----------
+    p4 : (B, N, 4) float
+        (E, px, py, pz) in GeV, zero padded.
+    n_constituents : (B,) int
+        Real constituents of each jet, 0..N.
+    n_leading : int
+        K, the number of candidates to keep, 1..N.
+    rounded : bool
+        False gives float64 values in the same units (pT/LSB, eta/LSB, phi/LSB), neither rounded nor saturated, sorted
+        by exact pT, with only pT = 0 dropped: the input a tagger would have without the grid.
+
+    Returns
+    -------
+    codes : (B, K, 3) int32 (float64 when not ``rounded``)
+        [pT, eta, phi], zero beyond ``count``.
+    count : (B,) int32
+        Number of candidates kept, 0..K.
+
+    Raises
+    ------
+    DataError
+        Wrong shapes, K outside 1..N, or a value that is not finite.
+    """
+    p4, counts = np.asarray(p4), np.asarray(n_constituents)
+    if p4.ndim != 3 or p4.shape[2] != 4 or counts.shape != (len(p4),):
+        raise DataError(
+            f"p4 must have shape (jets, constituents, 4) and n_constituents (jets,), got {p4.shape} and {counts.shape}; "
+            "reshape them"
+        )
+    if not 1 <= n_leading <= p4.shape[1]:
+        raise DataError(
+            f"n_leading must be 1..N, got K = {n_leading} with N = {p4.shape[1]} constituents in the data; "
+            "lower K or pad the jets wider"
+        )
+    codes = np.zeros((len(p4), n_leading, 3), np.int32 if rounded else np.float64)
+    kept = np.zeros(len(p4), np.int32)
+    for start in range(0, len(p4), _JETS_PER_STEP):
+        part = slice(start, start + _JETS_PER_STEP)
+        codes[part], kept[part] = _codes(p4[part], counts[part], n_leading, rounded)
+    return codes, kept
+
+
+def _codes(p4: NDArray[Any], counts: NDArray[Any], n_leading: int, rounded: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    if not np.isfinite(p4).all():
+        bad = int(np.sum(~np.isfinite(p4)))
+        raise DataError(f"four-momenta must be finite, got {bad} NaN or infinite values; remove those jets")
+    real = np.arange(p4.shape[1]) < counts[:, None]
+    px, py, pz = (p4[..., i].astype(np.float64) for i in (1, 2, 3))
+    pt_gev = np.where(real, np.hypot(px, py), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        eta = np.where(pt_gev > 0, np.arcsinh(pz / pt_gev), 0.0)
+    values = np.stack(
+        [pt_gev / TriggerGrid.PT_LSB_GEV, eta / TriggerGrid.ETA_LSB, np.arctan2(py, px) / TriggerGrid.PHI_LSB], axis=-1
+    )
+    if rounded:
+        # numpy rounds half to even; eta may be infinite where pT is subnormal, so clip before the conversion
+        np.rint(values, out=values)
+        values[..., 0] = np.minimum(values[..., 0], TriggerGrid.PT_MAX)
+        values[..., 1] = np.clip(values[..., 1], TriggerGrid.ETA_MIN, TriggerGrid.ETA_MAX)
+        values[..., 2] = (values[..., 2] - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
+    # dropped candidates and padding have pT 0, so they sort behind every kept one
+    order = np.argsort(-values[..., 0], axis=1, kind="stable")[:, :n_leading]
+    codes = np.take_along_axis(values, order[..., None], axis=1)
+    count = np.sum(codes[..., 0] > 0, axis=1)
+    codes[np.arange(n_leading) >= count[:, None]] = 0
+    return codes, count
+
+
+def to_p4(codes: Any, count: Any) -> NDArray[np.float64]:
+    """Massless four-momenta of grid codes.
+
+    Parameters
+    ----------
+    codes : (B, K, 3) int or float
+        [pT, eta, phi] in grid steps.
+    count : (B,) int
+        Real candidates of each jet.
+
+    Returns
+    -------
+    (B, K, 4) float64
+        (E, px, py, pz) in GeV, zero beyond ``count``.
+    """
+    codes = np.asarray(codes, np.float64)
+    pt_gev = codes[..., 0] * TriggerGrid.PT_LSB_GEV
+    eta = codes[..., 1] * TriggerGrid.ETA_LSB
+    phi = codes[..., 2] * TriggerGrid.PHI_LSB
+    p4 = np.stack([pt_gev * np.cosh(eta), pt_gev * np.cos(phi), pt_gev * np.sin(phi), pt_gev * np.sinh(eta)], axis=-1)
+    p4[np.arange(codes.shape[1]) >= np.asarray(count)[:, None]] = 0
+    return p4

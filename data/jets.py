@@ -1,0 +1,148 @@
+"""A batch of jets: zero-padded four-momenta, how many of them are real, and the label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.errors import DataError
+
+UNKNOWN_LABEL = -1
+
+
+@dataclass(frozen=True)
+class JetBatch:
+    """Jets as padded arrays.
+
+    Attributes
+    ----------
+    p4 : (B, N, 4) float32
+        Constituent four-momenta (E, px, py, pz) in GeV, the leading ones first, zero beyond ``n_constituents``.
+    n_constituents : (B,) int64
+        Number of real constituents of each jet, 0..N.
+    label : (B,) int64
+        1 = signal (top), 0 = background (QCD), -1 = unknown.
+    """
+
+    p4: NDArray[np.float32]
+    n_constituents: NDArray[np.int64]
+    label: NDArray[np.int64]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(B, N) bool, True for real constituents."""
+        return np.arange(self.p4.shape[1]) < self.n_constituents[:, None]
+
+    def __len__(self) -> int:
+        return len(self.p4)
+
+    def __getitem__(self, index: Any) -> JetBatch:
+        """Select jets with a slice, an index array or a boolean mask; the padded width stays."""
+        if isinstance(index, int | np.integer):
+            raise TypeError(
+                "a JetBatch is indexed with a slice, an index array or a mask; use batch[i : i + 1] for one jet"
+            )
+        return JetBatch(self.p4[index], self.n_constituents[index], self.label[index])
+
+    def leading(self, n_leading: int) -> JetBatch:
+        """Keep the first ``n_leading`` constituents of each jet, or pad with zeros up to that number."""
+        width = self.p4.shape[1]
+        p4 = self.p4[:, :n_leading]
+        if n_leading > width:
+            p4 = np.pad(p4, ((0, 0), (0, n_leading - width), (0, 0)))
+        return JetBatch(p4, np.minimum(self.n_constituents, n_leading), self.label)
+
+
+def make_batch(p4: Any, n_constituents: Any, label: Any = None, where: str = "jets") -> JetBatch:
+    """Convert arrays to the dtypes of `JetBatch` and check them.
+
+    Parameters
+    ----------
+    p4 : (B, N, 4) array of GeV
+    n_constituents : (B,) array
+    label : (B,) array, optional
+        Missing labels become -1.
+    where : str
+        Named in the error message (a file name).
+
+    Raises
+    ------
+    DataError
+        See `check_jets`.
+    """
+    p4 = np.asarray(p4)
+    if p4.ndim != 3 or p4.shape[2] != 4:
+        raise DataError(
+            f"{where}: p4 must have shape (jets, constituents, 4), got {p4.shape}; give (E, px, py, pz) in GeV"
+        )
+    count = np.asarray(n_constituents)
+    if label is None:
+        label = np.full(len(p4), UNKNOWN_LABEL)
+    for name, values in (("n_constituents", count), ("label", np.asarray(label))):
+        if values.shape != (len(p4),):
+            raise DataError(
+                f"{where}: {name} must have shape ({len(p4)},) like p4, got {values.shape}; give one per jet"
+            )
+        if not np.all(np.isfinite(values)) or np.any(values != np.trunc(values)):
+            raise DataError(
+                f"{where}: {name} must be whole numbers, got {values.dtype} with fractions or NaN; round it first"
+            )
+    with np.errstate(over="ignore", invalid="ignore"):
+        p4 = p4.astype(np.float32, copy=False)
+    batch = JetBatch(p4, count.astype(np.int64), np.asarray(label).astype(np.int64))
+    check_jets(batch, where)
+    return batch
+
+
+def check_jets(batch: JetBatch, where: str = "jets") -> None:
+    """Raise when an array cannot be jets.
+
+    Raises
+    ------
+    DataError
+        Wrong shapes, a count outside 0..N, a label outside {-1, 0, 1}, NaN or infinity, negative energy, or
+        non-zero values in the padding. Each message tells how many jets or values are wrong.
+    """
+    p4, count, label = batch.p4, batch.n_constituents, batch.label
+    if p4.ndim != 3 or p4.shape[2] != 4:
+        raise DataError(
+            f"{where}: p4 must have shape (jets, constituents, 4), got {p4.shape}; give (E, px, py, pz) in GeV"
+        )
+    if count.shape != (len(p4),) or label.shape != (len(p4),):
+        raise DataError(
+            f"{where}: n_constituents and label must have shape ({len(p4)},) like p4, "
+            f"got {count.shape} and {label.shape}; give one per jet"
+        )
+    n_bad = int(np.sum((count < 0) | (count > p4.shape[1])))
+    if n_bad:
+        raise DataError(
+            f"{where}: n_constituents must be 0..{p4.shape[1]} (the padded width), got {n_bad} of {len(p4)} jets outside "
+            f"(largest {count.max()}); recount or pad wider"
+        )
+    n_bad = int(np.sum((label < UNKNOWN_LABEL) | (label > 1)))
+    if n_bad:
+        raise DataError(
+            f"{where}: label must be 1, 0 or -1 (unknown), got {n_bad} of {len(p4)} jets with other values; map them"
+        )
+    finite = np.isfinite(p4)
+    if not finite.all():
+        n_jets = int(np.sum(~finite.all(axis=(1, 2))))
+        raise DataError(
+            f"{where}: four-momenta must be finite, got {int(np.sum(~finite))} NaN or infinite values in {n_jets} of "
+            f"{len(p4)} jets; remove those jets"
+        )
+    negative = p4[..., 0] < 0
+    if negative.any():
+        raise DataError(
+            f"{where}: energies must be >= 0, got {int(negative.sum())} negative ones in "
+            f"{int(negative.any(axis=1).sum())} of {len(p4)} jets; remove those jets"
+        )
+    padding = np.any(p4 != 0, axis=2) & ~batch.mask
+    if padding.any():
+        raise DataError(
+            f"{where}: four-momenta beyond n_constituents must be zero, got {int(padding.sum())} non-zero in "
+            f"{int(padding.any(axis=1).sum())} of {len(p4)} jets; correct n_constituents or clear the padding"
+        )

@@ -1,0 +1,154 @@
+"""The layers a tagger is made of, in plain PyTorch.
+
+A tagger takes a layer factory and asks it for its parts. With :class:`FloatLayers` it is an ordinary float network;
+with the factory of ``tritag.quant`` the same file becomes the quantized network and then firmware. Parameter names are
+the same in both, so float weights load into the quantized network.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tritag.models.scalars import JetScalars
+
+# Where a linear layer stands: the recipes quantize "hidden" weights harder than those of "input" and "output".
+Role = Literal["input", "hidden", "output"]
+
+
+class Layers(Protocol):
+    """What a factory offers. Activations are opaque to the tagger: tensors for float, fixed-point tensors otherwise."""
+
+    def jet_scalars(self, n_constituents: int) -> nn.Module:
+        """Seven scalars per constituent: ``(codes (B, K, 3), count (B, 1)) -> (B, K, 7)``."""
+
+    def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
+        """Affine map of the last axis. ``summed``: the result goes straight into a sum and is not cut before it."""
+
+    def norm(self, channels: int) -> nn.Module:
+        """LayerNorm over the last axis, no affine parameters, eps 1e-5."""
+
+    def gelu(self) -> nn.Module:
+        """GELU."""
+
+    def attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
+        """Attention ``(q, k, v (B, N, C), count (B, 1)) -> (B, N, C)`` over the first ``count`` tokens."""
+
+    def residual(self) -> nn.Module:
+        """Sum of the residual stream and a branch."""
+
+    def pool(self, n_tokens: int) -> nn.Module:
+        """Mean over the first ``count`` tokens: ``(h (B, N, C), count (B, 1)) -> (B, 1, C)``."""
+
+
+def token_mask(count: Tensor, n_tokens: int) -> Tensor:
+    """Mask ``(B, N)`` of the first ``count`` (B, 1) tokens."""
+    return torch.arange(n_tokens, device=count.device) < count
+
+
+class LayerNorm(nn.Module):
+    """LayerNorm without affine parameters."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.shape, self.eps = (channels,), eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last axis of ``x`` (..., C)."""
+        return F.layer_norm(x, self.shape, eps=self.eps)
+
+
+class Attention(nn.Module):
+    """Multi-head attention over the first ``count`` tokens, scale 1/sqrt(d_head)."""
+
+    def __init__(self, n_tokens: int, channels: int, heads: int) -> None:
+        super().__init__()
+        self.n_tokens, self.heads, self.d_head = n_tokens, heads, channels // heads
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, count: Tensor) -> Tensor:
+        """Map q, k, v (B, N, C) and count (B, 1) to (B, N, C)."""
+        split = [x.unflatten(-1, (self.heads, self.d_head)).transpose(1, 2) for x in (q, k, v)]
+        # A jet without constituents attends to its first (zero) token: a finite number instead of NaN.
+        mask = token_mask(count.clamp(min=1), self.n_tokens)[:, None, None, :]
+        return F.scaled_dot_product_attention(*split, attn_mask=mask).transpose(1, 2).flatten(2)
+
+
+class Residual(nn.Module):
+    """h + branch."""
+
+    def forward(self, h: Tensor, branch: Tensor) -> Tensor:
+        """Add two tensors of equal shape."""
+        return h + branch
+
+
+class MeanPool(nn.Module):
+    """Mean over the first ``count`` tokens; zero for a jet without constituents."""
+
+    def __init__(self, n_tokens: int) -> None:
+        super().__init__()
+        self.n_tokens = n_tokens
+
+    def forward(self, h: Tensor, count: Tensor) -> Tensor:
+        """Map h (B, N, C) and count (B, 1) to (B, 1, C)."""
+        mask = token_mask(count, self.n_tokens)[..., None]
+        return (h * mask).sum(1, keepdim=True) / count.clamp(min=1)[..., None]
+
+
+class FloatLayers:
+    """Factory of the float layers."""
+
+    def jet_scalars(self, n_constituents: int) -> nn.Module:
+        """See :class:`Layers`."""
+        return JetScalars(n_constituents)
+
+    def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
+        """See :class:`Layers`."""
+        return nn.Linear(n_in, n_out)
+
+    def norm(self, channels: int) -> nn.Module:
+        """See :class:`Layers`."""
+        return LayerNorm(channels)
+
+    def gelu(self) -> nn.Module:
+        """See :class:`Layers`."""
+        return nn.GELU()
+
+    def attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
+        """See :class:`Layers`."""
+        return Attention(n_tokens, channels, heads)
+
+    def residual(self) -> nn.Module:
+        """See :class:`Layers`."""
+        return Residual()
+
+    def pool(self, n_tokens: int) -> nn.Module:
+        """See :class:`Layers`."""
+        return MeanPool(n_tokens)
+
+
+class Tagger(nn.Module):
+    """Base of all taggers: constants first, parameters after.
+
+    ``inputs`` is the part without trained parameters (its result may be cached over a training), ``score`` the rest.
+    Both take and return what the layer factory works on.
+    """
+
+    def inputs(self, codes: Any, count: Any) -> Any:
+        """Parameter-free preprocessing of the candidates' codes (B, K, 3) and the count (B, 1)."""
+        raise NotImplementedError
+
+    def score(self, inputs: Any, count: Any) -> Any:
+        """Logit (B, 1, 1) from the result of ``inputs``."""
+        raise NotImplementedError
+
+    def forward(self, codes: Any, count: Any) -> Any:
+        """Logit (B, 1, 1) of the jet being signal."""
+        return self.score(self.inputs(codes, count), count)
+
+    def logits(self, inputs: Any, count: Tensor) -> Tensor:
+        """Logits (B,) as a plain tensor, from the result of ``inputs``: what losses and metrics take."""
+        score = self.score(inputs, count)
+        return (score if isinstance(score, Tensor) else score.value).flatten()

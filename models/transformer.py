@@ -1,0 +1,83 @@
+"""The vanilla transformer tagger (tagger-quantization paper, Sec. 2.5).
+
+h = W_in x + b; per block h <- h + Attn(LN h), h <- h + MLP(LN h); logit = W_out mean(h) + b.
+No positional encoding, no final norm, no dropout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from tritag.errors import ConfigError
+from tritag.models.layers import Layers, Tagger
+from tritag.models.registry import register
+from tritag.models.scalars import N_SCALARS
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of a transformer tagger."""
+
+    blocks: int = 1
+    channels: int = 16
+    heads: int = 2
+    mlp_factor: int = 1
+
+    def __post_init__(self) -> None:
+        if self.channels % self.heads:
+            raise ConfigError(f"channels must be a multiple of heads, got {self.channels} and {self.heads}")
+
+
+class Block(nn.Module):
+    """Pre-norm attention and MLP, each with a residual connection."""
+
+    def __init__(self, layers: Layers, n_tokens: int, config: TransformerConfig) -> None:
+        super().__init__()
+        channels, hidden = config.channels, config.channels * config.mlp_factor
+        self.norm_attention = layers.norm(channels)
+        self.query = layers.linear(channels, channels)
+        self.key = layers.linear(channels, channels)
+        self.value = layers.linear(channels, channels)
+        self.attention = layers.attention(n_tokens, channels, config.heads)
+        self.project = layers.linear(channels, channels, summed=True)
+        self.add_attention = layers.residual()
+        self.norm_mlp = layers.norm(channels)
+        self.expand = layers.linear(channels, hidden)
+        self.gelu = layers.gelu()
+        self.contract = layers.linear(hidden, channels, summed=True)
+        self.add_mlp = layers.residual()
+
+    def forward(self, h: Any, count: Any) -> Any:
+        """Map the residual stream h (B, N, C) and count (B, 1) to the next h (B, N, C)."""
+        x = self.norm_attention(h)
+        x = self.attention(self.query(x), self.key(x), self.value(x), count)
+        h = self.add_attention(h, self.project(x))
+        x = self.contract(self.gelu(self.expand(self.norm_mlp(h))))
+        return self.add_mlp(h, x)
+
+
+@register("transformer", TransformerConfig)
+class Transformer(Tagger):
+    """Transformer over the K leading constituents, seven scalars each."""
+
+    def __init__(self, layers: Layers, n_constituents: int, config: TransformerConfig) -> None:
+        super().__init__()
+        self.scalars = layers.jet_scalars(n_constituents)
+        self.embed = layers.linear(N_SCALARS, config.channels, role="input")
+        self.blocks = nn.ModuleList(Block(layers, n_constituents, config) for _ in range(config.blocks))
+        self.pool = layers.pool(n_constituents)
+        self.head = layers.linear(config.channels, 1, role="output")
+
+    def inputs(self, codes: Any, count: Any) -> Any:
+        """Seven scalars (B, K, 7)."""
+        return self.scalars(codes, count)
+
+    def score(self, inputs: Any, count: Any) -> Any:
+        """Logit (B, 1, 1)."""
+        h = self.embed(inputs)
+        for block in self.blocks:
+            h = block(h, count)
+        return self.head(self.pool(h, count))

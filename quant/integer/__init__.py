@@ -1,0 +1,1 @@
+"""Integer programs: each op's arithmetic written once, executed everywhere."""

@@ -1,0 +1,112 @@
+"""Building blocks of integer programs: logarithm, square root, reciprocal and angle from one table each.
+
+Every block normalises its argument (leading-one position and the next ``index_bits`` bits), reads one table, and
+shifts back. The table entry belongs to the middle of its interval, so the relative error is at most
+``2**-(index_bits + 1)`` plus half an LSB of the output.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tritag.quant.integer.program import Int, Tracer
+
+
+def _mantissa_index(x: Int, index_bits: int) -> Int:
+    """Index of the mantissa in a table of ``2**index_bits`` entries; 0 for the value 0."""
+    return (x.normalized(index_bits + 1) - (1 << index_bits)).clip(0, (1 << index_bits) - 1)
+
+
+def _middle(index: int, index_bits: int) -> float:
+    """Mantissa in [1, 2) in the middle of table interval ``index``."""
+    return 1.0 + (index + 0.5) / (1 << index_bits)
+
+
+def log2(t: Tracer, x: Int, fraction: int, index_bits: int = 10) -> Int:
+    """Base-2 logarithm of an integer >= 0 with LSB ``2**-fraction``; log2(0) is taken as log2(1) = 0."""
+    name = f"log2_{index_bits}_{fraction}"
+    if name not in t.program.tables:
+        t.table(name, lambda i: math.log2(_middle(i, index_bits)) * 2**fraction, 1 << index_bits)
+    return (x.leading() << fraction) + _mantissa_index(x, index_bits).lookup(name)
+
+
+def _even_index(x: Int, index_bits: int) -> tuple[Int, Int]:
+    """Index into a table over mantissas in [1, 4), and the halved even exponent."""
+    exponent = x.leading()
+    half = exponent >> 1
+    odd = exponent - (half << 1)
+    index = (odd << index_bits) + _mantissa_index(x, index_bits)
+    return index.clip(0, (2 << index_bits) - 1), half
+
+
+def _even_middle(index: int, index_bits: int) -> float:
+    odd, rest = index >> index_bits, index & ((1 << index_bits) - 1)
+    return _middle(rest, index_bits) * 2**odd
+
+
+def sqrt(t: Tracer, x: Int, fraction: int, index_bits: int = 10) -> Int:
+    """Square root of an integer >= 0 with LSB ``2**-fraction``; sqrt(0) = 0."""
+    top = x.node.high.bit_length() // 2 + 1
+    name = f"sqrt_{index_bits}_{fraction}_{top}"
+    if name not in t.program.tables:
+        t.table(name, lambda i: math.sqrt(_even_middle(i, index_bits)) * 2 ** (fraction + top), 2 << index_bits)
+    index, half = _even_index(x, index_bits)
+    root = index.lookup(name).round_shift_by(top - half)
+    return x.equal(0).where(0, root)
+
+
+def rsqrt(t: Tracer, x: Int, bits: int, index_bits: int = 10) -> tuple[Int, Int]:
+    """Reciprocal square root of an integer >= 0 as ``(mantissa, shift)``: 1/sqrt(x) = mantissa * 2**-(bits + shift).
+
+    The mantissa has ``bits`` bits; the value 0 is taken as 1.
+    """
+    name = f"rsqrt_{index_bits}_{bits}"
+    if name not in t.program.tables:
+        t.table(name, lambda i: 2**bits / math.sqrt(_even_middle(i, index_bits)), 2 << index_bits)
+    index, half = _even_index(x, index_bits)
+    return index.lookup(name), half
+
+
+def reciprocal(t: Tracer, x: Int, bits: int, index_bits: int = 10) -> tuple[Int, Int]:
+    """Reciprocal of an integer >= 0 as ``(mantissa, shift)``: 1/x = mantissa * 2**-(bits + shift); 1/0 is taken as 1."""
+    name = f"reciprocal_{index_bits}_{bits}"
+    if name not in t.program.tables:
+        t.table(name, lambda i: 2**bits / _middle(i, index_bits), 1 << index_bits)
+    return _mantissa_index(x, index_bits).lookup(name), x.leading()
+
+
+def angle(t: Tracer, y: Int, x: Int, fraction: int, index_bits: int = 10) -> Int:
+    """atan2(y, x) in radians with LSB ``2**-fraction``, in [-pi, pi]; atan2(0, 0) = 0.
+
+    The octant is folded to a ratio in [0, 1], which indexes one table of ``2**index_bits + 1`` entries.
+    """
+    name = f"atan_{index_bits}_{fraction}"
+    if name not in t.program.tables:
+        t.table(name, lambda i: math.atan(i / (1 << index_bits)) * 2**fraction, (1 << index_bits) + 1)
+    ax, ay = x.absolute(), y.absolute()
+    small, large = ax.minimum(ay), ax.maximum(ay)
+    bits = index_bits + 4
+    inverse, shift = reciprocal(t, large, bits, index_bits)
+    # small * inverse * 2**-(bits + shift) is the ratio; keep index_bits of it.
+    ratio = (small * inverse).round_shift_by(shift + (bits - index_bits)).clip(0, 1 << index_bits)
+    first = ratio.lookup(name)
+    half_pi = round(math.pi / 2 * 2**fraction)
+    pi = round(math.pi * 2**fraction)
+    quadrant = ax.less(ay).where(half_pi - first, first)
+    folded = x.less(0).where(pi - quadrant, quadrant)
+    return y.less(0).where(-folded, folded)
+
+
+def block_exponent(values: list[Int]) -> Int:
+    """Leading-one position of the largest magnitude among ``values``: their common power-of-two scale."""
+    largest = values[0].absolute()
+    for value in values[1:]:
+        largest = largest.maximum(value.absolute())
+    return largest.leading()
+
+
+def block_normalize(value: Int, exponent: Int, bits: int) -> Int:
+    """``value`` scaled by a power of two so that the block's largest magnitude lies in [2**(bits-1), 2**bits)."""
+    top = exponent.high
+    scaled = (value << bits).round_shift_by(exponent + 1) if top >= 0 else value
+    return scaled.clip(-(1 << bits), 1 << bits)

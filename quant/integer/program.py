@@ -1,0 +1,378 @@
+"""Integer programs: straight-line arithmetic on exact integers, with a proven interval for every value.
+
+An op (softmax, norm, frames, ...) is written once as such a program. PyTorch, ONNX, C++ and RTL each have one small
+executor or emitter for the few instructions below, so a new op needs no new back-end code.
+
+A value belongs to a *row* (a particle, a query token, ...) or to the whole jet, and has one or more *lanes* (channels,
+keys, ...). Executors hold it as an array of shape ``(batch, rows, lanes)``; a jet value has one row, a scalar one lane,
+and they broadcast. The interval ``[low, high]`` of each value follows from those of its arguments by exact interval
+arithmetic: it is the proof that nothing wraps, and it gives the C++ and RTL widths.
+
+``docs/integer-programs.md`` is the specification of the instructions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tritag.errors import ExportError
+
+# Products and sums are held in 64-bit integers by PyTorch and ONNX Runtime.
+MAX_BITS = 62
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """One instruction: ``args`` are indices of earlier nodes, ``params`` are integers (see docs/integer-programs.md)."""
+
+    op: str
+    args: tuple[int, ...]
+    params: tuple[int, ...]
+    low: int
+    high: int
+    lanes: int
+    per_row: bool
+
+
+@dataclass(frozen=True)
+class Port:
+    """A named input or output and the node that carries it."""
+
+    name: str
+    node: int
+
+
+@dataclass
+class Program:
+    """A finished program: nodes in order of execution, inputs, outputs, named tables of integers."""
+
+    name: str
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[Port] = field(default_factory=list)
+    outputs: list[Port] = field(default_factory=list)
+    tables: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def table_names(self) -> list[str]:
+        """Table names in the order in which ``lookup`` instructions count them."""
+        return list(self.tables)
+
+    def to_json(self, with_tables: bool = True) -> str:
+        """Canonical text form; without tables it names the structure alone (tables travel as graph constants)."""
+        plain = {
+            "format": FORMAT_VERSION,
+            "name": self.name,
+            "nodes": [
+                [n.op, list(n.args), list(n.params), n.low, n.high, n.lanes, int(n.per_row)] for n in self.nodes
+            ],
+            "inputs": [[p.name, p.node] for p in self.inputs],
+            "outputs": [[p.name, p.node] for p in self.outputs],
+            "tables": {k: list(v) if with_tables else len(v) for k, v in self.tables.items()},
+        }
+        return json.dumps(plain, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, tables: dict[str, Sequence[int]] | None = None) -> Program:
+        """Rebuild a program; ``tables`` supplies the contents when the text was written without them.
+
+        Raises
+        ------
+        ExportError
+            The text was written in another format version.
+        """
+        plain = json.loads(text)
+        if plain["format"] != FORMAT_VERSION:
+            raise ExportError(
+                f"integer program format must be {FORMAT_VERSION}, got {plain['format']}; export the run again"
+            )
+        contents = tables if tables is not None else plain["tables"]
+        return cls(
+            plain["name"],
+            [Node(op, tuple(a), tuple(p), lo, hi, n, bool(r)) for op, a, p, lo, hi, n, r in plain["nodes"]],
+            [Port(*p) for p in plain["inputs"]],
+            [Port(*p) for p in plain["outputs"]],
+            {name: tuple(int(v) for v in contents[name]) for name in plain["tables"]},
+        )
+
+    def digest(self, length: int = 8) -> str:
+        """Hash of the structure (not of the table contents)."""
+        return hashlib.sha256(self.to_json(with_tables=False).encode()).hexdigest()[:length]
+
+
+class Int:
+    """An integer value while a program is being written; arithmetic on it appends instructions."""
+
+    __slots__ = ("index", "tracer")
+
+    def __init__(self, tracer: Tracer, index: int) -> None:
+        self.tracer = tracer
+        self.index = index
+
+    @property
+    def node(self) -> Node:
+        """The instruction that makes this value."""
+        return self.tracer.program.nodes[self.index]
+
+    @property
+    def low(self) -> int:
+        """Proven lower bound."""
+        return self.node.low
+
+    @property
+    def high(self) -> int:
+        """Proven upper bound."""
+        return self.node.high
+
+    def __add__(self, other: Int | int) -> Int:
+        b = self.tracer.lift(other)
+        return self.tracer.emit("add", (self, b), (), self.low + b.low, self.high + b.high)
+
+    def __sub__(self, other: Int | int) -> Int:
+        b = self.tracer.lift(other)
+        return self.tracer.emit("sub", (self, b), (), self.low - b.high, self.high - b.low)
+
+    def __mul__(self, other: Int | int) -> Int:
+        b = self.tracer.lift(other)
+        if b.index == self.index:
+            high = max(self.low**2, self.high**2)
+            low = 0 if self.low <= 0 <= self.high else min(self.low**2, self.high**2)
+        else:
+            corners = [x * y for x in (self.low, self.high) for y in (b.low, b.high)]
+            low, high = min(corners), max(corners)
+        return self.tracer.emit("mul", (self, b), (), low, high)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, other: int) -> Int:
+        return self.tracer.lift(other) - self
+
+    def __neg__(self) -> Int:
+        return self.tracer.lift(0) - self
+
+    def __lshift__(self, bits: int) -> Int:
+        """Multiply by ``2**bits``."""
+        return self.tracer.emit("shl", (self,), (bits,), self.low << bits, self.high << bits)
+
+    def __rshift__(self, bits: int) -> Int:
+        """Divide by ``2**bits``, rounded down."""
+        return self.tracer.emit("shr", (self,), (bits,), self.low >> bits, self.high >> bits)
+
+    def round_shift(self, bits: int) -> Int:
+        """Divide by ``2**bits``, rounded half to even (a shift to the left when ``bits`` is negative)."""
+        if bits <= 0:
+            return self << -bits if bits else self
+        return self.tracer.emit(
+            "rsh", (self,), (bits,), round_half_even(self.low, bits), round_half_even(self.high, bits)
+        )
+
+    def round_shift_by(self, bits: Int) -> Int:
+        """Divide by ``2**bits`` with a variable, non-negative ``bits``, rounded half to even."""
+        if bits.low < 0:
+            raise ExportError(f"a variable shift must be >= 0, got the interval [{bits.low}, {bits.high}]")
+        ends = [round_half_even(v, s) for v in (self.low, self.high) for s in (bits.low, bits.high)]
+        return self.tracer.emit("rshv", (self, bits), (), min(ends), max(ends))
+
+    def shift_left_by(self, bits: Int) -> Int:
+        """Multiply by ``2**bits`` with a variable, non-negative ``bits``."""
+        if bits.low < 0:
+            raise ExportError(f"a variable shift must be >= 0, got the interval [{bits.low}, {bits.high}]")
+        ends = [v << s for v in (self.low, self.high) for s in (bits.low, bits.high)]
+        return self.tracer.emit("shlv", (self, bits), (), min(ends), max(ends))
+
+    def clip(self, low: int, high: int) -> Int:
+        """Saturate to ``[low, high]``."""
+        if low <= self.low and self.high <= high:
+            return self
+        new_low, new_high = min(max(self.low, low), high), max(min(self.high, high), low)
+        return self.tracer.emit("clip", (self,), (low, high), new_low, new_high)
+
+    def maximum(self, other: Int | int) -> Int:
+        """The larger of the two."""
+        b = self.tracer.lift(other)
+        return self.tracer.emit("max", (self, b), (), max(self.low, b.low), max(self.high, b.high))
+
+    def minimum(self, other: Int | int) -> Int:
+        """The smaller of the two."""
+        b = self.tracer.lift(other)
+        return self.tracer.emit("min", (self, b), (), min(self.low, b.low), min(self.high, b.high))
+
+    def absolute(self) -> Int:
+        """Absolute value."""
+        if self.low >= 0:
+            return self
+        low = 0 if self.high >= 0 else -self.high
+        return self.tracer.emit("abs", (self,), (), low, max(-self.low, self.high))
+
+    def less(self, other: Int | int) -> Int:
+        """1 where this value is smaller than ``other``, else 0."""
+        return self.tracer.emit("lt", (self, self.tracer.lift(other)), (), 0, 1)
+
+    def equal(self, other: Int | int) -> Int:
+        """1 where both are equal, else 0."""
+        return self.tracer.emit("eq", (self, self.tracer.lift(other)), (), 0, 1)
+
+    def where(self, then: Int | int, otherwise: Int | int) -> Int:
+        """``then`` where this condition (0 or 1) is 1, else ``otherwise``."""
+        if (self.low, self.high) not in ((0, 1), (0, 0), (1, 1)):
+            raise ExportError(f"a condition must be 0 or 1, got the interval [{self.low}, {self.high}]")
+        a, b = self.tracer.lift(then), self.tracer.lift(otherwise)
+        return self.tracer.emit("select", (self, a, b), (), min(a.low, b.low), max(a.high, b.high))
+
+    def leading(self) -> Int:
+        """Position of the leading one, ``floor(log2(value))``; 0 for the value 0. The value must be >= 0."""
+        self._non_negative("leading")
+        return self.tracer.emit("lead", (self,), (), _leading(self.low), _leading(self.high))
+
+    def normalized(self, bits: int) -> Int:
+        """The ``bits`` most significant bits from the leading one on (rounded down); 0 for 0. Must be >= 0."""
+        self._non_negative("normalized")
+        low = 0 if self.low == 0 else 1 << (bits - 1)
+        return self.tracer.emit("norm", (self,), (bits,), low, (1 << bits) - 1)
+
+    def lookup(self, table: str) -> Int:
+        """Entry of a table (see ``Tracer.table``). The value's interval must lie inside the table."""
+        entries = self.tracer.program.tables[table]
+        if self.low < 0 or self.high >= len(entries):
+            raise ExportError(
+                f"index of table {table!r} must lie in [0, {len(entries) - 1}], got the interval "
+                f"[{self.low}, {self.high}]; clip it first"
+            )
+        number = self.tracer.program.table_names.index(table)
+        reach = entries[self.low : self.high + 1]
+        return self.tracer.emit("lookup", (self,), (number,), min(reach), max(reach))
+
+    def sum_lanes(self) -> Int:
+        """Sum over the lanes."""
+        n = self.node.lanes
+        return self.tracer.emit("suml", (self,), (), self.low * n, self.high * n, lanes=1)
+
+    def max_lanes(self) -> Int:
+        """Maximum over the lanes."""
+        return self.tracer.emit("maxl", (self,), (), self.low, self.high, lanes=1)
+
+    def sum_rows(self) -> Int:
+        """Sum over the rows: a value of the whole jet."""
+        n = self.tracer.rows
+        return self.tracer.emit("sumr", (self,), (n,), self.low * n, self.high * n, per_row=False)
+
+    def lane(self, index: int) -> Int:
+        """One lane."""
+        if not 0 <= index < self.node.lanes:
+            raise ExportError(f"lane must lie in [0, {self.node.lanes - 1}], got {index}")
+        return self.tracer.emit("lane", (self,), (index,), self.low, self.high, lanes=1)
+
+    def _non_negative(self, what: str) -> None:
+        if self.low < 0:
+            raise ExportError(f"the argument of {what} must be >= 0, got the interval [{self.low}, {self.high}]")
+
+
+class Tracer:
+    """Writes a :class:`Program`.
+
+    Parameters
+    ----------
+    name
+        Name of the op; a C identifier.
+    rows
+        Number of rows of a per-row value.
+    """
+
+    def __init__(self, name: str, rows: int) -> None:
+        self.program = Program(name)
+        self.rows = rows
+
+    def input(self, name: str, low: int, high: int, lanes: int = 1, per_row: bool = True) -> Int:
+        """Declare an input whose integers lie in ``[low, high]``."""
+        value = self.emit("input", (), (), low, high, lanes=lanes, per_row=per_row)
+        self.program.inputs.append(Port(name, value.index))
+        return value
+
+    def output(self, name: str, value: Int) -> None:
+        """Declare an output."""
+        self.program.outputs.append(Port(name, value.index))
+
+    def constant(self, values: int | Sequence[int]) -> Int:
+        """A constant, or a vector of constants (one per lane)."""
+        entries = (values,) if isinstance(values, int) else tuple(int(v) for v in values)
+        return self.emit("const", (), entries, min(entries), max(entries), lanes=len(entries), per_row=False)
+
+    def row_index(self) -> Int:
+        """The index of the row, from 0."""
+        return self.emit("row", (), (self.rows,), 0, self.rows - 1, lanes=1, per_row=True)
+
+    def table(self, name: str, entries: Sequence[int] | Callable[[int], float], size: int | None = None) -> str:
+        """Declare a table: integers, or a function of the index that is rounded half to even for ``size`` indices."""
+        if callable(entries):
+            entries = [round(entries(i)) for i in range(size or 0)]
+        self.program.tables[name] = tuple(int(v) for v in entries)
+        return name
+
+    def stack(self, values: Sequence[Int]) -> Int:
+        """Put scalars (one lane each) side by side as lanes."""
+        low, high = min(v.low for v in values), max(v.high for v in values)
+        return self.emit("stack", tuple(values), (), low, high, lanes=len(values))
+
+    def lift(self, value: Int | int) -> Int:
+        """An integer as a constant; a value as it is."""
+        return value if isinstance(value, Int) else self.constant(int(value))
+
+    def emit(
+        self,
+        op: str,
+        args: Sequence[Int],
+        params: tuple[int, ...],
+        low: int,
+        high: int,
+        lanes: int | None = None,
+        per_row: bool | None = None,
+    ) -> Int:
+        """Append an instruction; lanes and rows follow by broadcasting unless given."""
+        if lanes is None:
+            lanes = max((a.node.lanes for a in args), default=1)
+            if any(a.node.lanes not in (1, lanes) for a in args):
+                raise ExportError(f"{self.program.name}.{op}: lanes must agree, got {[a.node.lanes for a in args]}")
+        if per_row is None:
+            per_row = any(a.node.per_row for a in args)
+        if max(abs(low), abs(high)).bit_length() > MAX_BITS:
+            raise ExportError(
+                f"{self.program.name}.{op}: every value must fit {MAX_BITS} bits, got the interval [{low}, {high}]; "
+                "shift or clip the arguments first"
+            )
+        self.program.nodes.append(Node(op, tuple(a.index for a in args), params, low, high, lanes, per_row))
+        return Int(self, len(self.program.nodes) - 1)
+
+
+def round_half_even(value: int, bits: int) -> int:
+    """``value / 2**bits`` rounded half to even, on Python integers."""
+    if bits == 0:
+        return value
+    quotient, rest = value >> bits, value & ((1 << bits) - 1)
+    half = 1 << (bits - 1)
+    return quotient + int(rest > half or (rest == half and quotient & 1))
+
+
+def _leading(value: int) -> int:
+    return max(value.bit_length() - 1, 0)
+
+
+__all__ = ["FORMAT_VERSION", "MAX_BITS", "Int", "Node", "Port", "Program", "Tracer", "round_half_even"]
+
+
+def describe(program: Program) -> dict[str, Any]:
+    """Static size of a program: instruction counts, widest value in bits, table bits."""
+    from tritag.quant.fixed import int_bits
+
+    counts: dict[str, int] = {}
+    for node in program.nodes:
+        counts[node.op] = counts.get(node.op, 0) + node.lanes
+    return {
+        "instructions": counts,
+        "widest_bits": max(int_bits(n.low, n.high) for n in program.nodes),
+        "table_bits": sum(len(t) * int_bits(min(t), max(t)) for t in program.tables.values()),
+    }
