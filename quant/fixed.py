@@ -89,6 +89,60 @@ class FixedType:
         return f"ap_{unsigned}fixed<{self.width},{self.integer},{self.rounding},{self.overflow}>"
 
 
+@dataclass(frozen=True)
+class Grid:
+    """What is known of a tensor on a power-of-two grid: its integers lie in ``[low, high]``, LSB ``2**-fraction``.
+
+    Finer than a :class:`FixedType`: accumulator bounds follow from the actual weights, not from whole bits.
+    """
+
+    low: int
+    high: int
+    fraction: int
+
+    @classmethod
+    def of(cls, fixed: FixedType) -> Grid:
+        """Grid of all values of a type."""
+        return cls(fixed.int_min, fixed.int_max, fixed.fraction)
+
+    @property
+    def type(self) -> FixedType:
+        """Narrowest type that holds every value."""
+        return FixedType.covering(self.low, self.high, self.fraction)
+
+    def rescaled(self, fraction: int) -> Grid:
+        """The same values counted in a finer LSB."""
+        if fraction < self.fraction:
+            raise ConfigError(f"a grid can only be refined: fraction must be >= {self.fraction}, got {fraction}")
+        shift = fraction - self.fraction
+        return Grid(self.low << shift, self.high << shift, fraction)
+
+    def plus(self, other: Grid) -> Grid:
+        """Grid of the exact sum."""
+        fraction = max(self.fraction, other.fraction)
+        a, b = self.rescaled(fraction), other.rescaled(fraction)
+        return Grid(a.low + b.low, a.high + b.high, fraction)
+
+
+def accumulator_grid(
+    weight: np.ndarray, weight_fraction: int, bias: np.ndarray, bias_fraction: int, source: Grid
+) -> Grid:
+    """Exact bounds of ``source @ weight + bias`` for integer weights (n_in, n_out) and bias (n_out,)."""
+    product = weight_fraction + source.fraction
+    fraction = max(product, bias_fraction)
+    positive, negative = weight.clip(min=0).sum(0), weight.clip(max=0).sum(0)
+    shifted = bias << (fraction - bias_fraction)
+    low = ((positive * source.low + negative * source.high) << (fraction - product)) + shifted
+    high = ((positive * source.high + negative * source.low) << (fraction - product)) + shifted
+    return Grid(int(low.min()), int(high.max()), fraction)
+
+
+def product_grid(a: Grid, b: Grid, terms: int) -> Grid:
+    """Bounds of a sum of ``terms`` products of two grids."""
+    corners = [p * q for p in (a.low, a.high) for q in (b.low, b.high)]
+    return Grid(terms * min(corners), terms * max(corners), a.fraction + b.fraction)
+
+
 def int_bits(low: int, high: int) -> int:
     """Bits that hold every integer from ``low`` to ``high`` (two's complement when ``low`` is negative)."""
     if low < 0:

@@ -1,0 +1,90 @@
+# Everything runs in .venv, which the first target that needs it makes. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := demo
+
+# What a user may set on the command line: make train-mini TAGGER=transformer-20k K=32
+TAGGER ?= transformer-2k
+DATA ?= top-demo
+K ?=
+RUN ?= $(TAGGER)
+PYTHON ?= python3.11
+# Installed first and alone. `TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'` saves the
+# gigabytes of CUDA libraries that the default wheel brings on Linux.
+TORCH ?= torch==2.13.0
+# One worker for each core; the tests of one file stay together, because they share what they compiled.
+PYTEST_ARGS ?= -n auto --dist loadfile
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+TRITAG := $(BIN)/tritag
+ROOMS := configs data models quant export hls_projects report
+MYPY_TREE := .mypy_tree/tritag
+
+.PHONY: demo env train-mini hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler
+
+demo: $(STAMP) need-compiler ## the whole way with a small tagger: data, training, export, C-simulation, bit check, report
+	$(TRITAG) demo
+
+env: $(STAMP) ## make or update the environment in .venv
+
+train-mini: $(STAMP) ## train TAGGER on DATA, with K constituents when given
+	$(TRITAG) train $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K))
+
+hls-synth: $(STAMP) need-compiler ## firmware project of RUN, C-simulation, latency and resource figures
+	$(TRITAG) export --run $(RUN)
+	$(TRITAG) csim --run $(RUN)
+
+firmware-test: $(STAMP) need-compiler ## the bit-accuracy suite
+	$(BIN)/python -m pytest firmware_tests $(PYTEST_ARGS)
+
+test: lint need-compiler ## everything a contributor must pass
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: typecheck ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy cannot follow the package-dir mapping of pyproject.toml: it reads a tree of links with the layout of the package.
+typecheck: $(STAMP) ## mypy on all rooms
+	@rm -rf $(MYPY_TREE) && mkdir -p $(MYPY_TREE)
+	@ln -s $(addprefix ../../,$(wildcard tritag/*.py tritag/py.typed tritag/commands) $(ROOMS)) $(MYPY_TREE)/
+	cd .mypy_tree && ../$(BIN)/python -m mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache -p tritag \
+	    | sed -E 's#^tritag/($(subst $() ,|,$(ROOMS)))/#\1/#'
+
+bench: $(STAMP) ## the side-by-side benchmarks
+	$(BIN)/python -m pytest benchmarks $(PYTEST_ARGS)
+
+clean: ## remove what was built; runs, jet files and the environment stay
+	rm -rf build dist hls_projects/build .mypy_tree .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(ROOMS) tritag tests firmware_tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## also remove the environment
+	rm -rf $(VENV) *.egg-info
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  Variables: TAGGER=$(TAGGER) DATA=$(DATA) K=$(K) RUN=$(RUN) PYTHON=$(PYTHON) TORCH='$(TORCH)' PYTEST_ARGS='$(PYTEST_ARGS)'"
+	@echo "  Without the CUDA libraries: make env TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'"
+
+# torch goes first: resolved together with the rest, pip may take another build of it and its CUDA packages.
+# The stamp is the last thing made, so that an interrupted installation is taken up again.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: tritag needs Python 3.11, but '$(PYTHON)' is not on PATH;" \
+	    "install it (Debian: apt install python3.11 python3.11-venv) or call make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: constraints.txt is for" \
+	    "Python 3.11, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1); call make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: '$(PYTHON)' cannot make environments;" \
+	    "install its venv package (Debian: apt install python3.11-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[generate,readers,dev]'
+	@touch $@
+
+need-compiler:
+	@command -v g++ >/dev/null || { echo "error: the C-simulation needs g++, which is not on PATH;" \
+	    "install it (Debian: apt install g++)" >&2; exit 1; }

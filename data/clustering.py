@@ -1,0 +1,123 @@
+"""Jets: anti-kT clustering of energy-flow candidates, the leading jet of each event, and what it came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.data.config import DataConfig
+from tritag.data.detector import Candidates
+from tritag.data.pythia import Tops, need
+from tritag.data.store import RaggedJets
+
+
+def find_jets(candidates: Candidates, tops: Tops, n_events: int, config: DataConfig, label: int) -> RaggedJets:
+    """Select at most one jet per event.
+
+    The leading jet of an event is kept when its pT and eta are inside the cuts and, for the signal, when it lies
+    within ``match_radius`` of a top and of all three quarks of that top. Constituents are sorted by pT, highest first,
+    and cut after ``n_constituents_max``.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Energy-flow candidates of ``n_events`` events.
+    tops : Tops
+        Tops of the same events; unused for the background.
+    label : int
+        1 = signal, 0 = background.
+
+    Raises
+    ------
+    ToolError
+        fastjet or awkward is missing.
+    """
+    awkward = need("awkward")
+    counts = np.bincount(candidates.event, minlength=n_events)
+    px, py, pz = candidates.momentum.T
+    energy = np.sqrt(np.sum(candidates.momentum**2, axis=1))
+    flat = awkward.zip({"px": px, "py": py, "pz": pz, "E": energy}, with_name="Momentum4D")
+    jets, members = _cluster(awkward.unflatten(flat, counts), config)
+    has_jet = awkward.to_numpy(awkward.num(jets.px, axis=1)) > 0
+    leading = awkward.argmax(jets.px**2 + jets.py**2, axis=1, keepdims=True)[has_jet]
+    jet = np.stack(
+        [awkward.to_numpy(awkward.flatten(jets[has_jet][leading][name])) for name in ("E", "px", "py", "pz")], -1
+    )
+    inside = awkward.flatten(members[has_jet][leading], axis=1)
+    event = np.flatnonzero(has_jet)
+    pt_gev, eta = np.hypot(jet[:, 1], jet[:, 2]), np.arcsinh(jet[:, 3] / np.hypot(jet[:, 1], jet[:, 2]))
+    good = (pt_gev > config.jet_pt_min_gev) & (pt_gev < config.jet_pt_max_gev) & (np.abs(eta) < config.jet_abs_eta_max)
+    truth = np.zeros_like(jet)
+    if label == 1:
+        matched, truth = _match(event, jet, tops, config.match_radius)
+        good &= matched
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    offsets, order = _sorted_members(inside[good], first[event[good]], np.hypot(px, py), config.n_constituents_max)
+    momenta = candidates.momentum[order].astype(np.float32)
+    return RaggedJets(
+        px=momenta[:, 0],
+        py=momenta[:, 1],
+        pz=momenta[:, 2],
+        offsets=offsets,
+        label=np.full(int(good.sum()), label, np.int8),
+        jet=jet[good].astype(np.float32),
+        truth=truth[good].astype(np.float32),
+    )
+
+
+def _cluster(events: Any, config: DataConfig) -> tuple[Any, Any]:
+    """Jets above the lowest pT of all events (not sorted), and the indices of their constituents."""
+    fastjet = _quiet_fastjet()
+    sequence = fastjet.ClusterSequence(events, fastjet.JetDefinition(fastjet.antikt_algorithm, config.jet_radius))
+    threshold = config.jet_pt_min_gev
+    return sequence.inclusive_jets(min_pt=threshold), sequence.constituent_index(min_pt=threshold)
+
+
+def _quiet_fastjet() -> Any:
+    """FastJet without its banner on standard output, which progress bars and JSON output share.
+
+    Its authors ask for a citation instead: M. Cacciari, G. P. Salam, G. Soyez, Eur. Phys. J. C 72 (2012) 1896.
+    """
+    fastjet = need("fastjet")
+    fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
+    return fastjet
+
+
+def _match(
+    event: NDArray[np.int64], jet: NDArray[np.float64], tops: Tops, radius: float
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each jet holds a whole top, and that top's four-momentum (zero without one)."""
+    matched, truth = np.zeros(len(jet), bool), np.zeros((len(jet), 4))
+    position = np.full(int(max(event.max(initial=-1), tops.event.max(initial=-1))) + 1, -1)
+    position[event] = np.arange(len(event))
+    owner = position[tops.event]
+    partons = np.concatenate([tops.top[:, None], tops.quarks], axis=1)
+    close = np.all(delta_r(jet[owner][:, None], partons) < radius, axis=1) & (owner >= 0)
+    matched[owner[close]] = True
+    truth[owner[close]] = tops.top[close]
+    return matched, truth
+
+
+def delta_r(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance in (eta, phi) of four-momenta (..., 4), broadcast."""
+    eta = [np.arcsinh(p[..., 3] / np.hypot(p[..., 1], p[..., 2])) for p in (one, other)]
+    phi = [np.arctan2(p[..., 2], p[..., 1]) for p in (one, other)]
+    turn = np.mod(phi[0] - phi[1] + np.pi, 2 * np.pi) - np.pi
+    return np.hypot(eta[0] - eta[1], turn)
+
+
+def _sorted_members(
+    members: Any, first: NDArray[np.int64], pt_gev: NDArray[np.float64], n_max: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Offsets and candidate numbers of the constituents of each jet, highest pT first, at most ``n_max`` a jet."""
+    awkward = need("awkward")
+    counts = awkward.to_numpy(awkward.num(members, axis=1)).astype(np.int64)
+    jet = np.repeat(np.arange(len(counts)), counts)
+    index = awkward.to_numpy(awkward.flatten(members)).astype(np.int64) + first[jet]
+    # ties in pT keep the order of the candidates
+    order = np.lexsort((index, -pt_gev[index], jet))
+    rank = np.arange(len(jet)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = np.minimum(counts, n_max)
+    return np.concatenate([[0], np.cumsum(kept)]).astype(np.int64), index[order][rank < n_max]

@@ -1,0 +1,269 @@
+"""The exported file as the list of layers that firmware is made of, every tensor with its proven grid.
+
+This is the one front end of all firmware back ends. It accepts a closed set of patterns and refuses everything else:
+a graph that parses has an exact integer meaning (the *graph lint*).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from tritag.errors import ExportError
+from tritag.export.functions import QUANT_DOMAIN
+from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_PROGRAMS, run_all
+from tritag.quant.fixed import FixedType, Grid, accumulator_grid, product_grid
+from tritag.quant.integer.program import Program
+from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer; ``name`` is also the name of its output tensor, ``sources`` are the tensors it reads."""
+
+    name: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """Integer weights (n_in, n_out) and bias (n_out,), int64, with their fractional bits; exact accumulator."""
+
+    weight: np.ndarray
+    weight_fraction: int
+    bias: np.ndarray
+    bias_fraction: int
+
+
+@dataclass(frozen=True)
+class CutTo(Layer):
+    """Rounding (half to even) and saturation to a type."""
+
+    type: FixedType
+
+
+@dataclass(frozen=True)
+class Sum(Layer):
+    """Exact sum of two tensors of equal shape."""
+
+
+@dataclass(frozen=True)
+class Product(Layer):
+    """Exact einsum of two activations; the equation names no batch axis."""
+
+    equation: str
+    terms: int
+
+
+@dataclass(frozen=True)
+class Op(Layer):
+    """An integer program with its tables."""
+
+    bound: BoundProgram
+
+
+@dataclass(frozen=True)
+class Reshape(Layer):
+    """Same values in another shape."""
+
+
+@dataclass
+class FirmwareGraph:
+    """Layers in order of execution; shapes without the batch axis."""
+
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    grids: dict[str, Grid] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """JSON description: one entry per layer with kind, sources, shape, grid and type."""
+        entries = []
+        for layer in self.layers:
+            grid = self.grids[layer.name]
+            entry: dict[str, Any] = {
+                "name": layer.name,
+                "kind": type(layer).__name__,
+                "sources": list(layer.sources),
+                "shape": list(self.shapes[layer.name]),
+                "integers": [grid.low, grid.high],
+                "type": str(grid.type),
+            }
+            if isinstance(layer, Op):
+                entry["op"] = layer.bound.program.name
+            entries.append(entry)
+        ports = {
+            name: {"shape": list(self.shapes[name]), "type": str(self.grids[name].type)}
+            for name in (*self.inputs, *self.outputs)
+        }
+        return {"inputs": self.inputs, "outputs": self.outputs, "ports": ports, "layers": entries}
+
+
+def read_graph(source: ModelProto | Path | str) -> FirmwareGraph:
+    """Parse an exported file.
+
+    Raises
+    ------
+    ExportError
+        A node or a number has no exact form in firmware; the message names the node and what is accepted.
+    """
+    model = source if isinstance(source, ModelProto) else onnx.load(source)
+    return _Reader(model).read()
+
+
+class _Reader:
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        metadata = {p.key: p.value for p in model.metadata_props}
+        if METADATA_PROGRAMS not in metadata or METADATA_INPUTS not in metadata:
+            raise ExportError("the file must have been written by `tritag export`: it carries no integer programs")
+        self.programs = json.loads(metadata[METADATA_PROGRAMS])
+        self.constants = self._evaluate_constants()
+        self.graph = FirmwareGraph()
+        for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
+            dims = value.type.tensor_type.shape.dim
+            self.graph.shapes[value.name] = tuple(d.dim_value for d in dims[1:])
+        for name, (low, high, fraction) in json.loads(metadata[METADATA_INPUTS]).items():
+            self.graph.inputs.append(name)
+            self.graph.grids[name] = Grid(low, high, fraction)
+        self.graph.outputs = [x.name for x in model.graph.output]
+
+    def _evaluate_constants(self) -> dict[str, np.ndarray]:
+        constants = {i.name: numpy_helper.to_array(i) for i in self.model.graph.initializer}
+        derived: list[str] = []
+        self.scales: dict[str, float] = {}
+        for node in self.model.graph.node:
+            if all(name in constants or name in derived for name in node.input):
+                derived.extend(node.output)
+                if node.op_type == "Quant":
+                    self.scales[node.output[0]] = float(constants[node.input[1]])
+                elif node.input[0] in self.scales:
+                    self.scales[node.output[0]] = self.scales[node.input[0]]
+        feeds = {
+            value.name: np.zeros([1] + [d.dim_value for d in value.type.tensor_type.shape.dim[1:]], np.float32)
+            for value in self.model.graph.input
+        }
+        if derived:
+            constants.update(zip(derived, run_all(self.model, feeds, derived), strict=True))
+        return constants
+
+    def read(self) -> FirmwareGraph:
+        nodes = [n for n in self.model.graph.node if any(name not in self.constants for name in n.output)]
+        skip: set[str] = set()
+        for node in nodes:
+            if node.output[0] in skip:
+                continue
+            for layer, grid in self._layers(node, nodes, skip):
+                self.graph.layers.append(layer)
+                self.graph.grids[layer.name] = grid
+        return self.graph
+
+    def _layers(self, node: NodeProto, nodes: list[NodeProto], skip: set[str]) -> Iterator[tuple[Layer, Grid]]:
+        data = tuple(name for name in node.input if name not in self.constants)
+        out = node.output[0]
+        if node.domain == ONNX_DOMAIN:
+            yield self._op(node, out, data)
+        elif node.domain == QUANT_DOMAIN and node.op_type == "Quant":
+            yield self._cut(node, out)
+        elif node.op_type == "MatMul" and len(data) == 1:
+            yield self._linear(node, nodes, skip)
+        elif node.op_type == "Einsum" and len(data) == 2:
+            yield self._product(node, out, data)
+        elif node.op_type == "Add" and len(data) == 2:
+            a, b = data
+            if self.graph.shapes[a] != self.graph.shapes[b]:
+                self._refuse(node, f"both terms to have one shape, got {self.graph.shapes[a]}, {self.graph.shapes[b]}")
+            yield Sum(out, data), self.graph.grids[a].plus(self.graph.grids[b])
+        elif node.op_type == "Reshape":
+            yield Reshape(out, data), self.graph.grids[data[0]]
+        else:
+            self._refuse(
+                node,
+                "one of: MatMul by constant weights and Add of a constant bias, Quant, Add, Einsum, Reshape, or an op "
+                f"of domain {ONNX_DOMAIN}",
+            )
+
+    def _op(self, node: NodeProto, out: str, data: tuple[str, ...]) -> tuple[Op, Grid]:
+        entry = self.programs.get(node.op_type)
+        if entry is None:
+            self._refuse(node, "its integer program in the file's metadata")
+        names = list(entry["program"]["tables"])
+        contents = [self.constants[name] for name in node.input[len(data) :]]
+        tables = {name: [int(v) for v in table] for name, table in zip(names, contents, strict=True)}
+        program = Program.from_json(json.dumps(entry["program"]), tables)
+        for index, instruction in enumerate(program.nodes):
+            if instruction.op == "lookup":
+                table = tables[names[instruction.params[0]]]
+                if min(table) < instruction.low or max(table) > instruction.high:
+                    self._refuse(node, f"table entries within the interval of instruction {index}")
+        bound = BoundProgram(program, tuple(entry["in_fractions"]), tuple(entry["out_fractions"]))
+        for name, port, fraction in zip(data, program.inputs, bound.in_fractions, strict=True):
+            grid, accepted = self.graph.grids[name], program.nodes[port.node]
+            if grid.fraction != fraction or grid.low < accepted.low or grid.high > accepted.high:
+                self._refuse(node, f"input {name} within [{accepted.low}, {accepted.high}] at 2**-{fraction}")
+        return Op(out, data, bound), bound.output_grid()
+
+    def _cut(self, node: NodeProto, out: str) -> tuple[CutTo, Grid]:
+        source, scale, zero_point, bits = node.input
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        fraction = self._fraction(node, self.constants[scale])
+        width = int(self.constants[bits])
+        if float(self.constants[zero_point]) != 0:
+            self._refuse(node, f"zero point 0, got {float(self.constants[zero_point])}")
+        if attributes["rounding_mode"].upper() not in (b"ROUND", b"HALF_EVEN") or attributes["narrow"]:
+            self._refuse(node, "rounding half to even and the full range of codes")
+        fixed = FixedType(bool(attributes["signed"]), width, width - fraction)
+        return CutTo(out, (source,), fixed), Grid.of(fixed)
+
+    def _linear(self, node: NodeProto, nodes: list[NodeProto], skip: set[str]) -> tuple[Linear, Grid]:
+        users = [n for n in nodes if node.output[0] in n.input]
+        if len(users) != 1 or users[0].op_type != "Add":
+            self._refuse(node, "to be followed by the addition of its bias alone")
+        add = users[0]
+        bias_name = next((n for n in add.input if n in self.constants), None)
+        if bias_name is None:
+            self._refuse(add, "a constant bias")
+        skip.add(add.output[0])
+        source, weight_name = node.input
+        weight_scale, bias_scale = self.scales.get(weight_name), self.scales.get(bias_name)
+        if weight_scale is None or bias_scale is None:
+            self._refuse(node, "quantized weights and bias")
+        weight_fraction, bias_fraction = self._fraction(node, weight_scale), self._fraction(node, bias_scale)
+        weight = np.rint(self.constants[weight_name].astype(np.float64) * 2.0**weight_fraction).astype(np.int64)
+        bias = np.rint(self.constants[bias_name].astype(np.float64) * 2.0**bias_fraction).astype(np.int64)
+        layer = Linear(add.output[0], (source,), weight, weight_fraction, bias, bias_fraction)
+        grid = accumulator_grid(weight, weight_fraction, bias, bias_fraction, self.graph.grids[source])
+        return layer, grid
+
+    def _product(self, node: NodeProto, out: str, data: tuple[str, ...]) -> tuple[Product, Grid]:
+        text = next(helper.get_attribute_value(a) for a in node.attribute if a.name == "equation").decode()
+        left, result = text.replace(" ", "").split("->")
+        first, second = left.split(",")
+        sizes = {
+            letter: size
+            for letters, name in ((first, data[0]), (second, data[1]))
+            for letter, size in zip(letters[1:], self.graph.shapes[name], strict=True)
+        }
+        summed = (set(first) | set(second)) - set(result)
+        terms = int(np.prod([sizes[letter] for letter in summed]))
+        grid = product_grid(self.graph.grids[data[0]], self.graph.grids[data[1]], terms)
+        equation = f"{first[1:]},{second[1:]}->{result[1:]}"
+        return Product(out, data, equation, terms), grid
+
+    def _fraction(self, node: NodeProto, scale: Any) -> int:
+        value = float(scale)
+        mantissa, exponent = np.frexp(value)
+        if mantissa != 0.5:
+            self._refuse(node, f"a power-of-two scale, got {value}")
+        return 1 - int(exponent)
+
+    def _refuse(self, node: NodeProto, must: str) -> Any:
+        raise ExportError(f"graph lint: {node.op_type} {node.name!r} must have or be {must}")

@@ -1,0 +1,210 @@
+"""Export of a quantized tagger to one self-contained QONNX file.
+
+Brevitas writes the graph; here the names become readable, the ops and the Quant node get their bodies as model-local
+functions, every tensor gets its shape, and the integer programs travel as metadata for the firmware back ends.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from tritag.export.functions import OPSET, QUANT_DOMAIN, op_function, quant_function
+from tritag.quant.layers import QuantTagger
+from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
+
+METADATA_PROGRAMS = "tritag.programs"
+METADATA_INPUTS = "tritag.input_grids"
+BATCH = "batch"
+# onnxruntime reads files up to IR 13; 10 is enough for what is used.
+IR_VERSION = 10
+
+
+def export_model(tagger: QuantTagger) -> ModelProto:
+    """Exported file of ``tagger``: inputs ``codes`` (batch, K, 3) and ``count`` (batch, 1), output ``logit``.
+
+    All tensors are float32 and hold values on power-of-two grids.
+    """
+    from brevitas.export import export_qonnx
+
+    tagger.eval()
+    k = tagger.config.n_constituents
+    example = (torch.zeros(1, k, 3), torch.ones(1, 1))
+    names = {"input_names": ["codes", "count"], "output_names": ["logit"]}
+    with tempfile.TemporaryDirectory() as folder, collect_programs() as programs, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "raw.onnx"
+        with torch.no_grad():
+            export_qonnx(
+                tagger,
+                args=example,
+                export_path=str(path),
+                dynamo=False,
+                opset_version=OPSET,
+                dynamic_axes={name: {0: BATCH} for name in ("codes", "count", "logit")},
+                custom_opsets={ONNX_DOMAIN: 1},
+                **names,
+            )
+        model = onnx.load(path)
+    _drop_constant_inputs(model)
+    _drop_casts(model)
+    _rename(model, programs)
+    _attach_functions(model, programs)
+    _write_shapes(model, {"codes": np.zeros((1, k, 3), np.float32), "count": np.ones((1, 1), np.float32)})
+    _set_metadata(model, METADATA_PROGRAMS, {name: _program_entry(b) for name, b in sorted(programs.items())})
+    grids = {name: x.known_grid() for name, x in zip(("codes", "count"), tagger.fixed_inputs(*example), strict=True)}
+    _set_metadata(model, METADATA_INPUTS, {n: [g.low, g.high, g.fraction] for n, g in grids.items()})
+    onnx.checker.check_model(model)
+    return model
+
+
+def _program_entry(bound: BoundProgram) -> dict[str, object]:
+    return {
+        "program": json.loads(bound.program.to_json(with_tables=False)),
+        "in_fractions": list(bound.in_fractions),
+        "out_fractions": list(bound.out_fractions),
+    }
+
+
+def _set_metadata(model: ModelProto, key: str, value: object) -> None:
+    entry = model.metadata_props.add()
+    entry.key, entry.value = key, json.dumps(value, separators=(",", ":"))
+
+
+def _drop_constant_inputs(model: ModelProto) -> None:
+    """Take the weights off the list of graph inputs, where Brevitas also names them."""
+    constants = {i.name for i in model.graph.initializer}
+    kept = [x for x in model.graph.input if x.name not in constants]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+
+
+def _drop_casts(model: ModelProto) -> None:
+    """Remove casts of float32 to float32, which tracing leaves at the inputs."""
+    alias: dict[str, str] = {}
+    kept = []
+    for node in model.graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = alias.get(name, name)
+        if node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT:
+            alias[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+
+
+def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> None:
+    """Readable, unique, C-compatible names: ``blocks_0_query_cut`` for the cut behind that layer."""
+    names: dict[str, str] = {}
+    taken = {x.name for x in (*model.graph.input, *model.graph.output)}
+
+    def give(old: str, wish: str) -> None:
+        wish = re.sub(r"\W+", "_", wish).strip("_")
+        new, number = wish, 1
+        while new in taken:
+            number += 1
+            new = f"{wish}_{number}"
+        taken.add(new)
+        names[old] = new
+
+    tables: dict[str, str] = {}
+    for node in model.graph.node:
+        path = node.name.split("/")[1:-1]
+        kind = node.op_type
+        if node.domain == ONNX_DOMAIN:
+            bound = programs[kind]
+            kind = bound.program.name
+            path = path[:-1] if path and path[-1] == kind else path
+            for table, name in zip(node.input[len(bound.in_fractions) :], bound.program.table_names, strict=True):
+                tables.setdefault(table, "_".join((*path, kind, name)))
+        elif kind == "Quant":
+            role = next((p for p in ("weight_quant", "bias_quant") if p in path), "cut")
+            path = path[: path.index("cut" if role == "cut" else role)] if role in path or "cut" in path else path
+            kind = role
+        wish = "_".join((*path, kind.lower()))
+        for output in node.output:
+            if output not in taken:
+                give(output, wish)
+        node.name = names.get(node.output[0], wish)
+    for initializer in model.graph.initializer:
+        wish = tables.get(initializer.name)
+        if wish is None:
+            array = numpy_helper.to_array(initializer)
+            wish = initializer.name.removeprefix("tagger.")
+            if "/" in wish:
+                wish = ("shape" if array.dtype == np.int64 else "constant") + f"_{'_'.join(map(_label, array.ravel()))}"
+        give(initializer.name, wish)
+        initializer.name = names[initializer.name]
+    for node in model.graph.node:
+        for field in (node.input, node.output):
+            for i, name in enumerate(field):
+                field[i] = names.get(name, name)
+    del model.graph.value_info[:]
+
+
+def _label(value: float) -> str:
+    return f"{value:g}".replace("-", "m").replace(".", "p")
+
+
+def _attach_functions(model: ModelProto, programs: dict[str, BoundProgram]) -> None:
+    model.functions.extend(op_function(bound) for _, bound in sorted(programs.items()))
+    model.functions.append(quant_function())
+    del model.opset_import[:]
+    model.opset_import.extend(
+        [helper.make_opsetid("", OPSET), helper.make_opsetid(ONNX_DOMAIN, 1), helper.make_opsetid(QUANT_DOMAIN, 2)]
+    )
+    model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version = "tritag", ""
+
+
+def _write_shapes(model: ModelProto, example: dict[str, np.ndarray]) -> None:
+    """Run one jet and note every tensor's shape, with the batch axis symbolic."""
+    outputs = [name for node in model.graph.node for name in node.output]
+    values = dict(zip(outputs, run_all(model, example, outputs), strict=True))
+    constants = _constant_outputs(model)
+    final = {x.name for x in model.graph.output}
+    for name, value in values.items():
+        shape = list(value.shape) if name in constants else [BATCH, *value.shape[1:]]
+        if name not in final:
+            model.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    for output in model.graph.output:
+        shape = [BATCH, *values[output.name].shape[1:]]
+        output.CopyFrom(helper.make_tensor_value_info(output.name, TensorProto.FLOAT, shape))
+
+
+def _constant_outputs(model: ModelProto) -> set[str]:
+    """Outputs that depend on constants alone (quantized weights)."""
+    constant = {i.name for i in model.graph.initializer}
+    for node in model.graph.node:
+        if all(name in constant for name in node.input):
+            constant.update(node.output)
+    return constant - {i.name for i in model.graph.initializer}
+
+
+def run_all(model: ModelProto, feeds: dict[str, np.ndarray], names: list[str]) -> list[np.ndarray]:
+    """Values of the tensors ``names``, graph outputs or not, by plain ONNX Runtime."""
+    probe = ModelProto()
+    probe.CopyFrom(model)
+    known = {x.name for x in probe.graph.output}
+    probe.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name not in known
+    )
+    return session(probe).run(names, feeds)
+
+
+def session(model: ModelProto) -> onnxruntime.InferenceSession:
+    """ONNX Runtime session of a model, single-threaded, with graph optimisations that keep every bit."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,222 @@
+"""A firmware graph as an hls4ml project (Vitis backend, io_parallel), written and linted.
+
+hls4ml's own QONNX reader computes silently wrong numbers for attention models (docs/limitations.md), so the layers and
+the precision of each are given to hls4ml explicitly, from the proven grids of the exported file.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tritag.errors import ExportError
+from tritag.export.graph import CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum
+from tritag.hls_projects.cpp import op_function
+from tritag.hls_projects.hls4ml_extension import BACKEND, OPS_HEADER, register
+from tritag.hls_projects.target import TargetConfig
+from tritag.quant.fixed import FixedType
+
+PROJECT = "tagger"
+
+
+def write_project(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> Any:
+    """Write the hls4ml project of ``graph`` into ``folder`` and return hls4ml's model.
+
+    Raises
+    ------
+    ExportError
+        hls4ml dropped or changed a layer (the project lint).
+    """
+    from hls4ml.model import ModelGraph
+
+    register()
+    layers, formats = _layer_list(graph, target)
+    config = _config(graph, target, folder, formats, trace)
+    model = ModelGraph.from_layer_list(config, layers, list(graph.inputs), list(graph.outputs))
+    shutil.rmtree(folder, ignore_errors=True)
+    model.config.trace_output = trace
+    model.write()
+    (folder / "firmware" / "nnet_utils" / OPS_HEADER).write_text(ops_header(graph))
+    lint_project(graph, model)
+    return model
+
+
+def ops_header(graph: FirmwareGraph) -> str:
+    """C++ functions of all ops in the graph; equal ops share one function."""
+    functions: dict[str, str] = {}
+    for layer in graph.layers:
+        if isinstance(layer, Op):
+            functions.setdefault(_function(graph, layer), op_function(layer.bound, _rows(graph, layer)))
+    return "\n".join(
+        [
+            "#ifndef TRITAG_OPS_H_",
+            "#define TRITAG_OPS_H_",
+            "",
+            "// Written by tritag from the integer programs of the exported file.",
+            "",
+            '#include "tritag_integer.h"',
+            "",
+            "namespace nnet {",
+            "",
+            *functions.values(),
+            "} // namespace nnet",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def lint_project(graph: FirmwareGraph, model: Any) -> None:
+    """Check what hls4ml made of the graph: every layer present, called, and of the precision that was asked for.
+
+    Raises
+    ------
+    ExportError
+        Names the layer, what it must be, and what it is.
+    """
+    made = {layer.name: layer for layer in model.get_layers()}
+    for layer in graph.layers:
+        if layer.name not in made:
+            raise ExportError(f"project lint: hls4ml must keep layer {layer.name!r}, but dropped it")
+        node = made[layer.name]
+        in_place = isinstance(layer, Reshape)
+        if not in_place and not node.get_attr("function_cpp"):
+            raise ExportError(f"project lint: hls4ml must call a function for {layer.name!r}, but writes no code for it")
+        precision = node.get_output_variable().type.precision
+        wanted = graph.grids[layer.name].type
+        given = (bool(precision.signed), precision.width, precision.integer)
+        if given != (wanted.signed, wanted.width, wanted.integer):
+            raise ExportError(f"project lint: {layer.name!r} must have type {wanted}, hls4ml gave it {precision}")
+        if isinstance(layer, CutTo) and ("RND_CONV" not in str(precision) or "SAT" not in str(precision)):
+            raise ExportError(f"project lint: {layer.name!r} must round half to even and saturate, got {precision}")
+
+
+def _rows(graph: FirmwareGraph, layer: Op) -> int:
+    program = layer.bound.program
+    per_row = [
+        source
+        for source, port in zip(layer.sources, program.inputs, strict=True)
+        if program.nodes[port.node].per_row
+    ]
+    return graph.shapes[per_row[0]][0]
+
+
+def _function(graph: FirmwareGraph, layer: Op) -> str:
+    return layer.bound.op_type
+
+
+def _layer_list(graph: FirmwareGraph, target: TargetConfig) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+    layers: list[dict[str, Any]] = []
+    formats: dict[str, dict[str, str]] = {}
+    for name in graph.inputs:
+        layers.append({"name": name, "class_name": "InputLayer", "input_shape": list(graph.shapes[name])})
+        formats[name] = {"result": _text(graph.grids[name].type)}
+    for layer in graph.layers:
+        description, extra = _describe(graph, layer, target)
+        common = {"name": layer.name, "inputs": list(layer.sources), "outputs": [layer.name]}
+        layers.append({**common, **description})
+        formats[layer.name] = {"result": _text(graph.grids[layer.name].type), **extra}
+    return layers, formats
+
+
+def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> tuple[dict[str, Any], dict[str, str]]:
+    """hls4ml's description of a layer, and the precisions it needs besides the result's."""
+    shape = graph.shapes[layer.name]
+    result = graph.grids[layer.name].type
+    if isinstance(layer, Linear):
+        return _pointwise(layer, shape, result)
+    if isinstance(layer, CutTo):
+        rounded = {"result": _text(layer.type, exact=False)}
+        return {"class_name": "Activation", "activation": "linear", "n_in": int(np.prod(shape))}, rounded
+    if isinstance(layer, Sum):
+        return {"class_name": "Merge", "op": "add"}, {}
+    if isinstance(layer, Product):
+        first, second = (graph.shapes[source] for source in layer.sources)
+        return {
+            "class_name": "Einsum",
+            "equation": layer.equation,
+            "inp0_shape": first,
+            "inp1_shape": second,
+            "out_shape": shape,
+        }, {"accum": _text(result)}
+    if isinstance(layer, Reshape):
+        return {"class_name": "Reshape", "target_shape": list(shape)}, {}
+    if isinstance(layer, Op):
+        program = layer.bound.program
+        return {
+            "class_name": "TritagOp",
+            "function": _function(graph, layer),
+            "out_shape": list(shape),
+            "result_format": (result.signed, result.width, result.integer),
+            "tables": {name: np.array(table) for name, table in program.tables.items()},
+            "row_interval": max(1, target.interval_cycles // _rows(graph, layer)),
+        }, {}
+    raise ExportError(f"layer {layer.name!r} of kind {type(layer).__name__} has no hls4ml form")
+
+
+def _pointwise(layer: Linear, shape: tuple[int, ...], result: FixedType) -> tuple[dict[str, Any], dict[str, str]]:
+    width, n_out = shape
+    n_in = layer.weight.shape[0]
+    weight = FixedType.covering(int(layer.weight.min()), int(layer.weight.max()), layer.weight_fraction)
+    bias = FixedType.covering(int(layer.bias.min()), int(layer.bias.max()), layer.bias_fraction)
+    description = {
+        "class_name": "Conv1D",
+        "data_format": "channels_last",
+        "in_width": width,
+        "out_width": width,
+        "n_chan": n_in,
+        "n_filt": n_out,
+        "filt_width": 1,
+        "stride_width": 1,
+        "pad_left": 0,
+        "pad_right": 0,
+        "dilation_width": 1,
+        "weight_data": (layer.weight * 2.0**-layer.weight_fraction)[None],
+        "bias_data": layer.bias * 2.0**-layer.bias_fraction,
+    }
+    return description, {"weight": _text(weight), "bias": _text(bias), "accum": _text(result)}
+
+
+def _text(fixed: FixedType, exact: bool = True) -> str:
+    """hls4ml's spelling of a type; ``exact`` for results that need neither rounding nor saturation."""
+    modes = "" if exact else ",RND_CONV,SAT"
+    return f"{'' if fixed.signed else 'u'}fixed<{fixed.width},{fixed.integer}{modes}>"
+
+
+def _config(
+    graph: FirmwareGraph, target: TargetConfig, folder: Path, formats: dict[str, dict[str, str]], trace: bool
+) -> dict[str, Any]:
+    interval = target.interval_cycles
+    layers = {
+        name: {"Precision": precision, "ReuseFactor": interval, "Trace": trace} for name, precision in formats.items()
+    }
+    return {
+        "OutputDir": str(folder),
+        "ProjectName": PROJECT,
+        "Backend": BACKEND,
+        "Part": target.part,
+        "ClockPeriod": target.clock_period_ns,
+        "ClockUncertainty": f"{target.clock_uncertainty_percent}%",
+        "IOType": "io_parallel",
+        "HLSConfig": {
+            "Model": {
+                "Precision": "fixed<16,6>",
+                "ReuseFactor": interval,
+                "Strategy": "Latency",
+                "PipelineStyle": "pipeline",
+                "PipelineInterval": interval,
+            },
+            "LayerName": layers,
+        },
+        "WriterConfig": {
+            "Namespace": None,
+            "WriteWeightsTxt": True,
+            "WriteTar": False,
+            "WriteEmulationConstants": False,
+            "TBOutputStream": "both",
+        },
+    }

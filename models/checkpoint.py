@@ -1,0 +1,130 @@
+"""The state of an unfinished training on disk: what a resumed training needs to end with the same weights.
+
+A checkpoint names the settings it belongs to, so that it is never continued with others. The history is cut back to the
+checkpoint's step on resume: steps that are done again write their lines again.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tritag.errors import RunError
+from tritag.files import atomic_path, write_text
+
+CHECKPOINT_FILE = "checkpoint.pt"
+HISTORY_FILE = "history.jsonl"
+_VERSION = 1
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes during a training, except weights, optimizer and random state.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    loss_sum, loss_steps
+        Sum of the training losses since the last validation, and their number.
+    best : dict
+        Best validation so far: ``step``, ``metrics``, and ``weights`` when they are to be kept; empty before the first.
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, loss: float) -> None:
+        """Count one step."""
+        self.step += 1
+        self.loss_sum += loss
+        self.loss_steps += 1
+
+
+def write_checkpoint(
+    directory: Path, settings: dict[str, Any], state: TrainingState, model: torch.nn.Module, optimizer: Any
+) -> None:
+    """Write ``checkpoint.pt`` atomically: a kill leaves the old one or the new one."""
+    content = {
+        "version": _VERSION,
+        "settings": settings,
+        "state": vars(state),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "rng": torch.get_rng_state(),
+    }
+    with atomic_path(directory / CHECKPOINT_FILE) as temporary:
+        torch.save(content, temporary)
+
+
+def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, optimizer: Any) -> TrainingState | None:
+    """Continue from ``checkpoint.pt``: restore model, optimizer and random state, cut the history back.
+
+    Returns
+    -------
+    TrainingState or None
+        None when there is no checkpoint.
+
+    Raises
+    ------
+    RunError
+        The checkpoint is not readable, or belongs to other settings.
+    """
+    path = directory / CHECKPOINT_FILE
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+        version, found = content["version"], content["settings"]
+    except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise RunError(f"{path} must be a checkpoint of tritag ({error}); discard it with fresh=True") from error
+    if version != _VERSION:
+        raise RunError(f"{path} must have version {_VERSION}, got {version}; discard it with fresh=True")
+    if found != settings:
+        changed = [
+            f"{k} {found.get(k)} -> {settings.get(k)}" for k in settings | found if found.get(k) != settings.get(k)
+        ]
+        raise RunError(
+            f"{path} must belong to the same training, got other settings: {', '.join(changed)}; "
+            "train in another directory, or discard it with fresh=True"
+        )
+    model.load_state_dict(content["model"])
+    optimizer.load_state_dict(content["optimizer"])
+    torch.set_rng_state(content["rng"])
+    state = TrainingState(**content["state"])
+    _cut_history(directory / HISTORY_FILE, state.step)
+    return state
+
+
+def append_history(directory: Path, line: dict[str, Any]) -> None:
+    """Add one JSON line to ``history.jsonl``."""
+    with (directory / HISTORY_FILE).open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def read_history(directory: Path | str) -> list[dict[str, Any]]:
+    """All lines of ``history.jsonl``; a last line that a kill cut short is left out.
+
+    Raises
+    ------
+    RunError
+        There is no history.
+    """
+    path = Path(directory) / HISTORY_FILE
+    if not path.is_file():
+        raise RunError(f"history must exist, got no file {path}; train the tagger first")
+    text = path.read_text()
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def _cut_history(path: Path, step: int) -> None:
+    if path.exists():
+        kept = [line for line in read_history(path.parent) if line["step"] <= step]
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))

@@ -1,0 +1,63 @@
+"""Settings of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tritag.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of a training: BCE loss, Adam with decoupled weight decay, learning rate on a cosine down to 0.
+
+    The defaults suit the 2k taggers on one CPU core for a few minutes. The tagger-quantization paper trains them for
+    200 000 iterations with batch 4096, learning rate 1e-2, no weight decay.
+
+    Attributes
+    ----------
+    iterations : int
+        Optimizer steps.
+    batch_size : int
+        Jets per step.
+    micro_batch : int
+        Jets per forward and backward pass; gradients add up over a batch. Keeps the activations in the CPU's cache. A
+        layer that gathers statistics sees ``batch_size / micro_batch`` passes per step.
+    learning_rate, weight_decay : float
+        Learning rate of the first step; decay per unit of learning rate.
+    gradient_clip : float
+        Largest norm of the gradient; infinity switches it off.
+    seed : int
+        Of the batches and of random layers (initial weights are the caller's).
+    validate_every : int
+        Steps between validations, each of which also writes a checkpoint; the last step is always validated.
+    checkpoint_every_s : float
+        Seconds between checkpoints apart from that; may change on resume.
+    keep : "last" or "best"
+        Weights to keep: those of the last step, or those of the validation with the highest AUC.
+    """
+
+    iterations: int = 4000
+    batch_size: int = 1024
+    micro_batch: int = 512
+    learning_rate: float = 1e-2
+    weight_decay: float = 0.0
+    gradient_clip: float = 1.0
+    seed: int = 1
+    validate_every: int = 250
+    checkpoint_every_s: float = 60.0
+    keep: Literal["last", "best"] = "last"
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch_size", "micro_batch", "validate_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be >= 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "gradient_clip", "checkpoint_every_s"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be > 0, got {getattr(self, name)}")
+        for name in ("weight_decay", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name} must be >= 0, got {getattr(self, name)}")
+        if self.keep not in ("last", "best"):
+            raise ConfigError(f"keep must be 'last' or 'best', got {self.keep!r}")

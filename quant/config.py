@@ -1,0 +1,37 @@
+"""Settings of a quantization recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tritag.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class QuantConfig:
+    """Bits and observer settings of a quantized tagger.
+
+    ``weights`` concerns the linear layers inside the blocks; input and output layers are int8 always.
+    ``residual_bits`` is the width of the residual stream, which feeds the norms only.
+    """
+
+    weights: Literal["int8", "ternary"] = "int8"
+    activation_bits: int = 8
+    residual_bits: int = 12
+    attention_bits: int = 8
+    bias_bits: int = 8
+    range_quantile: float = 1e-3
+    range_momentum: float = 0.99
+    dynamic_fraction: float = 0.05
+    frozen_fraction: float = 0.8
+
+    def __post_init__(self) -> None:
+        for name in ("activation_bits", "residual_bits", "attention_bits", "bias_bits"):
+            if not 2 <= getattr(self, name) <= 16:
+                raise ConfigError(f"{name} must lie in [2, 16], got {getattr(self, name)}")
+        if not 0 <= self.dynamic_fraction <= self.frozen_fraction <= 1:
+            raise ConfigError(
+                "observer phases must satisfy 0 <= dynamic_fraction <= frozen_fraction <= 1, got "
+                f"{self.dynamic_fraction} and {self.frozen_fraction}"
+            )

@@ -1,0 +1,1 @@
+"""Integer-exact ops, one file each: the integer program, its float surrogate for training, its module."""

@@ -1,0 +1,144 @@
+"""The seven input scalars in fixed point, from the trigger's integer codes. Specification: docs/ops/jet_scalars.md.
+
+Everything a tagger sees is computed here: four-momenta, their sum, logarithms, and the angles to the jet axis. The
+float counterpart, which defines what is approximated, is ``tritag.models.scalars.JetScalars``.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from tritag.data.grid import TriggerGrid
+from tritag.models.scalars import SCALAR_MEANS, SCALAR_SCALES
+from tritag.quant.fixed import FixedType, Grid
+from tritag.quant.integer import blocks
+from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.tensor import FixedTensor
+
+# |eta| saturates here: the edge of what a jet with |eta| < 3 and its constituents can reach.
+ETA_DOMAIN = 4.0
+# Momenta are counted in 2**-MOMENTUM_BITS of the pT LSB: 1/64 GeV.
+MOMENTUM_BITS = 4
+_TRIG_BITS = 14
+_LOG_BITS = 13
+_ANGLE_BITS = 12
+_FACTOR_BITS = 12
+_JET_BITS = 16
+
+CODE_GRID = Grid(TriggerGrid.ETA_MIN, TriggerGrid.PT_MAX, 0)
+SCALAR_TYPE = FixedType(True, 12, 4)
+
+
+def candidate(t: Tracer, codes: Int, count: Int) -> tuple[Int, Int, Int, Int]:
+    """Clip the codes (3 lanes) to the grid's domain: ``(valid, pt, eta, phi)``; pt is 0 beyond ``count``."""
+    eta_max = int(ETA_DOMAIN / TriggerGrid.ETA_LSB)
+    valid = t.row_index().less(count)
+    pt = valid.where(codes.lane(0).clip(1, TriggerGrid.PT_MAX), 0)
+    eta = codes.lane(1).clip(-eta_max, eta_max)
+    phi = codes.lane(2).clip(TriggerGrid.PHI_MIN, TriggerGrid.PHI_MAX)
+    return valid, pt, eta, phi
+
+
+def four_momentum(t: Tracer, pt: Int, eta: Int, phi: Int) -> tuple[Int, Int, Int, Int]:
+    """Massless ``(E, px, py, pz)`` in units of pT LSB * 2**-MOMENTUM_BITS; one product and one rounding each."""
+    one = 2.0**_TRIG_BITS
+    turn = TriggerGrid.PHI_MAX - TriggerGrid.PHI_MIN + 1
+    cos = t.table("cos_phi", lambda i: math.cos((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
+    sin = t.table("sin_phi", lambda i: math.sin((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
+    cosh = t.table("cosh_eta", lambda i: math.cosh(i * TriggerGrid.ETA_LSB) * one, eta.high + 1)
+    sinh = t.table("sinh_eta", lambda i: math.sinh(i * TriggerGrid.ETA_LSB) * one, eta.high + 1)
+    angle, slope = phi - TriggerGrid.PHI_MIN, eta.absolute()
+    drop = _TRIG_BITS - MOMENTUM_BITS
+    p_z = (pt * slope.lookup(sinh)).round_shift(drop)
+    return (
+        (pt * slope.lookup(cosh)).round_shift(drop),
+        (pt * angle.lookup(cos)).round_shift(drop),
+        (pt * angle.lookup(sin)).round_shift(drop),
+        eta.less(0).where(-p_z, p_z),
+    )
+
+
+def jet_axis(t: Tracer, x: Int, y: Int, z: Int) -> tuple[Int, Int, Int]:
+    """``(log2 pT [_LOG_BITS], eta [_ANGLE_BITS], phi [_ANGLE_BITS])`` of a jet momentum; log2 in momentum units."""
+    exponent = blocks.block_exponent([x, y, z])
+    m_x, m_y, m_z = (blocks.block_normalize(v, exponent, _JET_BITS) for v in (x, y, z))
+    pt_square = m_x * m_x + m_y * m_y
+    momentum = blocks.sqrt(t, pt_square + m_z * m_z, fraction=0)
+    # The logarithm of a square, read with one more fractional bit, is the logarithm of the root.
+    log_pt = blocks.log2(t, pt_square, _LOG_BITS - 1)
+    log_sum = blocks.log2(t, momentum + m_z.absolute(), _LOG_BITS - 1) << 1
+    ln2 = round(math.log(2) * 2**_FACTOR_BITS)
+    eta = ((log_sum - log_pt) * ln2).round_shift(_LOG_BITS + _FACTOR_BITS - _ANGLE_BITS).clip(0, 8 << _ANGLE_BITS)
+    eta = m_z.less(0).where(-eta, eta)
+    phi = blocks.angle(t, m_y, m_x, _ANGLE_BITS)
+    return log_pt + ((exponent + (1 - _JET_BITS)) << _LOG_BITS), eta, phi
+
+
+def _affine(value: Int, fraction: int, slope: float, offset: float) -> Int:
+    """``value * slope + offset`` from LSB 2**-fraction to the scalars' type: one constant product, one rounding."""
+    bits = fraction + _FACTOR_BITS
+    scaled = value * round(slope * 2**_FACTOR_BITS) + round(offset * 2**bits)
+    return scaled.round_shift(bits - SCALAR_TYPE.fraction).clip(SCALAR_TYPE.int_min, SCALAR_TYPE.int_max)
+
+
+class JetScalars(IntegerOp):
+    """Codes (B, K, 3) and count (B, 1) to standardised scalars (B, K, 7) of type ``SCALAR_TYPE``."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+
+    def bind(self, codes: Grid, count: Grid) -> BoundProgram:
+        """Program: momenta and their sum in a first pass over the constituents, scalars in a second."""
+        t = Tracer("jet_scalars", self.n_constituents)
+        code = t.input("codes", codes.low, codes.high, lanes=3)
+        number = t.input("count", 0, self.n_constituents, per_row=False)
+        valid, pt, eta, phi = candidate(t, code, number)
+        e, x, y, z = (v.sum_rows() for v in four_momentum(t, pt, eta, phi))
+        log_pt_jet, eta_jet, phi_jet = jet_axis(t, x, y, z)
+        log_e_jet = blocks.log2(t, e, _LOG_BITS - 1) << 1
+
+        log_cosh = t.table(
+            "log2_cosh_eta", lambda i: math.log2(math.cosh(i * TriggerGrid.ETA_LSB)) * 2**_LOG_BITS, eta.high + 1
+        )
+        log_pt = blocks.log2(t, pt, _LOG_BITS - 1) << 1
+        log_e = log_pt + eta.absolute().lookup(log_cosh)
+        unit = MOMENTUM_BITS << _LOG_BITS
+        step = round(TriggerGrid.ETA_LSB * 2**20)
+        eta_rad = (eta * step).round_shift(20 - _ANGLE_BITS)
+        phi_rad = (phi * step).round_shift(20 - _ANGLE_BITS)
+        d_eta = eta_rad - eta_jet
+        turn = round(2 * math.pi * 2**_ANGLE_BITS)
+        d_phi = phi_rad - phi_jet
+        d_phi = d_phi.less(-(turn // 2)).where(d_phi + turn, d_phi)
+        d_phi = d_phi.less(turn // 2).where(d_phi, d_phi - turn)
+        d_r = blocks.sqrt(t, d_eta * d_eta + d_phi * d_phi, fraction=0)
+
+        ln2, log_lsb = math.log(2), math.log2(TriggerGrid.PT_LSB_GEV)
+        columns = [
+            (log_pt, _LOG_BITS, ln2, log_lsb * ln2),
+            (log_e, _LOG_BITS, ln2, log_lsb * ln2),
+            (log_pt - log_pt_jet + unit, _LOG_BITS, ln2, 0.0),
+            (log_e - log_e_jet + unit, _LOG_BITS, ln2, 0.0),
+            (d_eta, _ANGLE_BITS, 1.0, 0.0),
+            (d_phi, _ANGLE_BITS, 1.0, 0.0),
+            (d_r, _ANGLE_BITS, 1.0, 0.0),
+        ]
+        scalars = [
+            _affine(value, fraction, slope * scale, (offset - mean) * scale)
+            for (value, fraction, slope, offset), mean, scale in zip(columns, SCALAR_MEANS, SCALAR_SCALES, strict=True)
+        ]
+        t.output("scalars", valid.where(t.stack(scalars), 0))
+        return BoundProgram(t.program, (codes.fraction, count.fraction), (SCALAR_TYPE.fraction,))
+
+    def forward(self, *inputs: FixedTensor) -> FixedTensor:
+        """Exact in training mode too: the op has no parameters."""
+        codes, count = inputs
+        return self.exact(codes, count.reshape(-1, 1, 1))
+
+    def surrogate(self, *inputs: FixedTensor) -> Tensor:
+        """Not needed: see ``forward``."""
+        return self.forward(*inputs).value

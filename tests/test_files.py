@@ -1,0 +1,107 @@
+"""Atomic writes: a full disk, a killed process, and a folder that cannot be written leave the old file."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tritag.errors import TritagError
+from tritag.files import atomic_path, write_json, write_text
+
+FILL_UP = """
+import resource, sys
+from tritag.errors import TritagError
+from tritag.files import write_text
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_text(sys.argv[1], "x" * 100_000)
+except TritagError as error:
+    print(error)
+"""
+
+KILLED = """
+import os, signal, sys
+from tritag.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("half of the")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_write_replaces_the_file_and_leaves_nothing_else(tmp_path):
+    path = tmp_path / "deep" / "x.json"
+    write_json(path, {"b": 1, "a": [2]})
+    write_json(path, {"b": 2})
+    assert json.loads(path.read_text()) == {"b": 2}
+    assert [p.name for p in path.parent.iterdir()] == ["x.json"]
+
+
+def test_the_file_has_the_permissions_of_an_ordinary_one(tmp_path):
+    write_text(tmp_path / "atomic", "x")
+    (tmp_path / "ordinary").write_text("x")
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("atomic", "ordinary")}
+    assert len(modes) == 1
+
+
+def test_text_is_utf8_everywhere(tmp_path):
+    write_text(tmp_path / "x", "ε_S = 0.3")
+    assert (tmp_path / "x").read_bytes().decode("utf-8") == "ε_S = 0.3"
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_full_disk_leaves_the_old_file_and_no_temporary(tmp_path, existed):
+    path = tmp_path / "x.json"
+    if existed:
+        path.write_text("old")
+    done = _run(FILL_UP, path)
+    assert done.stdout.startswith(f"cannot write {path}: ")
+    assert done.stdout.endswith("; free space or check permissions\n")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == ([("x.json", "old")] if existed else [])
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("old")
+    assert _run(KILLED, path).returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    write_text(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_an_error_in_the_block_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+
+    def half_write() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half_write()
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("x", "old")]
+
+
+def test_a_parent_that_is_a_file_is_a_users_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(TritagError, match=r"cannot write .*file/x: .*; free space or check permissions"):
+        write_text(tmp_path / "file" / "x", "y")
+
+
+def test_writers_that_judge_by_the_ending_find_it(tmp_path):
+    with atomic_path(tmp_path / "x.npz") as temporary:
+        np.savez(temporary, codes=np.arange(3))
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+    assert np.load(tmp_path / "x.npz")["codes"].tolist() == [0, 1, 2]

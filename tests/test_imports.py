@@ -1,0 +1,105 @@
+"""The rooms import in one direction: configs, data, models, quant, export, hls_projects, report.
+
+Leaves of ``tritag/`` may be imported by every room, the front door (command line, run directory) by none.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report")
+LEAVES = {"tritag.errors", "tritag.files", "tritag.noise", "tritag._version", "tritag.__version__"}
+
+
+def _sources(room: str) -> list[Path]:
+    built = REPOSITORY / "hls_projects" / "build"
+    return sorted(path for path in (REPOSITORY / room).rglob("*.py") if built not in path.parents)
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    parts = parts if parts[0] == "tritag" else ("tritag", *parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything of tritag that ``path`` imports, anywhere in it."""
+    package = _module_name(path) if path.name == "__init__.py" else _module_name(path).rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            found = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from ((node.lineno, name) for name in found if name.split(".")[0] == "tritag")
+
+
+def _is_allowed(name: str, room: str) -> bool:
+    parts = name.split(".")
+    if len(parts) == 1 or parts[1] in ROOMS[: ROOMS.index(room) + 1]:
+        return True
+    return ".".join(parts[:2]) in LEAVES
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_the_rooms_before_it(room):
+    sources = _sources(room)
+    assert sources, f"{room} holds no Python file"
+    wrong = [
+        f"{path.relative_to(REPOSITORY)}:{line} imports {name}"
+        for path in sources
+        for line, name in _imports(path)
+        if not _is_allowed(name, room)
+    ]
+    assert not wrong, "\n".join([f"{room} may import {', '.join(ROOMS[: ROOMS.index(room)])} and the leaves:", *wrong])
+
+
+def test_the_leaves_import_only_leaves():
+    wrong = [
+        f"{leaf} imports {name}"
+        for leaf in ("errors", "files", "noise", "_version")
+        for _, name in _imports(REPOSITORY / "tritag" / f"{leaf}.py")
+        if ".".join(name.split(".")[:2]) not in LEAVES
+    ]
+    assert not wrong
+
+
+def test_no_source_uses_a_bare_room_name():
+    """``import models`` at the repository's root gives a second module object of the same code."""
+    wrong = []
+    for folder in (*ROOMS, "tritag", "tests", "firmware_tests", "benchmarks"):
+        for path in _sources(folder):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and not node.level:
+                    names = [node.module or ""]
+                wrong += [f"{path}:{name}" for name in names if name.split(".")[0] in ROOMS]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import tritag.quant.fixed", ["tritag.quant.fixed"]),
+        ("from tritag import cli", ["tritag.cli"]),
+        ("from tritag.run import Run", ["tritag.run.Run"]),
+        ("from . import fixed", ["tritag.quant.ops.fixed"]),
+        ("from ..fixed import FixedType", ["tritag.quant.fixed.FixedType"]),
+        ("def f():\n    from ...export import x", ["tritag.export.x"]),
+        ("import tritagger, numpy", []),
+    ],
+)
+def test_the_reader_of_imports_finds_every_kind(tmp_path, monkeypatch, source, expected):
+    path = tmp_path / "quant" / "ops" / "x.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(source)
+    monkeypatch.setitem(globals(), "REPOSITORY", tmp_path)
+    assert [name for _, name in _imports(path)] == expected

@@ -1,0 +1,121 @@
+"""The console entry point: finds the subcommand, prints errors without a traceback, sets the exit status.
+
+Exit status: 0 every check held; 1 a check failed; 2 the call or its input is wrong; 3 a fault of tritag itself
+(with traceback); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from tritag.commands import COMMANDS
+from tritag.errors import CheckFailed, TritagError
+from tritag.terminal import print_error, print_progress, print_result
+
+# what a user can mend: no space, no permission, read-only, quota
+_USER_OS_ERRORS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT}
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands of :data:`COMMANDS` by their one-line help and imports the one that is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, (_, line) in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=line)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Replace the listed placeholder by the command itself."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name is not None and command is not None else command, rest
+
+
+def load_command(name: str) -> Any:
+    """Import the module of command ``name`` and return its click command."""
+    module = importlib.import_module(COMMANDS[name][0])
+    if hasattr(module, "app"):
+        return typer.main.get_group(module.app)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(module.command)
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from tritag import __version__
+
+        print_result(f"tritag {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _tritag(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Ultra-mini jet taggers from PyTorch to bit-exact FPGA trigger firmware."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit status."""
+    try:
+        status = app(args=arguments, prog_name="tritag", standalone_mode=False)
+    except CheckFailed as error:
+        print_error(str(error))
+        return 1
+    except TritagError as error:
+        print_error(str(error))
+        return 2
+    except typer.TyperException as error:
+        _print_usage_error(error)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except OSError as error:
+        if error.errno not in _USER_OS_ERRORS:
+            return _print_fault()
+        print_error(f"{error.strerror}: {error.filename or 'output'}; free space or check permissions")
+        return 2
+    except Exception:
+        return _print_fault()
+    if status == 130:
+        print_error("interrupted; files that were complete are kept")
+    return status if isinstance(status, int) else 0
+
+
+def _print_usage_error(error: typer.TyperException) -> None:
+    near = getattr(error, "possibilities", None)
+    message = f"{error.message}; did you mean {', '.join(map(repr, near))}?" if near else error.format_message()
+    if not message:  # a call without arguments: its help is printed already
+        return
+    print_error(message)
+    context = getattr(error, "ctx", None)
+    print_progress(f"see '{context.command_path if context else 'tritag'} --help'")
+
+
+def _print_fault() -> int:
+    traceback.print_exc()
+    print_error("this is a fault of tritag, not of your call; please report it with the lines above")
+    return 3
+
+
+def main() -> None:
+    """Console entry point."""
+    sys.exit(run())

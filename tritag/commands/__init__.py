@@ -1,0 +1,22 @@
+"""The subcommands of ``tritag``, one file each, imported only when called.
+
+A module here offers either ``command``, a function with typer-annotated parameters whose docstring is its help, or
+``app``, a :class:`typer.Typer` with subcommands of its own. :data:`COMMANDS` is what ``tritag --help`` lists.
+"""
+
+from __future__ import annotations
+
+# name -> (module, one-line help), in the order of a user's work
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": (
+        "tritag.commands.demo",
+        "The whole way with a small tagger, from jets to firmware and report.",
+    ),
+    "data": ("tritag.commands.data", "Make, convert and inspect jet files."),
+    "train": ("tritag.commands.train", "Train a tagger into a new run directory."),
+    "evaluate": ("tritag.commands.evaluate", "Measure a tagger: AUC, background rejection and its error."),
+    "export": ("tritag.commands.export", "Write the tagger as QONNX with golden integer vectors."),
+    "csim": ("tritag.commands.csim", "Write the hls4ml project, compile it, run the C-simulation."),
+    "verify": ("tritag.commands.verify", "Check that every executor gives the same integers."),
+    "report": ("tritag.commands.report", "Write the HTML report of a run."),
+}

@@ -1,0 +1,39 @@
+"""The steps of a run: what each of them writes into the run directory, and on which steps it builds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """A subcommand that adds ``files`` (or folders) to a run, made from what the steps ``after`` wrote."""
+
+    files: tuple[str, ...]
+    after: tuple[str, ...] = ()
+
+
+# in an order in which they can be run
+STEPS: dict[str, Step] = {
+    "train": Step(("weights.safetensors", "history.jsonl", "metrics.json")),
+    "evaluate": Step(("evaluation.json",), after=("train",)),
+    "export": Step(("model.qonnx.onnx", "graph.json", "vectors.npz"), after=("train",)),
+    "csim": Step(("csim.json", "hls"), after=("export",)),
+    "verify": Step(("verify.json",), after=("csim",)),
+    "report": Step(("report.html",), after=("evaluate", "verify")),
+}
+
+
+def step_of(filename: str) -> str | None:
+    """Step that writes ``filename`` (a path inside the run directory), None for a file of no step."""
+    first = filename.split("/", 1)[0]
+    return next((name for name, step in STEPS.items() if first in step.files), None)
+
+
+def steps_built_on(name: str) -> list[str]:
+    """``name`` and every step that builds on it, directly or not."""
+    found = [name]
+    for other, step in STEPS.items():
+        if other not in found and set(step.after) & set(found):
+            found.append(other)
+    return found

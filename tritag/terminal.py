@@ -1,0 +1,36 @@
+"""What the command line prints: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+
+def _line(stderr: bool, text: str) -> None:
+    # made anew each time, so that it writes to the stream that is current (redirected, captured)
+    Console(stderr=stderr, highlight=False, soft_wrap=True).print(text)
+
+
+def print_error(message: str) -> None:
+    """Print ``error: <message>`` on stderr."""
+    _line(True, f"[bold red]error:[/] {escape(message)}")
+
+
+def print_progress(message: str) -> None:
+    """Print one line about a step that began or ended, on stderr."""
+    _line(True, escape(message))
+
+
+def print_result(message: str) -> None:
+    """Print one line of a result on stdout."""
+    _line(False, escape(message))
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON on stdout, for machines: no colours, no wrapping."""
+    Console(highlight=False, soft_wrap=True, no_color=True, markup=False, emoji=False).out(
+        json.dumps(value, indent=2, sort_keys=True)
+    )
