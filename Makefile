@@ -80,7 +80,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    "Python 3.11, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1); call make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: '$(PYTHON)' cannot make environments;" \
 	    "install its venv package (Debian: apt install python3.11-venv)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[generate,readers,dev]'
 	@touch $@

@@ -40,13 +40,10 @@ def find_jets(candidates: Candidates, tops: Tops, n_events: int, config: DataCon
     energy = np.sqrt(np.sum(candidates.momentum**2, axis=1))
     flat = awkward.zip({"px": px, "py": py, "pz": pz, "E": energy}, with_name="Momentum4D")
     jets, members = _cluster(awkward.unflatten(flat, counts), config)
-    has_jet = awkward.to_numpy(awkward.num(jets.px, axis=1)) > 0
-    leading = awkward.argmax(jets.px**2 + jets.py**2, axis=1, keepdims=True)[has_jet]
-    jet = np.stack(
-        [awkward.to_numpy(awkward.flatten(jets[has_jet][leading][name])) for name in ("E", "px", "py", "pz")], -1
-    )
-    inside = awkward.flatten(members[has_jet][leading], axis=1)
-    event = np.flatnonzero(has_jet)
+    event = np.flatnonzero(awkward.to_numpy(awkward.num(jets.px, axis=1)))
+    leading = np.asarray(awkward.to_numpy(awkward.argmax(jets.px**2 + jets.py**2, axis=1)[event]))
+    jet = np.stack([awkward.to_numpy(jets[name][event, leading]) for name in ("E", "px", "py", "pz")], axis=-1)
+    inside = members[event, leading]
     pt_gev, eta = np.hypot(jet[:, 1], jet[:, 2]), np.arcsinh(jet[:, 3] / np.hypot(jet[:, 1], jet[:, 2]))
     good = (pt_gev > config.jet_pt_min_gev) & (pt_gev < config.jet_pt_max_gev) & (np.abs(eta) < config.jet_abs_eta_max)
     truth = np.zeros_like(jet)

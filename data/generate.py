@@ -133,7 +133,7 @@ def _make_shards(
                 future.result()
     except BrokenProcessPool as error:
         raise ToolError(
-            f"a generator process died ({error}); check memory, then run the same command again: finished parts are kept"
+            f"a generator process died ({error}); check the memory and run the command again (finished parts are kept)"
         ) from error
     finally:
         # on an error or Ctrl-C nobody wants to wait for the shards under way

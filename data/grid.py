@@ -72,8 +72,8 @@ def to_codes(
     p4, counts = np.asarray(p4), np.asarray(n_constituents)
     if p4.ndim != 3 or p4.shape[2] != 4 or counts.shape != (len(p4),):
         raise DataError(
-            f"p4 must have shape (jets, constituents, 4) and n_constituents (jets,), got {p4.shape} and {counts.shape}; "
-            "reshape them"
+            f"p4 must have shape (jets, constituents, 4) and n_constituents (jets,), "
+            f"got {p4.shape} and {counts.shape}; reshape them"
         )
     if not 1 <= n_leading <= p4.shape[1]:
         raise DataError(

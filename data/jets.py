@@ -119,8 +119,8 @@ def check_jets(batch: JetBatch, where: str = "jets") -> None:
     n_bad = int(np.sum((count < 0) | (count > p4.shape[1])))
     if n_bad:
         raise DataError(
-            f"{where}: n_constituents must be 0..{p4.shape[1]} (the padded width), got {n_bad} of {len(p4)} jets outside "
-            f"(largest {count.max()}); recount or pad wider"
+            f"{where}: n_constituents must be 0..{p4.shape[1]} (the padded width), got {n_bad} of {len(p4)} jets "
+            f"outside (largest {count.max()}); recount or pad wider"
         )
     n_bad = int(np.sum((label < UNKNOWN_LABEL) | (label > 1)))
     if n_bad:

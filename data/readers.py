@@ -43,11 +43,11 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
         raise DataError(f"n_max must be >= 1, got {n_max}; leave it out to read all jets")
     if not path.is_file():
         raise DataError(f"jet file must exist, got {path}; check the path or make it with 'tritag data make'")
+    if is_own_file(path):
+        return read_jets(path, split=split, n_max=n_max)
     if h5py.is_hdf5(path):
         with open_hdf5(path) as file:
-            own, table = file.attrs.get("format") == FORMAT, is_pandas_table(file)
-        if own:
-            return read_jets(path, split=split, n_max=n_max)
+            table = is_pandas_table(file)
         _refuse_split(path, split)
         if table:
             return read_pandas_table(path, n_max)
@@ -58,6 +58,14 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
     if zipfile.is_zipfile(path):
         return _read_npz(path, n_max)
     raise DataError(f"{path} must be a whole HDF5 or .npz file, got {_describe(path)}; copy it again or convert it")
+
+
+def is_own_file(path: Path | str) -> bool:
+    """Whether ``path`` is a jet file of this project (False also for a missing file)."""
+    if not Path(path).is_file() or not h5py.is_hdf5(path):
+        return False
+    with open_hdf5(path) as file:
+        return bool(file.attrs.get("format") == FORMAT)
 
 
 def _refuse_split(path: Path, split: str | None) -> None:

@@ -94,7 +94,7 @@ def join(parts: list[RaggedJets]) -> RaggedJets:
 
 
 def flatten(batch: JetBatch, jet: Any = None, truth: Any = None) -> RaggedJets:
-    """Ragged form of a padded batch; ``jet`` defaults to the sum of the constituents, ``truth`` to zero. Masses are dropped."""
+    """Ragged, massless form of a padded batch; ``jet`` defaults to the sum of the constituents, ``truth`` to zero."""
     mask = batch.mask
     px, py, pz = (np.ascontiguousarray(batch.p4[..., i][mask], np.float32) for i in (1, 2, 3))
     jet = batch.p4.sum(axis=1, dtype=np.float64) if jet is None else jet
@@ -136,6 +136,7 @@ def write_jets(
     settings: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
     seed: int | None = None,
+    compression: str = "lzf",
 ) -> str:
     """Write a jet file atomically and return its content digest.
 
@@ -143,6 +144,8 @@ def write_jets(
     ----------
     splits : mapping of name to (start, stop), optional
         Jets start:stop form that split; none by default.
+    compression : str
+        "lzf" is fast; "gzip" makes smaller files.
 
     Raises
     ------
@@ -163,7 +166,7 @@ def write_jets(
         for name, dtype in DATASETS.items():
             values = np.ascontiguousarray(getattr(jets, name), dtype)
             file.create_dataset(
-                name, data=values, compression="lzf", shuffle=True, fletcher32=True, chunks=_chunks(values.shape)
+                name, data=values, compression=compression, shuffle=True, fletcher32=True, chunks=_chunks(values.shape)
             )
         file.attrs.update(
             format=FORMAT,
@@ -220,7 +223,8 @@ def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
     attributes = file.attrs
     if attributes.get("format") != FORMAT:
         raise DataError(
-            f"{path} must be a {FORMAT} file, got format {attributes.get('format')!r}; convert it with 'tritag data convert'"
+            f"{path} must be a {FORMAT} file, got format {attributes.get('format')!r}; "
+            "convert it with 'tritag data convert'"
         )
     version = int(attributes["format_version"])
     if version > FORMAT_VERSION:
@@ -322,6 +326,6 @@ def verify_digest(path: Path | str) -> str:
     digest = content_digest(read_ragged(path), info.splits)
     if digest != info.digest:
         raise DataError(
-            f"{path}: content digest must be {info.digest[:12]}…, got {digest[:12]}…; the file was changed, make it again"
+            f"{path}: content digest must be {info.digest}, got {digest}; the file was changed, make it again"
         )
     return digest

@@ -58,7 +58,8 @@ def read_pandas_table(path: Path | str, n_max: int | None = None) -> JetBatch:
         table = _find_table(file)
         if table is None:
             raise DataError(
-                f"{path} must hold a pandas table with values_block_0, got {', '.join(file) or 'nothing'}; check the file"
+                f"{path} must hold a pandas table with values_block_0, got {', '.join(file) or 'nothing'}; "
+                "check the file"
             )
         _need_filters(table, path)
         n_jets = len(table) if n_max is None else min(n_max, len(table))
@@ -89,7 +90,8 @@ def _need_filters(table: h5py.Dataset, path: Path | str) -> None:
     except ImportError:
         name = missing[0][3].decode(errors="replace") or str(missing[0][0])
         raise ToolError(
-            f"{path} is compressed with the HDF5 filter {name!r}, which h5py lacks; pip install 'tritag[readers]' (hdf5plugin)"
+            f"{path} is compressed with the HDF5 filter {name!r}, which h5py lacks; "
+            "pip install 'tritag[readers]' (hdf5plugin)"
         ) from None
 
 
@@ -102,8 +104,8 @@ def _column_ranges(table: h5py.Dataset, path: Path | str) -> tuple[int, tuple[st
     momenta = len(first) if first else min(4 * N_CONSTITUENTS, widths["values_block_0"] // 4 * 4)
     if first != expected[: len(first)] or momenta % 4 or momenta == 0 or momenta > widths["values_block_0"]:
         raise DataError(
-            f"{path}: values_block_0 must begin with E_0, PX_0, PY_0, PZ_0, E_1, ..., got {', '.join(first[:5]) or 'no such columns'} "
-            f"in {widths['values_block_0']} columns; reorder the columns"
+            f"{path}: values_block_0 must begin with E_0, PX_0, PY_0, PZ_0, E_1, ..., got "
+            f"{', '.join(first[:5]) or 'no such columns'} in {widths['values_block_0']} columns; reorder the columns"
         )
     for block, found in names.items():
         if LABEL_COLUMN in found and len(found) == widths[block]:

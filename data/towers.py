@@ -101,8 +101,9 @@ def find_towers(
     key = _tower_key(event, face)
     hit = visible & (key >= 0)
     keys, tower = np.unique(key[hit], return_inverse=True)
-    true_ecal = np.bincount(tower, ecal_gev[hit], minlength=len(keys))
-    true_hcal = np.bincount(tower, hcal_gev[hit], minlength=len(keys))
+    true_ecal, true_hcal = (
+        np.bincount(tower, deposit[hit], minlength=len(keys)).astype(np.float64) for deposit in (ecal_gev, hcal_gev)
+    )
     row = np.searchsorted(_ROW_START, keys % _ROW_START[-1], side="right") - 1
     column = keys % _ROW_START[-1] - _ROW_START[row]
     low, high = ETA_EDGES[row], ETA_EDGES[row + 1]

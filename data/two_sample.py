@@ -52,7 +52,9 @@ def compare_sets(one: JetBatch, other: JetBatch, seed: int = 1) -> TwoSampleResu
 
     n_jets = min(len(one), len(other))
     if n_jets < _JETS_MIN:
-        raise DataError(f"a two-sample test needs at least {_JETS_MIN} jets of a class in each set, got {n_jets}; use larger sets")
+        raise DataError(
+            f"a two-sample test needs at least {_JETS_MIN} jets of a class in each set, got {n_jets}; use larger sets"
+        )
     features = [substructure(batch[:n_jets]) for batch in (one, other)]
     names = list(features[0])
     columns = np.concatenate([np.stack([part[name] for name in names], axis=-1) for part in features])

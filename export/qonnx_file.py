@@ -24,6 +24,7 @@ from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
 
 METADATA_PROGRAMS = "tritag.programs"
 METADATA_INPUTS = "tritag.input_grids"
+METADATA_MODULES = "tritag.modules"
 BATCH = "batch"
 # onnxruntime reads files up to IR 13; 10 is enough for what is used.
 IR_VERSION = 10
@@ -57,10 +58,11 @@ def export_model(tagger: QuantTagger) -> ModelProto:
         model = onnx.load(path)
     _drop_constant_inputs(model)
     _drop_casts(model)
-    _rename(model, programs)
+    modules = _rename(model, programs)
     _attach_functions(model, programs)
     _write_shapes(model, {"codes": np.zeros((1, k, 3), np.float32), "count": np.ones((1, 1), np.float32)})
     _set_metadata(model, METADATA_PROGRAMS, {name: _program_entry(b) for name, b in sorted(programs.items())})
+    _set_metadata(model, METADATA_MODULES, modules)
     grids = {name: x.known_grid() for name, x in zip(("codes", "count"), tagger.fixed_inputs(*example), strict=True)}
     _set_metadata(model, METADATA_INPUTS, {n: [g.low, g.high, g.fraction] for n, g in grids.items()})
     onnx.checker.check_model(model)
@@ -103,8 +105,12 @@ def _drop_casts(model: ModelProto) -> None:
     model.graph.node.extend(kept)
 
 
-def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> None:
-    """Readable, unique, C-compatible names: ``blocks_0_query_cut`` for the cut behind that layer."""
+def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> dict[str, str]:
+    """Readable, unique, C-compatible names: ``blocks_0_query_cut`` for the cut behind that layer.
+
+    Returns the tensor in which the output of each PyTorch module ends, by the module's path.
+    """
+    modules: dict[str, str] = {}
     names: dict[str, str] = {}
     taken = {x.name for x in (*model.graph.input, *model.graph.output)}
 
@@ -120,6 +126,8 @@ def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> None:
     tables: dict[str, str] = {}
     for node in model.graph.node:
         path = node.name.split("/")[1:-1]
+        for depth in range(1, len(path) + 1):
+            modules[".".join(path[:depth])] = node.output[0]
         kind = node.op_type
         if node.domain == ONNX_DOMAIN:
             bound = programs[kind]
@@ -150,6 +158,7 @@ def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> None:
             for i, name in enumerate(field):
                 field[i] = names.get(name, name)
     del model.graph.value_info[:]
+    return {path: names.get(tensor, tensor) for path, tensor in modules.items()}
 
 
 def _label(value: float) -> str:

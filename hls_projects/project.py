@@ -123,12 +123,15 @@ def _layer_list(graph: FirmwareGraph, target: TargetConfig) -> tuple[list[dict[s
     return layers, formats
 
 
-def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> tuple[dict[str, Any], dict[str, str]]:
+Described = tuple[dict[str, Any], dict[str, str]]
+
+
+def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> Described:
     """hls4ml's description of a layer, and the precisions it needs besides the result's."""
     shape = graph.shapes[layer.name]
     result = graph.grids[layer.name].type
     if isinstance(layer, Linear):
-        return _pointwise(layer, shape, result)
+        return _linear(layer, graph.shapes[layer.sources[0]], shape, result)
     if isinstance(layer, CutTo):
         rounded = {"result": _text(layer.type, exact=False)}
         return {"class_name": "Activation", "activation": "linear", "n_in": int(np.prod(shape))}, rounded
@@ -158,24 +161,15 @@ def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> tuple
     raise ExportError(f"layer {layer.name!r} of kind {type(layer).__name__} has no hls4ml form")
 
 
-def _pointwise(layer: Linear, shape: tuple[int, ...], result: FixedType) -> tuple[dict[str, Any], dict[str, str]]:
-    width, n_out = shape
-    n_in = layer.weight.shape[0]
+def _linear(layer: Linear, source_shape: tuple[int, ...], shape: tuple[int, ...], result: FixedType) -> Described:
     weight = FixedType.covering(int(layer.weight.min()), int(layer.weight.max()), layer.weight_fraction)
     bias = FixedType.covering(int(layer.bias.min()), int(layer.bias.max()), layer.bias_fraction)
     description = {
-        "class_name": "Conv1D",
-        "data_format": "channels_last",
-        "in_width": width,
-        "out_width": width,
-        "n_chan": n_in,
-        "n_filt": n_out,
-        "filt_width": 1,
-        "stride_width": 1,
-        "pad_left": 0,
-        "pad_right": 0,
-        "dilation_width": 1,
-        "weight_data": (layer.weight * 2.0**-layer.weight_fraction)[None],
+        "class_name": "EinsumDense",
+        "equation": "nc,cd->nd",
+        "inp_shape": source_shape,
+        "out_shape": shape,
+        "weight_data": layer.weight * 2.0**-layer.weight_fraction,
         "bias_data": layer.bias * 2.0**-layer.bias_fraction,
     }
     return description, {"weight": _text(weight), "bias": _text(bias), "accum": _text(result)}

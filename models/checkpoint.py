@@ -84,7 +84,8 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
         content = torch.load(path, weights_only=True, map_location="cpu")
         version, found = content["version"], content["settings"]
     except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise RunError(f"{path} must be a checkpoint of tritag ({error}); discard it with fresh=True") from error
+        reason = type(error).__name__  # PyTorch's text is a page long
+        raise RunError(f"{path} must be a checkpoint of tritag, got {reason}; discard it with fresh=True") from error
     if version != _VERSION:
         raise RunError(f"{path} must have version {_VERSION}, got {version}; discard it with fresh=True")
     if found != settings:

@@ -61,8 +61,9 @@ class Rejection:
     threshold: float
 
     def __str__(self) -> str:
+        figure = f"{self.value:.0f} ± {self.error:.0f}" if math.isfinite(self.value) else "infinite"
         return (
-            f"{self.value:.0f} ± {self.error:.0f} at eps_S = {self.signal_efficiency:g} "
+            f"{figure} at eps_S = {self.signal_efficiency:g} "
             f"({self.background_passed:.0f} of {self.n_background} background jets)"
         )
 
@@ -277,7 +278,9 @@ def _auc(scores: Floats, signal: NDArray[np.bool_]) -> Estimate:
     below = (ranks[signal] - _mid_ranks(scores[signal])) / n_background
     above = 1 - (ranks[~signal] - _mid_ranks(scores[~signal])) / n_signal
     variance = sum(float(np.sum((v - v.mean()) ** 2)) / (len(v) * max(len(v) - 1, 1)) for v in (below, above))
-    return Estimate(float(below.mean()), math.sqrt(variance))
+    # sums of half-integers are exact: the order of the jets cannot matter
+    value = (ranks[signal].sum() - n_signal * (n_signal + 1) / 2) / (n_signal * n_background)
+    return Estimate(float(value), math.sqrt(variance))
 
 
 def _finite(value: Any) -> Any:

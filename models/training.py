@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tritag.configs import build, digest
 from tritag.errors import RunError, TritagError
@@ -34,7 +33,7 @@ from tritag.models.checkpoint import (
 )
 from tritag.models.coded_jets import CodedJets, check_labels
 from tritag.models.evaluate import prepared_logits
-from tritag.models.inputs import PreparedJets, prepare
+from tritag.models.inputs import PreparedJets, plain_attention, prepare
 from tritag.models.layers import Tagger
 from tritag.models.metrics import Metrics, measure
 from tritag.models.progress import Speed, TrainingProgress
@@ -101,6 +100,7 @@ def train(
     progress: bool = True,
     name: str = "",
     fresh: bool = False,
+    config_digest: str = "",
 ) -> TrainingResult:
     """Train a tagger in place, or finish its interrupted training.
 
@@ -121,6 +121,9 @@ def train(
         Shown with the progress.
     fresh : bool
         Discard a checkpoint, history and weights that are already there.
+    config_digest : str
+        Of whatever else decides about the result and does not show in tensor shapes (a quantization recipe): a
+        checkpoint is only continued under the same.
 
     Raises
     ------
@@ -137,7 +140,7 @@ def train(
     check_labels(training_jets, "training jets")
     check_labels(validation_jets, "validation jets")
     batches = Batches(len(training_jets), config.batch_size, config.seed)
-    settings = _settings(tagger, training_jets, validation_jets, config)
+    settings = _settings(tagger, training_jets, validation_jets, config) | {"config": config_digest}
     parameters = [p for p in tagger.parameters() if p.requires_grad]
     # AdamW without weight decay is Adam; the fused form saves a millisecond of Python per step.
     optimizer = torch.optim.AdamW(
@@ -150,28 +153,25 @@ def train(
     session, interval = Speed(config.batch_size), Speed(config.batch_size)
     saved_at = time.monotonic()
     tagger.train()
-    # PyTorch's CPU flash attention is slower than plain products for so few tokens and channels.
-    with (
-        sdpa_kernel(SDPBackend.MATH),
-        TrainingProgress(name, state.step, config.iterations, enabled=progress) as bar,
-    ):
+    with TrainingProgress(name, state.step, config.iterations, enabled=progress) as bar:
         while state.step < config.iterations:
             began = time.perf_counter()
             for module in scheduled:
                 module.on_step(state.step, config.iterations)  # type: ignore[operator]
             optimizer.param_groups[0]["lr"] = _learning_rate(state.step, config)
+            optimizer.zero_grad(set_to_none=True)
             loss = _add_gradients(tagger, training, batches.at(state.step), config.micro_batch)
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.gradient_clip).item()
             _check_finite(loss, norm, state.step, config)
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
             state.add(loss)
             for speed in (session, interval):
                 speed.add(time.perf_counter() - began)
             bar.step(loss, interval.jets_per_s)
             if state.step % config.validate_every == 0 or state.step == config.iterations:
-                final = _validate(tagger, validation, state, config, interval.jets_per_s, directory)
-                bar.validated(state.step, loss, final.auc.value, interval.jets_per_s)
+                final, line = _validate(tagger, validation, state, config)
+                append_history(directory, line | {"jets_per_s": round(interval.jets_per_s)})
+                bar.validated(state.step, line["loss"], final.auc.value, interval.jets_per_s)
                 interval = Speed(config.batch_size)
             elif time.monotonic() - saved_at < config.checkpoint_every_s:
                 continue
@@ -234,6 +234,7 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.iterations))
 
 
+@plain_attention()
 def _add_gradients(tagger: Tagger, jets: PreparedJets, index: Tensor, micro_batch: int) -> float:
     """Gradients of the mean loss over the jets of ``index``; returns that loss."""
     total = 0.0
@@ -264,9 +265,9 @@ def _measure(tagger: Tagger, jets: PreparedJets) -> tuple[Metrics, float]:
 
 
 def _validate(
-    tagger: Tagger, jets: PreparedJets, state: TrainingState, config: TrainingConfig, jets_per_s: float, directory: Path
-) -> Metrics:
-    """Measure, write a line of history, remember the best."""
+    tagger: Tagger, jets: PreparedJets, state: TrainingState, config: TrainingConfig
+) -> tuple[Metrics, dict[str, Any]]:
+    """Metrics and the line of history; the best validation so far is remembered in ``state``."""
     metrics, loss = _measure(tagger, jets)
     line = {
         "step": state.step,
@@ -276,12 +277,10 @@ def _validate(
         "auc": metrics.auc.value,
         "accuracy": metrics.accuracy.value,
         "learning_rate": _learning_rate(state.step - 1, config),
-        "jets_per_s": round(jets_per_s),
     }
-    append_history(directory, line)
     state.loss_sum, state.loss_steps = 0.0, 0
     if not state.best or metrics.auc.value > state.best["metrics"]["auc"]["value"]:
         state.best = {"step": state.step, "metrics": dataclasses.asdict(metrics)}
         if config.keep == "best":
             state.best["weights"] = {name: tensor.detach().clone() for name, tensor in tagger.state_dict().items()}
-    return metrics
+    return metrics, line

@@ -120,7 +120,7 @@ class QuantLayers:
         return MeanPool(n_tokens)
 
 
-class QuantTagger(nn.Module):
+class QuantTagger(Tagger):
     """A tagger made of quantized layers; takes integer codes, gives a logit on a fixed grid."""
 
     def __init__(self, config: TaggerConfig, quant: QuantConfig) -> None:
@@ -155,10 +155,6 @@ class QuantTagger(nn.Module):
     def score(self, inputs: Any, count: Tensor) -> FixedTensor:
         """Logit (B, 1, 1)."""
         return self.tagger.score(inputs, FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0)))
-
-    def logits(self, inputs: Any, count: Tensor) -> Tensor:
-        """Logits (B,) as a plain tensor."""
-        return self.score(inputs, count).value.flatten()
 
     def forward(self, codes: Tensor, count: Tensor) -> Tensor:
         """Logit (B, 1, 1) as a plain tensor: what is exported."""

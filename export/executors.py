@@ -1,0 +1,216 @@
+"""The executors of an exported tagger that need no compiler: PyTorch, ONNX Runtime, QONNX.
+
+All take integer codes and give integer codes. ``layers`` gives every tensor on the way, by its name in the exported
+file, so that two executors can be compared layer by layer.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from onnx import ModelProto, NodeProto
+
+from tritag.errors import DataError
+from tritag.export.graph import FirmwareGraph
+from tritag.export.qonnx_file import BATCH, METADATA_MODULES, run_all, session
+from tritag.quant.layers import QuantTagger
+from tritag.quant.ops.op import ONNX_DOMAIN
+from tritag.quant.tensor import FixedTensor
+
+Progress = Callable[[int], None]
+
+
+class Executor(ABC):
+    """Runs one exported tagger on integer codes.
+
+    Parameters
+    ----------
+    graph
+        The exported file's layers and grids: which integers a tensor's real values stand for.
+    """
+
+    name: str
+    # Jets a call: bounds the memory of intermediate tensors.
+    chunk = 1000
+
+    def __init__(self, graph: FirmwareGraph) -> None:
+        self.graph = graph
+
+    def run(self, codes: np.ndarray, count: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Logit codes (n,), int64, of candidates' codes (n, K, 3) and counts (n,)."""
+        (output,) = self.graph.outputs
+        parts = []
+        for part_codes, part_count in self._chunks(codes, count):
+            parts.append(self._integers(output, self._outputs(part_codes, part_count)).reshape(-1))
+            if progress is not None:
+                progress(len(part_count))
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def layers(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        """Codes of every tensor, int64, flattened to (n, -1), by name."""
+        found: dict[str, list[np.ndarray]] = {}
+        for part_codes, part_count in self._chunks(codes, count):
+            for name, values in self._tensors(part_codes, part_count).items():
+                found.setdefault(name, []).append(self._integers(name, values).reshape(len(part_count), -1))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    @abstractmethod
+    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+        """Real values of the logit."""
+
+    @abstractmethod
+    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        """Real values of all tensors of the graph that this executor has."""
+
+    def _chunks(self, codes: np.ndarray, count: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        self._check(codes, count)
+        for start in range(0, len(codes), self.chunk):
+            yield codes[start : start + self.chunk], count[start : start + self.chunk].reshape(-1, 1)
+
+    def _check(self, codes: np.ndarray, count: np.ndarray) -> None:
+        shape, grid = self.graph.shapes["codes"], self.graph.grids["codes"]
+        if codes.shape[1:] != shape or count.shape[:1] != codes.shape[:1]:
+            raise DataError(
+                f"codes must have shape (n, {shape[0]}, {shape[1]}) with one count each, got {codes.shape} and "
+                f"{count.shape}; choose the tagger's K"
+            )
+        if not (np.issubdtype(codes.dtype, np.integer) and np.issubdtype(count.dtype, np.integer)):
+            raise DataError(f"codes and counts must be integers, got {codes.dtype} and {count.dtype}")
+        if len(codes) and (codes.min() < grid.low or codes.max() > grid.high):
+            raise DataError(f"codes must lie in [{grid.low}, {grid.high}], got [{codes.min()}, {codes.max()}]")
+        if len(count) and (count.min() < 0 or count.max() > shape[0]):
+            raise DataError(f"counts must lie in [0, {shape[0]}], got [{count.min()}, {count.max()}]")
+
+    def _integers(self, name: str, values: np.ndarray) -> np.ndarray:
+        scaled = np.asarray(values, dtype=np.float64) * 2.0 ** self.graph.grids[name].fraction
+        codes = np.rint(scaled).astype(np.int64)
+        if not np.array_equal(codes, scaled):
+            raise DataError(f"{self.name}: values of {name} must lie on their grid; the executor left it")
+        return codes
+
+
+class TorchExecutor(Executor):
+    """The quantized PyTorch tagger in evaluation mode."""
+
+    name = "pytorch"
+
+    def __init__(self, graph: FirmwareGraph, tagger: QuantTagger, model: ModelProto) -> None:
+        super().__init__(graph)
+        self.tagger = tagger.eval()
+        metadata = {p.key: p.value for p in model.metadata_props}
+        self.modules: dict[str, str] = json.loads(metadata[METADATA_MODULES])
+
+    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return self.tagger(torch.from_numpy(codes), torch.from_numpy(count)).numpy()
+
+    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        handles = []
+
+        def note(name: str) -> Callable[..., None]:
+            def hook(module: Any, arguments: Any, output: Any) -> None:
+                if isinstance(output, FixedTensor):
+                    found[name] = output.value.numpy()
+
+            return hook
+
+        for path, module in self.tagger.tagger.named_modules():
+            if path in self.modules and self.modules[path] in self.graph.grids:
+                handles.append(module.register_forward_hook(note(self.modules[path])))
+        try:
+            found[self.graph.outputs[0]] = self._outputs(codes, count)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return found
+
+
+class OnnxRuntimeExecutor(Executor):
+    """Plain ONNX Runtime, which knows nothing of tritag: the ops' bodies are inside the file."""
+
+    name = "onnxruntime"
+
+    def __init__(self, graph: FirmwareGraph, model: ModelProto) -> None:
+        super().__init__(graph)
+        self.model, self.session = model, session(model)
+
+    def _feeds(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        return {"codes": codes.astype(np.float32), "count": count.astype(np.float32)}
+
+    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+        return self.session.run(None, self._feeds(codes, count))[0]
+
+    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        names = [layer.name for layer in self.graph.layers]
+        return dict(zip(names, run_all(self.model, self._feeds(codes, count), names), strict=True))
+
+
+class QonnxExecutor(Executor):
+    """QONNX, node by node: its own Quant, ONNX's reference evaluator for the ops' bodies, single-node sessions else."""
+
+    name = "qonnx"
+
+    def __init__(self, graph: FirmwareGraph, model: ModelProto) -> None:
+        super().__init__(graph)
+        self.model = model
+        _register_ops(model)
+        self._wrapped: tuple[int, Any] | None = None
+
+    def _wrapper(self, batch: int) -> Any:
+        from qonnx.core.modelwrapper import ModelWrapper
+
+        if self._wrapped is None or self._wrapped[0] != batch:
+            fixed = ModelProto()
+            fixed.CopyFrom(self.model)
+            for value in (*fixed.graph.input, *fixed.graph.output, *fixed.graph.value_info):
+                for dim in value.type.tensor_type.shape.dim:
+                    if dim.dim_param == BATCH:
+                        dim.dim_value = batch
+            self._wrapped = (batch, ModelWrapper(fixed))
+        return self._wrapped[1]
+
+    def _context(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        from qonnx.core.onnx_exec import execute_onnx
+
+        feeds = {"codes": codes.astype(np.float32), "count": count.astype(np.float32)}
+        return execute_onnx(self._wrapper(len(codes)), feeds, return_full_exec_context=True)
+
+    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+        return self._context(codes, count)[self.graph.outputs[0]]
+
+    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        context = self._context(codes, count)
+        return {layer.name: context[layer.name] for layer in self.graph.layers}
+
+
+def _register_ops(model: ModelProto) -> None:
+    """Tell QONNX how to execute the op nodes of a file: by the function bodies that the file itself carries."""
+    from onnx.reference import ReferenceEvaluator
+    from qonnx.custom_op.base import CustomOp
+    from qonnx.custom_op.registry import add_op_to_domain
+
+    for function in model.functions:
+        if function.domain != ONNX_DOMAIN:
+            continue
+
+        def execute(self: Any, context: dict[str, Any], graph: Any, body: Any = ReferenceEvaluator(function)) -> None:
+            node: NodeProto = self.onnx_node
+            values = [context[name] for name in node.input]
+            outputs = body.run(None, dict(zip(body.input_names, values, strict=True)), attributes={})
+            context.update(zip(node.output, outputs, strict=True))
+
+        members = {
+            "execute_node": execute,
+            "get_nodeattr_types": lambda self: {},
+            "make_shape_compatible_op": lambda self, model: self.onnx_node,
+            "infer_node_datatype": lambda self, model: None,
+            "verify_node": lambda self: [],
+        }
+        add_op_to_domain(ONNX_DOMAIN, type(function.name, (CustomOp,), members))
+

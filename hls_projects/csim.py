@@ -1,0 +1,156 @@
+"""hls4ml's C-simulation: the project compiled by g++ into a library, and run jet by jet.
+
+A project is compiled once: libraries are cached by the digest of everything that decides their content.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.ctypeslib import ndpointer
+
+from tritag.errors import ToolError
+from tritag.export.executors import Executor
+from tritag.export.graph import CutTo, FirmwareGraph, Linear
+from tritag.files import write_text
+from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
+from tritag.hls_projects.project import PROJECT, ops_header, write_project
+from tritag.hls_projects.target import TargetConfig
+from tritag.noise import quiet
+
+_DONE = "complete.json"
+# Version of the project writer: raise it when a project's content changes for another reason than its inputs.
+_WRITER = 1
+
+
+@dataclass(frozen=True)
+class CompiledProject:
+    """A project on disk with its compiled library."""
+
+    folder: Path
+    library: Path
+    compile_s: float
+    cached: bool
+
+
+def cache_root() -> Path:
+    """Folder of compiled projects: under the environment variable TRITAG_CACHE, or ``cache`` in the working directory."""
+    return Path(os.environ.get("TRITAG_CACHE") or "cache").resolve() / "csim"
+
+
+def project_digest(graph: FirmwareGraph, target: TargetConfig, trace: bool) -> str:
+    """Digest of everything that decides what is compiled."""
+    state = hashlib.sha256()
+    for layer in graph.layers:
+        state.update(repr((type(layer).__name__, layer.name, layer.sources, graph.grids[layer.name])).encode())
+        state.update(repr(graph.shapes[layer.name]).encode())
+        if isinstance(layer, Linear):
+            state.update(layer.weight.tobytes() + layer.bias.tobytes())
+            state.update(repr((layer.weight_fraction, layer.bias_fraction)).encode())
+        elif isinstance(layer, CutTo):
+            state.update(str(layer.type).encode())
+        elif hasattr(layer, "bound"):
+            state.update(layer.bound.program.to_json().encode())
+        elif hasattr(layer, "equation"):
+            state.update(layer.equation.encode())
+    state.update(ops_header(graph).encode() + INTEGER_HEADER.read_bytes())
+    state.update(json.dumps([asdict(target), trace, version("hls4ml"), _WRITER]).encode())
+    return state.hexdigest()[:16]
+
+
+def compile_project(
+    graph: FirmwareGraph, target: TargetConfig, trace: bool = False, log: Path | None = None
+) -> CompiledProject:
+    """Write and compile the project of ``graph``, or take it from the cache.
+
+    Raises
+    ------
+    ToolError
+        No g++ on PATH, or the compiler failed; the message names the log.
+    """
+    folder = cache_root() / project_digest(graph, target, trace)
+    marker = folder / _DONE
+    if marker.is_file():
+        entry = json.loads(marker.read_text())
+        return CompiledProject(folder, folder / entry["library"], entry["compile_s"], True)
+    if shutil.which("g++") is None:
+        raise ToolError("C-simulation needs g++ on PATH; install it (Debian: apt-get install g++)")
+    with quiet(log or folder.with_suffix(".log")):
+        write_project(graph, target, folder, trace)
+        start = time.perf_counter()
+        done = subprocess.run(["bash", "build_lib.sh"], cwd=folder, check=False)
+        seconds = time.perf_counter() - start
+        libraries = sorted((folder / "firmware").glob(f"{PROJECT}-*.so"))
+        if done.returncode or not libraries:
+            raise ToolError("g++ must compile the project, but failed")
+    library = libraries[-1].relative_to(folder)
+    write_text(marker, json.dumps({"library": str(library), "compile_s": round(seconds, 2)}))
+    return CompiledProject(folder, folder / library, seconds, False)
+
+
+class CsimExecutor(Executor):
+    """C-simulation of a compiled project, on all cores (each call of the top function is one jet)."""
+
+    name = "hls4ml-csim"
+
+    def __init__(self, graph: FirmwareGraph, project: CompiledProject, threads: int | None = None) -> None:
+        super().__init__(graph)
+        self.project, self.threads = project, threads or os.cpu_count() or 1
+        self.library = ctypes.CDLL(str(project.library))
+        self.top = getattr(self.library, f"{PROJECT}_double")
+        self.top.restype = None
+        self.top.argtypes = [ndpointer(ctypes.c_double, flags="C_CONTIGUOUS")] * 3
+        self.size = int(np.prod(graph.shapes[graph.outputs[0]]))
+        # The first call reads the weights into static arrays; it must not race with others.
+        self._one(np.zeros(graph.shapes["codes"]), np.zeros(1))
+
+    def _one(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+        out = np.zeros(self.size)
+        self.top(codes, count, out)
+        return out
+
+    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+        codes, count = codes.astype(np.float64), count.astype(np.float64)
+        with ThreadPoolExecutor(self.threads) as pool:
+            return np.stack(list(pool.map(self._one, codes, count)))
+
+    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+        """Every layer's values; needs a project compiled with ``trace``."""
+        collect: Callable[..., None] = self.library.collect_trace_output
+        named = [layer for layer in self.graph.layers if type(layer).__name__ != "Reshape"]
+        entries = (_TraceEntry * (len(named) + len(self.graph.inputs) + 1))()
+        found: dict[str, list[np.ndarray]] = {}
+        self.library.allocate_trace_storage(ctypes.c_size_t(ctypes.sizeof(ctypes.c_double)))
+        try:
+            for jet_codes, jet_count in zip(codes.astype(np.float64), count.astype(np.float64), strict=True):
+                self._one(jet_codes, jet_count)
+                collect(entries)
+                for entry in entries:
+                    if not entry.name:
+                        break
+                    name = entry.name.decode()
+                    size = int(np.prod(self.graph.shapes[name]))
+                    values = np.ctypeslib.as_array(ctypes.cast(entry.data, ctypes.POINTER(ctypes.c_double)), (size,))
+                    found.setdefault(name, []).append(values.copy())
+        finally:
+            self.library.free_trace_storage()
+        return {name: np.stack(values) for name, values in found.items()}
+
+
+class _TraceEntry(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_char_p), ("data", ctypes.c_void_p))
+
+
+__all__ = ["CompiledProject", "CsimExecutor", "cache_root", "compile_project", "project_digest"]
