@@ -11,8 +11,8 @@ DATA ?= top-demo
 K ?=
 RUN ?= $(TAGGER)
 PYTHON ?= python3.11
-# Installed first and alone. `TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'` saves the
-# gigabytes of CUDA libraries that the default wheel brings on Linux.
+# Installed first and alone. Where the default wheel brings gigabytes of CUDA libraries, give the CPU one:
+# make env TORCH='torch==2.13.0 --index-url <PyTorch's CPU wheel index>', or a path to the wheel.
 TORCH ?= torch==2.13.0
 # One worker for each core; the tests of one file stay together, because they share what they compiled.
 PYTEST_ARGS ?= -n auto --dist loadfile
@@ -69,7 +69,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  Variables: TAGGER=$(TAGGER) DATA=$(DATA) K=$(K) RUN=$(RUN) PYTHON=$(PYTHON) TORCH='$(TORCH)' PYTEST_ARGS='$(PYTEST_ARGS)'"
-	@echo "  Without the CUDA libraries: make env TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'"
+	@echo "  Without the CUDA libraries: TORCH=<path of the CPU wheel>"
 
 # torch goes first: resolved together with the rest, pip may take another build of it and its CUDA packages.
 # The stamp is the last thing made, so that an interrupted installation is taken up again.

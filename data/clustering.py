@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tritag.data.config import DataConfig
 from tritag.data.detector import Candidates
 from tritag.data.pythia import Tops, need
-from tritag.data.store import RaggedJets
+from tritag.data.ragged import RaggedJets
 
 
 def find_jets(candidates: Candidates, tops: Tops, n_events: int, config: DataConfig, label: int) -> RaggedJets:
@@ -87,6 +87,8 @@ def _match(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Whether each jet holds a whole top, and that top's four-momentum (zero without one)."""
     matched, truth = np.zeros(len(jet), bool), np.zeros((len(jet), 4))
+    if not len(jet):
+        return matched, truth
     position = np.full(int(max(event.max(initial=-1), tops.event.max(initial=-1))) + 1, -1)
     position[event] = np.arange(len(event))
     owner = position[tops.event]

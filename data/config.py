@@ -60,7 +60,7 @@ class DataConfig:
             raise ConfigError(f"seed must be >= 0, got {self.seed}; choose another")
         if self.jet_pt_max_gev <= self.jet_pt_min_gev:
             raise ConfigError(
-                f"jet_pt_max_gev must be > jet_pt_min_gev, got {self.jet_pt_max_gev} and {self.jet_pt_min_gev}; widen it"
+                f"jet_pt_max_gev must be > {self.jet_pt_min_gev} (jet_pt_min_gev), got {self.jet_pt_max_gev}; raise it"
             )
         if self.pt_hat_min_gev < 0 or self.pt_hat_min_gev > self.jet_pt_min_gev:
             # 550 GeV and more visibly cuts into the spectrum of the selected jets

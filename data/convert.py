@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tritag.data.config import SPLITS
+from tritag.data.ragged import flatten
 from tritag.data.readers import is_own_file, read_any
-from tritag.data.store import flatten, read_info, read_ragged, write_jets
+from tritag.data.store import read_info, read_ragged, write_jets
 from tritag.errors import DataError, unknown_name
 
 

@@ -22,8 +22,9 @@ from tritag.configs import digest
 from tritag.data.config import CLASSES, SPLITS, DataConfig, load_data_config
 from tritag.data.progress import JetProgress
 from tritag.data.pythia import need
+from tritag.data.ragged import RaggedJets, join
 from tritag.data.shards import Shard, make_shard, plain, plan_shards, read_shard, versions, write_shard
-from tritag.data.store import RaggedJets, join, read_info, write_jets
+from tritag.data.store import read_info, write_jets
 from tritag.errors import DataError, ToolError
 
 _MERGE_STREAM = 2

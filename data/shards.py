@@ -18,7 +18,8 @@ from tritag.data.clustering import find_jets
 from tritag.data.config import CLASSES, DataConfig
 from tritag.data.detector import simulate
 from tritag.data.pythia import EventSource
-from tritag.data.store import RaggedJets, join, read_info, read_ragged, write_jets
+from tritag.data.ragged import RaggedJets, join
+from tritag.data.store import read_info, read_ragged, write_jets
 from tritag.errors import ConfigError, DataError
 
 PACKAGES = ("tritag", "pythia8mc", "fastjet", "awkward", "numpy")

@@ -21,7 +21,7 @@ from tritag.errors import DataError, ToolError
 
 N_CONSTITUENTS = 200
 LABEL_COLUMN = "is_signal_new"
-_COLUMN = re.compile(rb"(?<![A-Za-z_])(?:(?:E|PX|PY|PZ)_\d+|truth(?:E|PX|PY|PZ)|ttv|is_signal_new)(?![A-Za-z0-9_])")
+_COLUMN = re.compile(rb"(?:E|PX|PY|PZ)_\d+|truth(?:E|PX|PY|PZ)|ttv|is_signal_new")
 _JETS_PER_READ = 8192
 
 

@@ -5,6 +5,8 @@ With these inside the file, plain ONNX Runtime executes it, and every tool can r
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import onnx
 from onnx import FunctionProto, NodeProto, TensorProto, helper, numpy_helper
@@ -18,6 +20,10 @@ OPSET = 18
 QUANT_DOMAIN = "qonnx.custom_op.general"
 # ONNX rounds floating-point numbers only: the argument of a rounding shift must be exact in float64.
 ROUND_BITS = 52
+# ONNX Runtime's Max, Min, Clip and ReduceMax may order int64 wrongly unless all values fit 32 bits (an error of Eigen's
+# SSE2 code, onnxruntime pull request 25280), and ReduceSum adds int64 in float64. Less, Where and MatMul are exact.
+ORDERED_BITS = 32
+SUMMED_BITS = 53
 
 
 def op_function(bound: BoundProgram) -> FunctionProto:
@@ -80,7 +86,7 @@ class _FunctionWriter:
 
     def _instruction(self, node: Node) -> str:
         args = [self.names[a] for a in node.args]
-        simple = {"add": "Add", "sub": "Sub", "mul": "Mul", "max": "Max", "min": "Min", "abs": "Abs"}
+        simple = {"add": "Add", "sub": "Sub", "mul": "Mul", "abs": "Abs"}
         if node.op in simple:
             return self._emit(simple[node.op], args)
         return getattr(self, f"_op_{node.op}")(node, *args)
@@ -120,7 +126,27 @@ class _FunctionWriter:
         return self._emit("Mul", [x, self._power_of_two(bits, self._high(node, 1))])
 
     def _op_clip(self, node: Node, x: str) -> str:
-        return self._emit("Clip", [x, self._int(node.params[0]), self._int(node.params[1])])
+        low, high = (self._int(p) for p in node.params)
+        if self._ordered(node) and max(abs(p) for p in node.params) < 1 << (ORDERED_BITS - 1):
+            return self._emit("Clip", [x, low, high])
+        return self._smaller(self._larger(x, low), high)
+
+    def _op_max(self, node: Node, a: str, b: str) -> str:
+        return self._emit("Max", [a, b]) if self._ordered(node) else self._larger(a, b)
+
+    def _op_min(self, node: Node, a: str, b: str) -> str:
+        return self._emit("Min", [a, b]) if self._ordered(node) else self._smaller(a, b)
+
+    def _ordered(self, node: Node) -> bool:
+        """Whether the arguments are so narrow that ONNX Runtime orders them rightly."""
+        args = [self.bound.program.nodes[a] for a in node.args]
+        return all(int_bits(min(a.low, -1), a.high) <= ORDERED_BITS for a in args)
+
+    def _larger(self, a: str, b: str) -> str:
+        return self._emit("Where", [self._emit("Less", [a, b]), b, a])
+
+    def _smaller(self, a: str, b: str) -> str:
+        return self._emit("Where", [self._emit("Less", [a, b]), a, b])
 
     def _op_lt(self, node: Node, a: str, b: str) -> str:
         return self._emit("Cast", [self._emit("Less", [a, b])], to=TensorProto.INT64)
@@ -147,19 +173,41 @@ class _FunctionWriter:
         return self._emit("Gather", [self.bound.program.table_names[node.params[0]], index])
 
     def _op_suml(self, node: Node, x: str) -> str:
-        return self._emit("ReduceSum", [x, self._constant(np.array([-1], dtype=np.int64))], keepdims=1)
+        if self._summed(node):
+            return self._emit("ReduceSum", [x, self._constant(np.array([-1], dtype=np.int64))], keepdims=1)
+        lanes = self.bound.program.nodes[node.args[0]].lanes
+        return self._emit("MatMul", [x, self._constant(np.ones((lanes, 1), dtype=np.int64))])
 
     def _op_maxl(self, node: Node, x: str) -> str:
-        return self._emit("ReduceMax", [x, self._constant(np.array([-1], dtype=np.int64))], keepdims=1)
+        if self._ordered(node):
+            return self._emit("ReduceMax", [x, self._constant(np.array([-1], dtype=np.int64))], keepdims=1)
+        lanes = [self._lane(x, i) for i in range(self.bound.program.nodes[node.args[0]].lanes)]
+        return reduce(self._larger, lanes)
 
     def _op_sumr(self, node: Node, x: str) -> str:
-        return self._emit("ReduceSum", [x, self._constant(np.array([1], dtype=np.int64))], keepdims=1)
+        if self._summed(node):
+            return self._emit("ReduceSum", [x, self._constant(np.array([1], dtype=np.int64))], keepdims=1)
+        return self._emit("MatMul", [self._constant(np.ones((1, node.params[0]), dtype=np.int64)), x])
+
+    def _summed(self, node: Node) -> bool:
+        """Whether a sum is so narrow that ONNX Runtime adds it exactly."""
+        return int_bits(min(node.low, -1), node.high) <= SUMMED_BITS
 
     def _op_lane(self, node: Node, x: str) -> str:
-        return self._emit("Gather", [x, self._constant(np.array([node.params[0]], dtype=np.int64))], axis=-1)
+        return self._lane(x, node.params[0])
+
+    def _lane(self, x: str, index: int) -> str:
+        return self._emit("Gather", [x, self._constant(np.array([index], dtype=np.int64))], axis=-1)
 
     def _op_stack(self, node: Node, *values: str) -> str:
-        return self._emit("Concat", list(values), axis=-1)
+        args = [self.bound.program.nodes[a] for a in node.args]
+        parts = list(values)
+        if any(a.op in ("const", "row") or a.per_row != node.per_row for a in args):
+            # Concat does not broadcast: add a zero of the common shape.
+            zeros = [self._emit("Mul", [value, self._int(0)]) for value in values]
+            zero = reduce(lambda a, b: self._emit("Add", [a, b]), zeros)
+            parts = [self._emit("Add", [value, zero]) for value in values]
+        return self._emit("Concat", parts, axis=-1)
 
     def _high(self, node: Node, argument: int) -> int:
         return self.bound.program.nodes[node.args[argument]].high
@@ -172,7 +220,7 @@ class _FunctionWriter:
         """floor(log2 x) by bisection: halve the remaining exponent range at each step."""
         if argument not in self.leading:
             x = self.names[argument]
-            exponent = self._int(0)
+            exponent = self._emit("Mul", [x, self._int(0)])
             step = 1 << max(self.bound.program.nodes[argument].high.bit_length() - 1, 0).bit_length()
             while step := step >> 1:
                 power = self._int(1 << step)

@@ -25,11 +25,12 @@ _NETWORKS: dict[str, tuple[type[Tagger], type]] = {}
 
 @dataclass(frozen=True)
 class TaggerConfig:
-    """A tagger: which network, how many leading constituents, and the network's own sizes."""
+    """A tagger: which network, how many leading constituents, the network's own sizes and training settings."""
 
     network: str
     n_constituents: int = 16
     sizes: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
 
     def __post_init__(self) -> None:

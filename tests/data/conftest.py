@@ -9,7 +9,6 @@ from hypothesis import settings
 from tritag.data.config import ClassCounts, DataConfig
 from tritag.data.jets import JetBatch
 
-
 # the same examples on every run, and no time limit that a busy machine would break
 settings.register_profile("tritag-data", derandomize=True, deadline=None)
 settings.load_profile("tritag-data")

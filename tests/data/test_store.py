@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tritag.data.jets import JetBatch
-from tritag.data.store import flatten, join, read_info, read_jets, read_ragged, verify_digest, write_jets
+from tritag.data.ragged import flatten, join
+from tritag.data.store import read_info, read_jets, read_ragged, verify_digest, write_jets
 from tritag.errors import DataError, TritagError
 
 from .conftest import random_batch
@@ -25,9 +26,7 @@ SPLITS = {"train": (0, 12), "val": (12, 15), "test": (15, 20)}
 @pytest.fixture
 def path(tmp_path: Path, batch: JetBatch) -> Path:
     """A jet file with 20 jets in three splits."""
-    write_jets(
-        tmp_path / "jets.h5", batch, splits=SPLITS, settings={"a": [1, 2]}, versions={"numpy": "2"}, seed=5
-    )
+    write_jets(tmp_path / "jets.h5", batch, splits=SPLITS, settings={"a": [1, 2]}, versions={"numpy": "2"}, seed=5)
     return tmp_path / "jets.h5"
 
 
@@ -168,9 +167,7 @@ def test_other_formats_and_versions(path: Path) -> None:
         read_jets(path)
 
 
-def test_full_disk_leaves_nothing_behind(
-    tmp_path: Path, batch: JetBatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_leaves_nothing_behind(tmp_path: Path, batch: JetBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -1,0 +1,101 @@
+"""The bit check: the same jets through every executor, compared as integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tritag.errors import CheckFailed
+from tritag.export.executors import Executor, Progress
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one executor compares with the reference.
+
+    Attributes
+    ----------
+    jets, differ : int
+        Jets compared, and those with another output integer.
+    largest_lsb : int
+        Largest difference in LSBs.
+    first : list
+        Index, reference and own integer of the first jets that differ.
+    first_layer : str, optional
+        First layer in order of execution with another integer, when layers were compared.
+    """
+
+    executor: str
+    jets: int
+    differ: int
+    largest_lsb: int
+    first: list[dict[str, int]] = field(default_factory=list)
+    first_layer: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionary for JSON."""
+        return dict(self.__dict__)
+
+
+def compare(name: str, reference: np.ndarray, given: np.ndarray, first_layer: str | None = None) -> Verdict:
+    """Compare output integers (n,) with the reference's.
+
+    Raises
+    ------
+    CheckFailed
+        The executors answered for different numbers of jets.
+    """
+    if reference.shape != given.shape:
+        raise CheckFailed(f"{name} must answer for {reference.shape} jets, got {given.shape}")
+    distance = np.abs(given - reference)
+    wrong = np.flatnonzero(distance)
+    first = [{"jet": int(i), "reference": int(reference[i]), "given": int(given[i])} for i in wrong[:_SHOWN]]
+    return Verdict(name, len(given), len(wrong), int(distance.max(initial=0)), first, first_layer)
+
+
+def verify(
+    executors: Sequence[Executor], codes: np.ndarray, count: np.ndarray, progress: Progress | None = None
+) -> list[Verdict]:
+    """Run all executors; the first is the reference that the others are compared with."""
+    reference, *others = executors
+    expected = reference.run(codes, count, progress)
+    return [
+        compare(reference.name, expected, expected),
+        *(compare(e.name, expected, e.run(codes, count, progress)) for e in others),
+    ]
+
+
+def first_different_layer(reference: Executor, other: Executor, codes: np.ndarray, count: np.ndarray) -> str | None:
+    """Name of the first layer, in order of execution, in which two executors disagree; None when they agree.
+
+    Only layers that both executors expose are compared.
+    """
+    expected, given = reference.layers(codes, count), other.layers(codes, count)
+    for layer in reference.graph.layers:
+        if layer.name in expected and layer.name in given:
+            if not np.array_equal(expected[layer.name], given[layer.name]):
+                return layer.name
+    return None
+
+
+def require_equal(verdicts: Sequence[Verdict]) -> None:
+    """Raise when any executor differs.
+
+    Raises
+    ------
+    CheckFailed
+        With the counts, the largest difference and the first layer that differs when it is known.
+    """
+    wrong = [v for v in verdicts if v.differ]
+    if wrong:
+        parts = [
+            f"{v.executor}: {v.differ} of {v.jets} jets differ, by up to {v.largest_lsb} LSB"
+            + (f", first in {v.first_layer}" if v.first_layer else "")
+            for v in wrong
+        ]
+        raise CheckFailed(f"all executors must give the same integers as {verdicts[0].executor}; {'; '.join(parts)}")

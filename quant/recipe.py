@@ -1,0 +1,98 @@
+"""A recipe: a tagger, its jets, a precision, and the trainings that lead there.
+
+A quantized training starts from the weights of the float one with the same settings, so that both can be compared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tritag.configs import build
+from tritag.errors import ConfigError, unknown_name
+from tritag.models.layers import Tagger
+from tritag.models.registry import TaggerConfig, make_tagger
+from tritag.models.training import TrainingConfig, seed_everything
+from tritag.models.weights import read_weights
+from tritag.quant.config import QuantConfig
+from tritag.quant.layers import QuantTagger
+
+Precision = Literal["float", "int8", "int8-ternary"]
+PRECISIONS: tuple[str, ...] = ("float", "int8", "int8-ternary")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides about the weights of a run.
+
+    Attributes
+    ----------
+    data : str
+        Name of a data configuration, or path of a jet file with splits.
+    on_grid : bool
+        False trains a float tagger on unrounded candidates: what the trigger grid costs.
+    training : TrainingConfig
+        Of the float tagger.
+    quant, quant_training : QuantConfig, TrainingConfig
+        Of the quantized tagger; None for precision "float".
+    """
+
+    tagger: TaggerConfig
+    data: str
+    precision: Precision = "int8-ternary"
+    on_grid: bool = True
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    quant: QuantConfig | None = None
+    quant_training: TrainingConfig | None = None
+
+    def float_part(self) -> Recipe:
+        """The float training that a quantized one starts from."""
+        return dataclasses.replace(self, precision="float", quant=None, quant_training=None)
+
+
+def make_recipe(
+    tagger: TaggerConfig,
+    data: str,
+    precision: str,
+    *,
+    on_grid: bool = True,
+    training: Mapping[str, Any] | None = None,
+    quant: Mapping[str, Any] | None = None,
+    quant_training: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """Recipe from the tagger's own training settings and what the user changed of them.
+
+    Raises
+    ------
+    ConfigError
+        Unknown precision or key, or a quantized tagger off the grid.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(unknown_name("precision", precision, PRECISIONS))
+    float_training = build(TrainingConfig, {**tagger.training, **(training or {})}, where="training")
+    if precision == "float":
+        return Recipe(tagger, data, "float", on_grid, float_training)
+    if not on_grid:
+        raise ConfigError("a quantized tagger takes the trigger's integer codes; drop the off-grid option")
+    weights = "ternary" if precision == "int8-ternary" else "int8"
+    config = build(QuantConfig, {"weights": weights, **(quant or {})}, where="quant")
+    # Fine-tuning: the same batches at a lower rate, which the frozen ranges follow.
+    fine = {**dataclasses.asdict(float_training), "learning_rate": 0.5 * float_training.learning_rate}
+    second = build(TrainingConfig, {**fine, **(quant_training or {})}, where="quant_training")
+    return Recipe(tagger, data, precision, True, float_training, config, second)  # type: ignore[arg-type]
+
+
+def fresh_tagger(recipe: Recipe) -> Tagger:
+    """The recipe's network with initial weights, which depend on the seed alone."""
+    seed_everything(recipe.training.seed)
+    return make_tagger(recipe.tagger) if recipe.quant is None else QuantTagger(recipe.tagger, recipe.quant)
+
+
+def trained_tagger(recipe: Recipe, weights: Path) -> Tagger:
+    """The recipe's network with the weights of a file, in evaluation mode."""
+    tagger = fresh_tagger(recipe)
+    read_weights(weights, tagger)
+    return tagger.eval()

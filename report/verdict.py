@@ -1,0 +1,64 @@
+"""The verdict: a short table of what was trained and whether every executor gives the same integers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.table import Table
+
+
+def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Rows ``(section, what, figure)`` of a run's summary."""
+    for precision, metrics in summary["physics"].items():
+        if metrics is not None:
+            yield "physics", f"{precision}: AUC", _estimate(metrics["auc"], 4)
+            yield "physics", f"{precision}: accuracy", _estimate(metrics["accuracy"], 4)
+            for r in metrics["rejections"]:
+                yield (
+                    "physics",
+                    f"{precision}: 1/eps_B at eps_S = {r['signal_efficiency']}",
+                    f"{_estimate(r, 0)} ({r['n_background']:,} QCD jets)",
+                )
+    for verdict in summary["bit_accuracy"] or []:
+        yield "bit accuracy", f"pytorch = {verdict['executor']}", f"{verdict['differ']:,} / {verdict['jets']:,} jets differ"
+    if summary["cost"]:
+        cost = summary["cost"]
+        yield "cost", "parameters", f"{cost['parameters']:,}"
+        yield "cost", "multiply-accumulates", f"{cost['macs']:,.0f}"
+        yield "cost", "bit operations", f"{cost['bit_operations']:,.0f}"
+        stage = cost["stages"].get("jet_scalars")
+        if stage:
+            yield "cost", "  of which input scalars", f"{stage['bit_operations']:,.0f}"
+        yield "cost", "weights and tables", f"{cost['weight_bits']:,.0f} + {cost['table_bits']:,.0f} bits"
+    if summary["csim"]:
+        yield "firmware", "target", summary["csim"]["target"]
+        yield "firmware", "C-simulation compiled in", f"{summary['csim']['compile_s']:.0f} s"
+        vendor = summary["csim"]["vendor"]
+        if vendor:
+            yield "firmware", "latency, II (Vitis HLS)", f"{vendor['latency_cycles']}, {vendor['interval_cycles']} cycles"
+            yield "firmware", "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
+        else:
+            yield "firmware", "vendor synthesis", "not run: vitis-run is not on PATH"
+
+
+def verdict_table(summary: dict[str, Any]) -> Table:
+    """The rows as a table for the terminal."""
+    table = Table(title=summary["run"], title_justify="left")
+    for name in ("", "", ""):
+        table.add_column(name)
+    table.show_header = False
+    last = None
+    for section, what, figure in verdict_rows(summary):
+        if last is not None and section != last:
+            table.add_section()
+        table.add_row(section if section != last else "", what, figure)
+        last = section
+    return table
+
+
+def _estimate(value: dict[str, Any], digits: int) -> str:
+    if value["value"] is None:
+        return "no background jet passed"
+    error = value["error"]
+    return f"{value['value']:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")

@@ -1,0 +1,96 @@
+"""The comparison with real jets, the two-sample test, and the sample that travels with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tritag.data.check import TARGETS, TARGETS_BOTH, check_set, rows_as_json
+from tritag.data.features import jet_mass_gev, n_duplicates, pt_share, substructure
+from tritag.data.jets import JetBatch
+from tritag.data.sample import N_CONSTITUENTS, read_sample
+from tritag.data.two_sample import compare_sets
+from tritag.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def sample() -> JetBatch:
+    """400 generated jets, half of them tops."""
+    return read_sample()
+
+
+def test_sample_content(sample: JetBatch) -> None:
+    assert sample.p4.shape == (400, N_CONSTITUENTS, 4)
+    assert int((sample.label == 1).sum()) == 200
+    assert len(read_sample("train")) == 200
+
+
+def test_sample_looks_like_real_jets(sample: JetBatch) -> None:
+    rows = check_set(sample)
+    assert len(rows) == 2 * len(TARGETS) + len(TARGETS_BOTH) + 3
+    # the cut to 64 constituents shows in their number and spread, and in nothing else
+    wrong = {row.name for row in rows if row.verdict != "ok"}
+    assert wrong <= {"constituents, mean", "constituents, standard deviation", "pT in the leading 64 (%)"}
+    assert "constituents, standard deviation" in wrong
+
+
+def test_rows_are_plain_values(sample: JetBatch) -> None:
+    first = rows_as_json(check_set(sample))[0]
+    assert (first["name"], first["jets"], first["target"]) == ("constituents, mean", "QCD", 43.3)
+    assert first["sigmas"] == pytest.approx((first["value"] - 43.3) / np.hypot(first["error"], 0.58))
+
+
+def test_wrong_sets_are_noticed(sample: JetBatch) -> None:
+    heavy = JetBatch(sample.p4 * np.float32(1.2), sample.n_constituents, sample.label)
+    wrong = {(row.name, row.jets) for row in check_set(heavy) if row.verdict == "off"}
+    assert ("mass, median (GeV)", "top") in wrong
+    assert ("jets outside pT 550..650 GeV", "both") in wrong
+    swapped = JetBatch(sample.p4, sample.n_constituents, 1 - sample.label)
+    assert sum(row.verdict == "off" for row in check_set(swapped)) >= 6
+
+
+def test_one_class_is_enough(sample: JetBatch) -> None:
+    assert {row.jets for row in check_set(sample[sample.label == 1])} == {"top", "both"}
+
+
+def test_unlabelled_or_few_jets_are_refused(sample: JetBatch) -> None:
+    with pytest.raises(DataError, match="at least 20 labelled jets of a class, got 10 jets"):
+        check_set(sample[:10])
+    unlabelled = JetBatch(sample.p4, sample.n_constituents, np.full(400, -1))
+    with pytest.raises(DataError, match="at least 20 labelled jets"):
+        check_set(unlabelled)
+
+
+def test_duplicates_against_all_pairs(sample: JetBatch) -> None:
+    few = sample[:20]
+    pt = np.hypot(few.p4[..., 1], few.p4[..., 2]).astype(float)
+    eta = np.arcsinh(few.p4[..., 3].astype(float) / np.maximum(pt, 1e-9))
+    phi = np.arctan2(few.p4[..., 2].astype(float), few.p4[..., 1].astype(float))
+    close = np.maximum(np.abs(eta[:, :, None] - eta[:, None]), np.abs(phi[:, :, None] - phi[:, None])) < 3e-6
+    close &= few.mask[:, :, None] & few.mask[:, None, :] & ~np.eye(N_CONSTITUENTS, dtype=bool)
+    np.testing.assert_array_equal(n_duplicates(few), close.any(axis=2).sum(axis=1))
+    assert n_duplicates(few).sum() > 0
+
+
+def test_features_of_a_simple_jet() -> None:
+    # two equal constituents at right angles in phi
+    p4 = np.zeros((1, 3, 4), np.float32)
+    p4[0, 0], p4[0, 1] = (100, 100, 0, 0), (100, 0, 100, 0)
+    jet = JetBatch(p4, np.array([2]), np.array([1]))
+    assert jet_mass_gev(jet)[0] == pytest.approx(100 * np.sqrt(2))
+    assert pt_share(jet, 1)[0] == pytest.approx(0.5)
+    features = substructure(jet)
+    assert features["girth"][0] == pytest.approx(np.pi / 4)
+    assert features["e2"][0] == pytest.approx(0.25 * np.pi / 2)
+    assert features["e3"][0] == pytest.approx(0)
+    assert features["pt_dispersion"][0] == pytest.approx(np.sqrt(0.5))
+    assert all(values.shape == (1,) and np.isfinite(values).all() for values in features.values())
+
+
+def test_two_sample_test(sample: JetBatch) -> None:
+    tops, qcd = sample[sample.label == 1], sample[sample.label == 0]
+    same = compare_sets(tops[:100], tops[100:])
+    assert abs(same.auc - 0.5) < 4 * same.error
+    assert compare_sets(tops, qcd).auc > 0.9
+    with pytest.raises(DataError, match="needs at least 100 jets of a class in each set, got 99"):
+        compare_sets(tops, qcd[:99])

@@ -1,0 +1,90 @@
+"""``tritag data`` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tritag.cli import run
+from tritag.data.jets import JetBatch
+from tritag.data.sample import read_sample
+from tritag.data.store import read_info, write_jets
+
+
+@pytest.fixture
+def path(tmp_path: Path, batch: JetBatch) -> Path:
+    """A small jet file."""
+    write_jets(tmp_path / "jets.h5", batch, splits={"train": (0, 15), "test": (15, 20)}, settings={"a": 1}, seed=3)
+    return tmp_path / "jets.h5"
+
+
+def test_info(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "info", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "jets: 20" in text
+    assert "(verified)" in text
+    assert run(["data", "info", str(path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["splits"] == {"train": [0, 15], "test": [15, 20]}
+    assert sum(facts["counts"]["train"].values()) == 15
+
+
+def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_jets(tmp_path / "sample.h5", read_sample())
+    # the sample holds the leading 64 constituents only, which the check notices
+    assert run(["data", "check", str(tmp_path / "sample.h5"), "--json"]) == 1
+    captured = capsys.readouterr()
+    assert {row["verdict"] for row in json.loads(captured.out)} == {"ok", "off"}
+    assert "figures differ from real jets" in captured.err
+    assert run(["data", "check", str(tmp_path / "sample.h5")]) == 1
+    assert "verdict" in capsys.readouterr().out
+
+
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = read_sample()
+    for name, part in (("one", sample[::2]), ("two", sample[1::2])):
+        write_jets(tmp_path / f"{name}.h5", part)
+    assert run(["data", "compare", str(tmp_path / "one.h5"), str(tmp_path / "two.h5")]) in (0, 2)
+    capsys.readouterr()
+    assert run(["data", "compare", *[str(tmp_path / "one.h5")] * 2, "--json"]) in (0, 2)
+
+
+def test_convert(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "cut.h5"
+    assert run(["data", "convert", str(path), str(target), "--leading", "4"]) == 0
+    assert "20 jets" in capsys.readouterr().out
+    assert read_info(target).n_constituents <= 80
+    assert run(["data", "convert", str(path), str(target)]) == 2
+    assert "must not exist yet" in capsys.readouterr().err
+
+
+def test_make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pythia8mc", reason="pythia8mc is not installed")
+    pytest.importorskip("fastjet", reason="fastjet is not installed")
+    config = tmp_path / "few.yaml"
+    config.write_text(
+        "train: {signal: 2, background: 2}\nval: {signal: 0, background: 0}\ntest: {signal: 1, background: 1}\n"
+        "multiparton_interactions: false\nevents_per_batch: 30\n"
+    )
+    arguments = ["data", "make", str(config), "--out", str(tmp_path / "few.h5"), "--processes", "1"]
+    assert run(arguments) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "few.h5")
+    assert read_info(tmp_path / "few.h5").n_jets == 6
+    assert run(arguments) == 0
+
+
+def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "odd.npz", p4=np.zeros((2, 3)), n_constituents=np.zeros(2))
+    for arguments, message in (
+        (["check", str(tmp_path / "none.h5")], "jet file must exist"),
+        (["check", str(tmp_path / "odd.npz")], "p4 must have shape"),
+        (["info", str(tmp_path / "odd.npz")], "truncated or damaged"),
+        (["make", "topp"], "did you mean 'top'?"),
+    ):
+        assert run(["data", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert "Traceback" not in error

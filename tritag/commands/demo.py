@@ -1,0 +1,53 @@
+"""``tritag demo``: the whole way with the mini tagger, from nothing to bit-exact firmware."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from tritag.terminal import print_progress
+
+
+def command(
+    tagger: Annotated[str, typer.Argument(help="A name from `tritag train --list`, or a YAML file.")] = "transformer-2k",
+    data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
+    constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
+    precision: Annotated[str, typer.Option(help="int8 or int8-ternary.")] = "int8-ternary",
+    iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
+    target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",
+) -> None:
+    """Make jets, train, export, compile the hls4ml project, check every executor's integers, and report.
+
+    Finished steps are kept: a second call takes seconds. Exit status 1 when any integer differs.
+    """
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from tritag.commands.csim import csim_run
+    from tritag.commands.export import export_run
+    from tritag.commands.report import report_run
+    from tritag.commands.train import train_run
+    from tritag.commands.verify import verify_run
+    from tritag.hls_projects.verify import require_equal
+    from tritag.models.registry import load_tagger_config
+    from tritag.quant.recipe import make_recipe
+    from tritag.report.verdict import verdict_table
+
+    began = time.monotonic()
+    changed = {} if iterations is None else {"iterations": iterations}
+    recipe = make_recipe(
+        load_tagger_config(tagger, constituents), data, precision, training=changed, quant_training=changed
+    )
+    run = train_run(Path(tagger).stem, recipe)
+    where = str(run.directory)
+    export_run(where)
+    csim_run(where, target)
+    print_progress("bit check: the same jets through every executor")
+    verdicts = verify_run(where, target_name=target)
+    Console().print(verdict_table(report_run(where)))
+    print_progress(f"project: {run.path('hls')}")
+    print_progress(f"done in {(time.monotonic() - began) / 60:.1f} minutes")
+    require_equal(verdicts)

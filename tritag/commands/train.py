@@ -1,0 +1,156 @@
+"""``tritag train``: float training, then quantized training from its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tritag.errors import ConfigError
+from tritag.terminal import print_json, print_progress, print_result
+
+
+def command(
+    tagger: Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")] = None,
+    data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
+    constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
+    precision: Annotated[str, typer.Option(help="float, int8 or int8-ternary.")] = "int8-ternary",
+    iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
+    off_grid: Annotated[bool, typer.Option("--off-grid", help="Float only: unrounded candidates.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train again even when the run is finished.")] = False,
+    list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and stop.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train a tagger into a new run directory; a killed training is continued by the same command."""
+    from tritag.models.registry import load_tagger_config
+    from tritag.quant.recipe import make_recipe
+
+    if list_taggers:
+        _list(json)
+        return
+    if tagger is None:
+        raise ConfigError("name a tagger to train; `tritag train --list` shows them")
+    changed: dict[str, Any] = {"seed": seed}
+    if iterations is not None:
+        changed["iterations"] = iterations
+    config = load_tagger_config(tagger, constituents)
+    name = Path(tagger).stem
+    recipe = make_recipe(
+        config, data, precision, on_grid=not off_grid, training=changed, quant_training=changed
+    )
+    run = train_run(name, recipe, fresh=fresh, progress=not json)
+    if json:
+        import json as text
+
+        print_json({"run": str(run.directory), **text.loads(run.require("metrics.json").read_text())})
+    else:
+        print_result(str(run.directory))
+
+
+def run_name(name: str, recipe: Any) -> str:
+    """Readable part of a run's directory name: tagger, K and precision."""
+    return f"{name}-k{recipe.tagger.n_constituents}-{recipe.precision}{'' if recipe.on_grid else '-offgrid'}"
+
+
+def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True) -> Any:
+    """Train ``recipe`` into its run directory, or find it finished.
+
+    A quantized recipe first trains, or finds, the float run that it starts from. Returns the run.
+    """
+    from tritag.files import write_json
+    from tritag.models.evaluate import evaluate
+    from tritag.models.training import train
+    from tritag.quant.recipe import fresh_tagger, trained_tagger
+    from tritag.run import Run
+
+    run = Run.create(run_name(name, recipe), dataclasses.asdict(recipe))
+    if fresh:
+        run.discard_from("train")
+    elif run.path("metrics.json").is_file() and run.path("weights.safetensors").is_file():
+        print_progress(f"{run.directory.name}: trained already")
+        return run
+    start = None
+    settings = recipe.training
+    if recipe.quant is not None:
+        start = train_run(name, recipe.float_part(), progress=progress)
+        settings = recipe.quant_training
+    jets = {split: coded_jets(recipe, split) for split in ("train", "val", "test")}
+    network = fresh_tagger(recipe)
+    if start is not None:
+        first = trained_tagger(recipe.float_part(), start.require("weights.safetensors"))
+        network.load_float(first.state_dict())  # type: ignore[operator]
+    result = train(
+        network,
+        jets["train"],
+        jets["val"],
+        settings,
+        run.directory,
+        progress=progress,
+        name=run.directory.name,
+        fresh=fresh or run.path("weights.safetensors").is_file(),
+        config_digest=run.digest,
+    )
+    test = evaluate(network, jets["test"], progress=progress)
+    run.record_provenance("train", settings.seed)
+    write_json(
+        run.path("metrics.json"),
+        {
+            "test": test.as_dict(),
+            "training": result.as_dict(),
+            "float_run": start.directory.name if start is not None else None,
+        },
+    )
+    print_progress(f"{run.directory.name}: {test}")
+    return run
+
+
+def coded_jets(recipe: Any, split: str | None, file: Path | str | None = None, n_max: int | None = None) -> Any:
+    """Jets of ``recipe``'s data (or of ``file``) on its trigger grid."""
+    from tritag.data.generate import ensure_data
+    from tritag.data.readers import read_any
+    from tritag.models.training import CodedJets
+
+    source = Path(file if file is not None else recipe.data)
+    if file is None and not source.is_file():
+        source = ensure_data(recipe.data)
+    batch = read_any(source, n_max=n_max, split=split)
+    return CodedJets.from_batch(batch, recipe.tagger.n_constituents, rounded=recipe.on_grid)
+
+
+def open_run(where: str) -> tuple[Any, Any]:
+    """A run and its recipe."""
+    from tritag.configs import build
+    from tritag.quant.recipe import Recipe
+    from tritag.run import Run
+
+    run = Run.open(where)
+    return run, build(Recipe, run.config, where="config.yaml")
+
+
+def _list(json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tritag.models.registry import count_parameters, load_tagger_config, make_tagger, tagger_names
+
+    rows = []
+    for name in tagger_names():
+        config = load_tagger_config(name)
+        rows.append(
+            {
+                "tagger": name,
+                "parameters": count_parameters(make_tagger(config)),
+                "constituents": config.n_constituents,
+                "summary": config.summary,
+            }
+        )
+    if json:
+        print_json(rows)
+        return
+    table = Table("tagger", "parameters", "K", "summary")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console().print(table)
