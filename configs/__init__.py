@@ -25,7 +25,9 @@ T = TypeVar("T")
 
 def config_names(kind: str) -> list[str]:
     """Names of the YAML files in ``configs/<kind>/``, sorted."""
-    return sorted(p.name.removesuffix(".yaml") for p in files(__name__).joinpath(kind).iterdir() if p.name.endswith(".yaml"))
+    return sorted(
+        p.name.removesuffix(".yaml") for p in files(__name__).joinpath(kind).iterdir() if p.name.endswith(".yaml")
+    )
 
 
 def load_config(kind: str, name: str | Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,7 @@ def crafted_codes(n_constituents: int, seed: int = 1) -> tuple[NDArray[np.int32]
     rng = np.random.default_rng(seed)
     jets: list[tuple[NDArray[np.int64], int]] = []
 
-    def add(pt: object, eta: object, phi: object, count: int) -> None:
+    def add(pt: Any, eta: Any, phi: Any, count: int) -> None:
         codes = np.zeros((k, 3), np.int64)
         codes[:count] = np.stack(np.broadcast_arrays(pt, eta, phi, np.zeros(k))[:3], axis=-1)[:count]
         jets.append((codes, count))
@@ -48,10 +50,9 @@ def crafted_codes(n_constituents: int, seed: int = 1) -> tuple[NDArray[np.int32]
             add(moved[:, 0], moved[:, 1], moved[:, 2], k)
     for count in range(k + 1):
         for ordered in (True, False):
-            pt = rng.integers(1, grid.PT_MAX + 1, k)
-            pt = -np.sort(-pt) if ordered else pt
-            eta = rng.integers(grid.ETA_MIN, grid.ETA_MAX + 1, k)
-            phi = rng.integers(grid.PHI_MIN, grid.PHI_MAX + 1, k)
-            add(pt, eta, phi, count)
+            pts = rng.integers(1, grid.PT_MAX + 1, k)
+            etas = rng.integers(grid.ETA_MIN, grid.ETA_MAX + 1, k)
+            phis = rng.integers(grid.PHI_MIN, grid.PHI_MAX + 1, k)
+            add(-np.sort(-pts) if ordered else pts, etas, phis, count)
     codes = np.stack([c for c, _ in jets]).astype(np.int32)
     return codes, np.array([n for _, n in jets], dtype=np.int32)

@@ -158,18 +158,19 @@ def track_resolution(
 def _energy_flow(towers: Towers, tracks: _Tracks) -> Candidates:
     tower = towers.locate(tracks.event, tracks.face)
     energy = tracks.energy_gev
-    inside = tower >= 0
-    scale = np.where(inside, 1.0, 0.0)
+    # muons leave nothing in the calorimeter, so theirs may be a tower without deposit
+    scale = np.ones(len(tower))
     neutral = []
     for fraction, smeared, sigma_of, energy_min in (
         (tracks.ecal, towers.ecal_gev, ecal_sigma_gev, ECAL_ENERGY_MIN_GEV),
         (tracks.hcal, towers.hcal_gev, hcal_sigma_gev, HCAL_ENERGY_MIN_GEV),
     ):
-        mine = inside & (fraction > 0)
+        mine = np.flatnonzero(fraction > 0)
         # compare the resolutions at the track's energy
-        center = towers.center_eta[tower]
-        worse = mine & (sigma_of(energy, center) / energy < tracks.resolution)
-        kept = np.bincount(tower[mine & ~worse], energy[mine & ~worse], minlength=len(smeared))
+        calorimeter = sigma_of(energy[mine], towers.center_eta[tower[mine]]) / energy[mine]
+        better = calorimeter >= tracks.resolution[mine]
+        worse, better = mine[~better], mine[better]
+        kept = np.bincount(tower[better], energy[better], minlength=len(smeared))
         rescaled = np.bincount(tower[worse], energy[worse], minlength=len(smeared))
         left = smeared - kept
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -52,7 +52,9 @@ class Towers:
     def locate(self, event: NDArray[np.int64], face: NDArray[np.float64]) -> NDArray[np.int64]:
         """Index into these towers for points ``face`` (n, 2) of ``event`` (n,); -1 where there is no such tower."""
         key = _tower_key(event, face)
-        index = np.minimum(np.searchsorted(self.key, key), max(len(self.key) - 1, 0))
+        if not len(self.key):
+            return np.full(len(key), -1)
+        index = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
         return np.where((key >= 0) & (self.key[index] == key), index, -1)
 
 

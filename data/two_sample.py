@@ -49,6 +49,7 @@ def compare_sets(one: JetBatch, other: JetBatch, seed: int = 1) -> TwoSampleResu
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from threadpoolctl import threadpool_limits
 
     n_jets = min(len(one), len(other))
     if n_jets < _JETS_MIN:
@@ -61,7 +62,9 @@ def compare_sets(one: JetBatch, other: JetBatch, seed: int = 1) -> TwoSampleResu
     origin = np.repeat([0, 1], n_jets)
     classifier = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.08, max_leaf_nodes=8, random_state=seed)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    score = cross_val_predict(classifier, columns, origin, cv=folds, method="predict_proba")[:, 1]
+    # the trees are small: more threads than one only wait for each other on a busy machine
+    with threadpool_limits(limits=1):
+        score = cross_val_predict(classifier, columns, origin, cv=folds, method="predict_proba")[:, 1]
     alone = {name: float(roc_auc_score(origin, columns[:, i])) for i, name in enumerate(names)}
     strongest = sorted(names, key=lambda name: -abs(alone[name] - 0.5))[:3]
     return TwoSampleResult(

@@ -189,6 +189,16 @@ class QonnxExecutor(Executor):
         return {layer.name: context[layer.name] for layer in self.graph.layers}
 
 
+def _run_body(body: Any) -> Callable[..., None]:
+    def execute(self: Any, context: dict[str, Any], graph: Any) -> None:
+        node: NodeProto = self.onnx_node
+        values = [context[name] for name in node.input]
+        outputs = body.run(None, dict(zip(body.input_names, values, strict=True)), attributes={})
+        context.update(zip(node.output, outputs, strict=True))
+
+    return execute
+
+
 def _register_ops(model: ModelProto) -> None:
     """Tell QONNX how to execute the op nodes of a file: by the function bodies that the file itself carries."""
     from onnx.reference import ReferenceEvaluator
@@ -199,18 +209,11 @@ def _register_ops(model: ModelProto) -> None:
         if function.domain != ONNX_DOMAIN:
             continue
 
-        def execute(self: Any, context: dict[str, Any], graph: Any, body: Any = ReferenceEvaluator(function)) -> None:
-            node: NodeProto = self.onnx_node
-            values = [context[name] for name in node.input]
-            outputs = body.run(None, dict(zip(body.input_names, values, strict=True)), attributes={})
-            context.update(zip(node.output, outputs, strict=True))
-
         members = {
-            "execute_node": execute,
+            "execute_node": _run_body(ReferenceEvaluator(function)),
             "get_nodeattr_types": lambda self: {},
             "make_shape_compatible_op": lambda self, model: self.onnx_node,
             "infer_node_datatype": lambda self, model: None,
             "verify_node": lambda self: [],
         }
         add_op_to_domain(ONNX_DOMAIN, type(function.name, (CustomOp,), members))
-

@@ -6,6 +6,7 @@ With these inside the file, plain ONNX Runtime executes it, and every tool can r
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import onnx
@@ -38,11 +39,14 @@ class _FunctionWriter:
         self.names: list[str] = []
         self.constants: dict[tuple, str] = {}
         self.leading: dict[int, str] = {}
+        # Whether a value has a batch axis: constants and row indices have none.
+        self.batched: list[bool] = []
 
     def write(self) -> FunctionProto:
         program = self.bound.program
         inputs = {port.node: i for i, port in enumerate(program.inputs)}
         for index, node in enumerate(program.nodes):
+            self.batched.append(node.op == "input" or any(self.batched[a] for a in node.args))
             if node.op == "input":
                 position = inputs[index]
                 self.names.append(self._integers(program.inputs[position].name, self.bound.in_fractions[position]))
@@ -63,7 +67,7 @@ class _FunctionWriter:
             [helper.make_opsetid("", OPSET)],
         )
 
-    def _emit(self, op: str, inputs: list[str], **attributes: object) -> str:
+    def _emit(self, op: str, inputs: list[str], **attributes: Any) -> str:
         name = f"v{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
         return name
@@ -200,9 +204,9 @@ class _FunctionWriter:
         return self._emit("Gather", [x, self._constant(np.array([index], dtype=np.int64))], axis=-1)
 
     def _op_stack(self, node: Node, *values: str) -> str:
-        args = [self.bound.program.nodes[a] for a in node.args]
+        kinds = {(self.bound.program.nodes[a].per_row, self.batched[a]) for a in node.args}
         parts = list(values)
-        if any(a.op in ("const", "row") or a.per_row != node.per_row for a in args):
+        if len(kinds) > 1:
             # Concat does not broadcast: add a zero of the common shape.
             zeros = [self._emit("Mul", [value, self._int(0)]) for value in values]
             zero = reduce(lambda a, b: self._emit("Add", [a, b]), zeros)
@@ -225,9 +229,7 @@ class _FunctionWriter:
             while step := step >> 1:
                 power = self._int(1 << step)
                 large = self._emit("GreaterOrEqual", [x, power])
-                exponent = self._emit(
-                    "Add", [exponent, self._emit("Where", [large, self._int(step), self._int(0)])]
-                )
+                exponent = self._emit("Add", [exponent, self._emit("Where", [large, self._int(step), self._int(0)])])
                 x = self._emit("Where", [large, self._emit("Div", [x, power]), x])
             self.leading[argument] = exponent
         return self.leading[argument]

@@ -7,7 +7,7 @@ a graph that parses has an exact integer meaning (the *graph lint*).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,9 @@ class _Reader:
             self._refuse(node, "its integer program in the file's metadata")
         names = list(entry["program"]["tables"])
         contents = [self.constants[name] for name in node.input[len(data) :]]
-        tables = {name: [int(v) for v in table] for name, table in zip(names, contents, strict=True)}
+        tables: dict[str, Sequence[int]] = {
+            name: [int(v) for v in table] for name, table in zip(names, contents, strict=True)
+        }
         program = Program.from_json(json.dumps(entry["program"]), tables)
         for index, instruction in enumerate(program.nodes):
             if instruction.op == "lookup":
@@ -228,8 +230,8 @@ class _Reader:
         if len(users) != 1 or users[0].op_type != "Add":
             self._refuse(node, "to be followed by the addition of its bias alone")
         add = users[0]
-        bias_name = next((n for n in add.input if n in self.constants), None)
-        if bias_name is None:
+        bias_name = next((n for n in add.input if n in self.constants), "")
+        if not bias_name:
             self._refuse(add, "a constant bias")
         skip.add(add.output[0])
         source, weight_name = node.input

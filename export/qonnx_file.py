@@ -145,8 +145,8 @@ def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> dict[str, s
                 give(output, wish)
         node.name = names.get(node.output[0], wish)
     for initializer in model.graph.initializer:
-        wish = tables.get(initializer.name)
-        if wish is None:
+        wish = tables.get(initializer.name, "")
+        if not wish:
             array = numpy_helper.to_array(initializer)
             wish = initializer.name.removeprefix("tagger.")
             if "/" in wish:

@@ -102,9 +102,7 @@ def _feeds(case: Case) -> dict[str, np.ndarray]:
 
 def _integers(case: Case, values: Sequence[np.ndarray]) -> Arrays:
     """Integers of real outputs; a value off its grid is kept as the fraction it is, and so differs from any integer."""
-    scaled = [
-        np.asarray(v, dtype=np.float64) * 2.0**f for v, f in zip(values, case.bound.out_fractions, strict=True)
-    ]
+    scaled = [np.asarray(v, dtype=np.float64) * 2.0**f for v, f in zip(values, case.bound.out_fractions, strict=True)]
     return [x.astype(np.int64) if np.array_equal(x, np.rint(x)) else x for x in scaled]
 
 
@@ -149,9 +147,7 @@ class Library:
     def run(self, case: Case) -> Arrays:
         """Outputs of the compiled op."""
         program = case.bound.program
-        inputs = [
-            np.ascontiguousarray(x * 2.0**-f) for x, f in zip(case.inputs, case.bound.in_fractions, strict=True)
-        ]
+        inputs = [np.ascontiguousarray(x * 2.0**-f) for x, f in zip(case.inputs, case.bound.in_fractions, strict=True)]
         outputs = [np.full(case.shape(port), np.nan) for port in program.outputs]
         tables = [np.array(table, dtype=np.int64) for table in program.tables.values()]
         getattr(self.library, f"run_{case.name}")(
@@ -168,7 +164,10 @@ def _source(case: Case, edit: Callable[[str], str]) -> str:
     """The generated function of one case, and a C function that feeds it as hls4ml does: fixed-point arrays."""
     program, bound = case.bound.program, case.bound
     text = edit(cpp.op_function(bound, case.rows))
-    ports = [*zip(program.inputs, bound.in_fractions, strict=True), *zip(program.outputs, bound.out_fractions, strict=True)]
+    ports = [
+        *zip(program.inputs, bound.in_fractions, strict=True),
+        *zip(program.outputs, bound.out_fractions, strict=True),
+    ]
     types = {port.name: _fixed(case.port_type(port, fraction)) for port, fraction in ports}
     sizes = {port.name: int(np.prod(case.shape(port)[1:])) for port, _ in ports}
     tables = {name: _integer_type(table) for name, table in program.tables.items()}

@@ -7,11 +7,15 @@ is time-shared over the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tritag.quant.fixed import int_bits
-from tritag.quant.integer.program import Node, Program
+from tritag.quant.integer.program import Node, Port, Program
 from tritag.quant.ops.op import BoundProgram
+
+# Placeholder of the lane's index in statements that are repeated for every lane.
+_LANE = "@"
+_OPERATORS = {"add": "+", "sub": "-", "mul": "*"}
 
 
 def width(node: Node) -> int:
@@ -52,7 +56,7 @@ class _FunctionWriter:
             members = [i for i, t in enumerate(self.times) if t == time]
             if time % 2:
                 for index in members:
-                    body += self._statement(index, False)
+                    body += self._statement(index)
             elif members:
                 body += self._loop(members, time // 2)
         body += self._jet_outputs()
@@ -89,115 +93,97 @@ class _FunctionWriter:
                     found.add(a)
         return sorted(found)
 
-    def _loop(self, members: list[int], number: int) -> Iterator[str] | list[str]:
+    def _loop(self, members: list[int], number: int) -> list[str]:
         lines = []
         sums = [i for i, n in enumerate(self.program.nodes) if n.op == "sumr" and self.times[i] == 2 * number + 1]
         for index in sums:
             node = self.program.nodes[index]
             lines.append(f"ap_int<{width(node)}> v{index}[{node.lanes}];")
-            lines += _each(node.lanes, lambda lane, i=index: f"v{i}[{lane}] = 0;")
+            lines += _each(node.lanes, f"v{index}[@] = 0;")
         lines.append(f"{self.program.name}_pass{number}:")
         lines.append(f"for (int row = 0; row < {self.rows}; row++) {{")
         lines.append("    #pragma HLS PIPELINE II=CONFIG_T::row_interval")
-        # Values of an earlier pass or of an input that this pass reads.
         inner: list[str] = []
         for index in members:
-            inner += self._statement(index, True)
+            inner += self._statement(index)
             if index in self.stored:
-                node = self.program.nodes[index]
-                inner += _each(node.lanes, lambda lane, i=index: f"a{i}[row][{lane}] = v{i}[{lane}];")
+                inner += _each(self.program.nodes[index].lanes, f"a{index}[row][@] = v{index}[@];")
         for index in sums:
             node = self.program.nodes[index]
-            source = self._read(node.args[0], 2 * number)
-            inner += _each(node.lanes, lambda lane, i=index, s=source: f"v{i}[{lane}] += {s(lane)};")
+            inner += _each(node.lanes, f"v{index}[@] += {self._read(node.args[0], 2 * number)};")
         for port in self.program.outputs:
             node = self.program.nodes[port.node]
             if node.per_row and self.times[port.node] == 2 * number:
-                inner += _each(
-                    node.lanes,
-                    lambda lane, p=port, n=node: (
-                        f"{p.name}[row * {n.lanes} + {lane}] = tritag::value<{p.name}_T>(v{p.node}[{lane}]);"
-                    ),
-                )
+                inner += self._write(port, f"row * {node.lanes} + @")
         lines += ["    " + line for line in inner] + ["}"]
         return lines
 
     def _jet_outputs(self) -> list[str]:
-        lines: list[str] = []
-        for port in self.program.outputs:
-            node = self.program.nodes[port.node]
-            if not node.per_row:
-                lines += _each(
-                    node.lanes,
-                    lambda lane, p=port: f"{p.name}[{lane}] = tritag::value<{p.name}_T>(v{p.node}[{lane}]);",
-                )
-        return lines
+        ports = [p for p in self.program.outputs if not self.program.nodes[p.node].per_row]
+        return [line for port in ports for line in self._write(port, "@")]
 
-    def _read(self, index: int, time: int) -> Callable[[str], str]:
-        """Expression of a value's lane, seen from an instruction at ``time``."""
+    def _write(self, port: Port, where: str) -> list[str]:
+        lanes = self.program.nodes[port.node].lanes
+        return _each(lanes, f"{port.name}[{where}] = tritag::value<{port.name}_T>(v{port.node}[@]);")
+
+    def _read(self, index: int, time: int) -> str:
+        """Expression of a value, seen from an instruction at ``time``; @ stands for the lane."""
         node = self.program.nodes[index]
-        scalar = node.lanes == 1
+        lane = "0" if node.lanes == 1 else _LANE
         if node.op == "const":
-            if scalar:
-                return lambda lane: f"ap_int<{width(node)}>({node.params[0]}LL)"
-            return lambda lane: f"c{index}[{lane}]"
-        if node.per_row and self.times[index] < time and index in self.stored:
-            return lambda lane: f"a{index}[row][{0 if scalar else lane}]"
-        return lambda lane: f"v{index}[{0 if scalar else lane}]"
+            return f"ap_int<{width(node)}>({node.params[0]}LL)" if node.lanes == 1 else f"c{index}[{lane}]"
+        if node.per_row and self.times[index] < time:
+            return f"a{index}[row][{lane}]"
+        return f"v{index}[{lane}]"
 
-    def _statement(self, index: int, in_loop: bool) -> list[str]:
+    def _statement(self, index: int) -> list[str]:
         node = self.program.nodes[index]
         if node.op == "sumr" or (node.op == "const" and node.lanes == 1):
             return []
-        bits = width(node)
         if node.op == "const":
             values = ", ".join(f"{v}LL" for v in node.params)
-            return [f"const ap_int<{bits}> c{index}[{node.lanes}] = {{{values}}};"]
+            return [f"const ap_int<{width(node)}> c{index}[{node.lanes}] = {{{values}}};"]
+        declare = f"ap_int<{width(node)}> v{index}[{node.lanes}];"
         reads = [self._read(a, self.times[index]) for a in node.args]
-        declare = f"ap_int<{bits}> v{index}[{node.lanes}];"
         if node.op in ("suml", "maxl"):
-            return [declare, *self._reduction(index, node, reads[0])]
+            lanes = self.program.nodes[node.args[0]].lanes
+            first, each = reads[0].replace(_LANE, "0"), reads[0]
+            if node.op == "suml":
+                return [declare, f"v{index}[0] = 0;", *_each(lanes, f"v{index}[0] += {each};")]
+            return [
+                declare,
+                f"v{index}[0] = {first};",
+                *_each(lanes, f"if ({each} > v{index}[0]) v{index}[0] = {each};"),
+            ]
         if node.op == "stack":
-            return [declare, *(f"v{index}[{i}] = {read('0')};" for i, read in enumerate(reads))]
-        args = [self.program.nodes[a] for a in node.args]
-        return [declare, *_each(node.lanes, lambda lane: f"v{index}[{lane}] = {self._expression(index, args, reads, lane)};")]
+            return [declare, *(f"v{index}[{i}] = {read};" for i, read in enumerate(reads))]
+        return [declare, *_each(node.lanes, f"v{index}[@] = {self._expression(index, reads)};")]
 
-    def _reduction(self, index: int, node: Node, read: Callable[[str], str]) -> list[str]:
-        lanes = self.program.nodes[node.args[0]].lanes
-        start = "0" if node.op == "suml" else read("0")
-        step = f"v{index}[0] += {read('lane')};"
-        if node.op == "maxl":
-            step = f"if ({read('lane')} > v{index}[0]) v{index}[0] = {read('lane')};"
-        return [f"v{index}[0] = {start};", f"for (int lane = 0; lane < {lanes}; lane++) {{", "    #pragma HLS UNROLL", f"    {step}", "}"]
-
-    def _expression(self, index: int, args: list[Node], reads: list[Callable[[str], str]], lane: str) -> str:
+    def _expression(self, index: int, x: list[str]) -> str:
         node = self.program.nodes[index]
-        bits = width(node)
-        x = [read(lane) for read in reads]
-        name = node.op
+        args = [self.program.nodes[a] for a in node.args]
+        bits, params, name = width(node), node.params, node.op
         if name == "input":
             port = next(p.name for p in self.program.inputs if p.node == index)
-            where = lane if not node.per_row else (f"row * {node.lanes} + {lane}" if node.lanes > 1 else "row")
-            return f"tritag::code({port}[{where}])"
+            return f"tritag::code({port}[{f'row * {node.lanes} + @' if node.per_row else '@'}])"
         if name == "row":
             return "row"
-        if name in ("add", "sub", "mul"):
-            return f"{x[0]} {dict(add='+', sub='-', mul='*')[name]} {x[1]}"
+        if name in _OPERATORS:
+            return f"{x[0]} {_OPERATORS[name]} {x[1]}"
         if name == "shl":
-            return f"ap_int<{bits}>({x[0]}) << {node.params[0]}"
+            return f"ap_int<{bits}>({x[0]}) << {params[0]}"
         if name == "shlv":
             return f"ap_int<{bits}>({x[0]}) << {x[1]}.to_int()"
         if name == "shr":
-            return f"{x[0]} >> {node.params[0]}"
+            return f"{x[0]} >> {params[0]}"
         if name == "rsh":
-            return f"tritag::round_shift<{bits}, {node.params[0]}>({x[0]}, {node.params[0]})"
+            return f"tritag::round_shift<{bits}, {params[0]}>({x[0]}, {params[0]})"
         if name == "rshv":
             return f"tritag::round_shift<{bits}, {args[1].high}>({x[0]}, {x[1]}.to_int())"
         if name == "clip":
-            return f"tritag::clip<{bits}>({x[0]}, {node.params[0]}LL, {node.params[1]}LL)"
+            return f"tritag::clip<{bits}>({x[0]}, {params[0]}LL, {params[1]}LL)"
         if name in ("max", "min"):
-            compare = ">" if name == "max" else "<"
-            return f"{x[0]} {compare} {x[1]} ? ap_int<{bits}>({x[0]}) : ap_int<{bits}>({x[1]})"
+            return f"{x[0]} {'>' if name == 'max' else '<'} {x[1]} ? ap_int<{bits}>({x[0]}) : ap_int<{bits}>({x[1]})"
         if name == "abs":
             return f"{x[0]} < 0 ? ap_int<{bits}>(-{x[0]}) : ap_int<{bits}>({x[0]})"
         if name in ("lt", "eq"):
@@ -207,18 +193,24 @@ class _FunctionWriter:
         if name == "lead":
             return f"tritag::leading<{bits}>({x[0]})"
         if name == "norm":
-            return f"tritag::normalized<{bits}, {node.params[0]}>({x[0]})"
+            return f"tritag::normalized<{bits}, {params[0]}>({x[0]})"
         if name == "lookup":
-            return f"tritag::code({self.program.table_names[node.params[0]]}[{x[0]}.to_int()])"
+            return f"tritag::code({self.program.table_names[params[0]]}[{x[0]}.to_int()])"
         if name == "lane":
-            return reads[0](str(node.params[0]))
-        raise NotImplementedError(name)
+            return x[0].replace(_LANE, str(params[0]))
+        raise NotImplementedError(f"instruction {name} has no C++ form")
 
 
-def _each(lanes: int, statement: Callable[[str], str]) -> list[str]:
+def _each(lanes: int, statement: str) -> list[str]:
+    """The statement for every lane: @ becomes the lane's index."""
     if lanes == 1:
-        return [statement("0")]
-    return [f"for (int lane = 0; lane < {lanes}; lane++) {{", "    #pragma HLS UNROLL", f"    {statement('lane')}", "}"]
+        return [statement.replace(_LANE, "0")]
+    return [
+        f"for (int lane = 0; lane < {lanes}; lane++) {{",
+        "    #pragma HLS UNROLL",
+        f"    {statement.replace(_LANE, 'lane')}",
+        "}",
+    ]
 
 
 def _times(program: Program) -> list[int]:

@@ -46,7 +46,7 @@ class CompiledProject:
 
 
 def cache_root() -> Path:
-    """Folder of compiled projects: under the environment variable TRITAG_CACHE, or ``cache`` in the working directory."""
+    """Folder of compiled projects, in ``$TRITAG_CACHE`` or ``cache`` in the working directory."""
     return Path(os.environ.get("TRITAG_CACHE") or "cache").resolve() / "csim"
 
 

@@ -43,7 +43,8 @@ class TritagOpConfig(LayerConfigTemplate):
 
     def format(self, node: Layer) -> str:
         """C++ text of the struct."""
-        return f"struct config{node.index} {{\n    static const unsigned row_interval = {node.get_attr('row_interval')};\n}};\n"
+        interval = f"static const unsigned row_interval = {node.get_attr('row_interval')};"
+        return f"struct config{node.index} {{\n    {interval}\n}};\n"
 
 
 class TritagOpCall(FunctionCallTemplate):
@@ -59,7 +60,9 @@ class TritagOpCall(FunctionCallTemplate):
         tables = [node.get_weights(name) for name in node.get_attr("tables")]
         types = [v.type.name for v in (*inputs, output, *tables)]
         arguments = [v.name for v in (*inputs, output, *tables)]
-        return f"nnet::{node.get_attr('function')}<{', '.join([*types, f'config{node.index}'])}>({', '.join(arguments)});"
+        return (
+            f"nnet::{node.get_attr('function')}<{', '.join([*types, f'config{node.index}'])}>({', '.join(arguments)});"
+        )
 
 
 @cache

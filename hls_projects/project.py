@@ -85,7 +85,9 @@ def lint_project(graph: FirmwareGraph, model: Any) -> None:
         node = made[layer.name]
         in_place = isinstance(layer, Reshape)
         if not in_place and not node.get_attr("function_cpp"):
-            raise ExportError(f"project lint: hls4ml must call a function for {layer.name!r}, but writes no code for it")
+            raise ExportError(
+                f"project lint: hls4ml must call a function for {layer.name!r}, but writes no code for it"
+            )
         precision = node.get_output_variable().type.precision
         wanted = graph.grids[layer.name].type
         given = (bool(precision.signed), precision.width, precision.integer)
@@ -98,9 +100,7 @@ def lint_project(graph: FirmwareGraph, model: Any) -> None:
 def _rows(graph: FirmwareGraph, layer: Op) -> int:
     program = layer.bound.program
     per_row = [
-        source
-        for source, port in zip(layer.sources, program.inputs, strict=True)
-        if program.nodes[port.node].per_row
+        source for source, port in zip(layer.sources, program.inputs, strict=True) if program.nodes[port.node].per_row
     ]
     return graph.shapes[per_row[0]][0]
 

@@ -77,9 +77,9 @@ def first_different_layer(reference: Executor, other: Executor, codes: np.ndarra
     """
     expected, given = reference.layers(codes, count), other.layers(codes, count)
     for layer in reference.graph.layers:
-        if layer.name in expected and layer.name in given:
-            if not np.array_equal(expected[layer.name], given[layer.name]):
-                return layer.name
+        exposed = layer.name in expected and layer.name in given
+        if exposed and not np.array_equal(expected[layer.name], given[layer.name]):
+            return layer.name
     return None
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tritag.errors import DataError
 from tritag.models.coded_jets import CodedJets, check_labels
-from tritag.models.inputs import PreparedJets, evaluating, plain_attention, prepare
+from tritag.models.inputs import PreparedJets, evaluating, prepare
 from tritag.models.layers import Tagger
 from tritag.models.metrics import SIGNAL_EFFICIENCIES, Metrics, measure
 from tritag.models.progress import track
@@ -62,7 +62,6 @@ def evaluate(
     return measure(scores(tagger, jets, batch_size, progress=progress), jets.label.numpy(), signal_efficiencies)
 
 
-@plain_attention()
 def prepared_logits(tagger: Tagger, jets: PreparedJets, batch_size: int) -> Tensor:
     """Logits (n,) from inputs that are already computed, in eval mode without gradients."""
     with evaluating(tagger):

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tritag.models.coded_jets import CodedJets
 from tritag.models.layers import Tagger
@@ -88,13 +87,6 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
-
-
-@contextmanager
-def plain_attention() -> Iterator[None]:
-    """Attention as plain products: faster than PyTorch's CPU flash attention for so few tokens and channels."""
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
 
 
 def _prepare_chunk(tagger: Tagger, jets: CodedJets) -> PreparedJets:

@@ -70,10 +70,12 @@ class Attention(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, count: Tensor) -> Tensor:
         """Map q, k, v (B, N, C) and count (B, 1) to (B, N, C)."""
-        split = [x.unflatten(-1, (self.heads, self.d_head)).transpose(1, 2) for x in (q, k, v)]
+        query, key, value = (x.unflatten(-1, (self.heads, self.d_head)).transpose(1, 2) for x in (q, k, v))
         # A jet without constituents attends to its first (zero) token: a finite number instead of NaN.
-        mask = token_mask(count.clamp(min=1), self.n_tokens)[:, None, None, :]
-        return F.scaled_dot_product_attention(*split, attn_mask=mask).transpose(1, 2).flatten(2)
+        hidden = ~token_mask(count.clamp(min=1), self.n_tokens)[:, None, None, :]
+        scores = query * self.d_head**-0.5 @ key.mT
+        weights = scores.masked_fill(hidden, float("-inf")).softmax(-1)
+        return (weights @ value).transpose(1, 2).flatten(2)
 
 
 class Residual(nn.Module):

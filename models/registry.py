@@ -66,8 +66,8 @@ def tagger_names() -> list[str]:
 def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
     """Make the network of ``config`` out of ``layers`` (float layers by default), with fresh weights."""
     cls, size_class = _network(config.network)
-    sizes = build(size_class, config.sizes, where=f"sizes of {config.network}")
-    return cls(layers or FloatLayers(), config.n_constituents, sizes)  # type: ignore[call-arg, arg-type]
+    sizes: Any = build(size_class, config.sizes, where=f"sizes of {config.network}")
+    return cls(layers or FloatLayers(), config.n_constituents, sizes)  # type: ignore[call-arg]
 
 
 def count_parameters(model: nn.Module) -> int:

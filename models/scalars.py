@@ -30,6 +30,9 @@ class JetScalars(nn.Module):
     Masked constituents give zeros.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
         self.n_constituents = n_constituents

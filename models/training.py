@@ -33,7 +33,7 @@ from tritag.models.checkpoint import (
 )
 from tritag.models.coded_jets import CodedJets, check_labels
 from tritag.models.evaluate import prepared_logits
-from tritag.models.inputs import PreparedJets, plain_attention, prepare
+from tritag.models.inputs import PreparedJets, prepare
 from tritag.models.layers import Tagger
 from tritag.models.metrics import Metrics, measure
 from tritag.models.progress import Speed, TrainingProgress
@@ -234,7 +234,6 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.iterations))
 
 
-@plain_attention()
 def _add_gradients(tagger: Tagger, jets: PreparedJets, index: Tensor, micro_batch: int) -> float:
     """Gradients of the mean loss over the jets of ``index``; returns that loss."""
     total = 0.0

@@ -8,7 +8,6 @@ Brevitas' own ternary type exports wrong numbers.
 from __future__ import annotations
 
 import torch
-
 from brevitas.core.function_wrapper import TensorClampSte
 from brevitas.inject.enum import ScalingImplType
 from brevitas.quant.base import IntQuant, NarrowIntQuant, PerTensorPoTScaling8bit
@@ -41,6 +40,9 @@ class StaticQuantileScaling(nn.Module):
     Three phases of a training, driven by ``on_step``: *dynamic* (each batch sets the range), *momentum* (running
     average), *frozen*. Evaluation never changes the range.
     """
+
+    range: Tensor
+    observed: Tensor
 
     def __init__(
         self,

@@ -21,7 +21,11 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                     f"{_estimate(r, 0)} ({r['n_background']:,} QCD jets)",
                 )
     for verdict in summary["bit_accuracy"] or []:
-        yield "bit accuracy", f"pytorch = {verdict['executor']}", f"{verdict['differ']:,} / {verdict['jets']:,} jets differ"
+        yield (
+            "bit accuracy",
+            f"pytorch = {verdict['executor']}",
+            f"{verdict['differ']:,} / {verdict['jets']:,} jets differ",
+        )
     if summary["cost"]:
         cost = summary["cost"]
         yield "cost", "parameters", f"{cost['parameters']:,}"
@@ -36,7 +40,11 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "firmware", "C-simulation compiled in", f"{summary['csim']['compile_s']:.0f} s"
         vendor = summary["csim"]["vendor"]
         if vendor:
-            yield "firmware", "latency, II (Vitis HLS)", f"{vendor['latency_cycles']}, {vendor['interval_cycles']} cycles"
+            yield (
+                "firmware",
+                "latency, II (Vitis HLS)",
+                f"{vendor['latency_cycles']}, {vendor['interval_cycles']} cycles",
+            )
             yield "firmware", "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
         else:
             yield "firmware", "vendor synthesis", "not run: vitis-run is not on PATH"

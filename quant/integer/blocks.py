@@ -68,7 +68,10 @@ def rsqrt(t: Tracer, x: Int, bits: int, index_bits: int = 10) -> tuple[Int, Int]
 
 
 def reciprocal(t: Tracer, x: Int, bits: int, index_bits: int = 10) -> tuple[Int, Int]:
-    """Reciprocal of an integer >= 0 as ``(mantissa, shift)``: 1/x = mantissa * 2**-(bits + shift); 1/0 is taken as 1."""
+    """Reciprocal of an integer >= 0 as ``(mantissa, shift)``: 1/x = mantissa * 2**-(bits + shift); 1/0 = 1.
+
+    The mantissa has ``bits`` bits.
+    """
     name = f"reciprocal_{index_bits}_{bits}"
     if name not in t.program.tables:
         t.table(name, lambda i: 2**bits / _middle(i, index_bits), 1 << index_bits)

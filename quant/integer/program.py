@@ -28,7 +28,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Node:
-    """One instruction: ``args`` are indices of earlier nodes, ``params`` are integers (see docs/integer-programs.md)."""
+    """One instruction (docs/integer-programs.md): ``args`` are indices of earlier nodes, ``params`` are integers."""
 
     op: str
     args: tuple[int, ...]
@@ -67,9 +67,7 @@ class Program:
         plain = {
             "format": FORMAT_VERSION,
             "name": self.name,
-            "nodes": [
-                [n.op, list(n.args), list(n.params), n.low, n.high, n.lanes, int(n.per_row)] for n in self.nodes
-            ],
+            "nodes": [[n.op, list(n.args), list(n.params), n.low, n.high, n.lanes, int(n.per_row)] for n in self.nodes],
             "inputs": [[p.name, p.node] for p in self.inputs],
             "outputs": [[p.name, p.node] for p in self.outputs],
             "tables": {k: list(v) if with_tables else len(v) for k, v in self.tables.items()},
@@ -157,31 +155,32 @@ class Int:
 
     def __lshift__(self, bits: int) -> Int:
         """Multiply by ``2**bits``."""
+        _check_shift(bits, bits)
         return self.tracer.emit("shl", (self,), (bits,), self.low << bits, self.high << bits)
 
     def __rshift__(self, bits: int) -> Int:
         """Divide by ``2**bits``, rounded down."""
+        _check_shift(bits, bits)
         return self.tracer.emit("shr", (self,), (bits,), self.low >> bits, self.high >> bits)
 
     def round_shift(self, bits: int) -> Int:
         """Divide by ``2**bits``, rounded half to even (a shift to the left when ``bits`` is negative)."""
         if bits <= 0:
             return self << -bits if bits else self
+        _check_shift(bits, bits)
         return self.tracer.emit(
             "rsh", (self,), (bits,), round_half_even(self.low, bits), round_half_even(self.high, bits)
         )
 
     def round_shift_by(self, bits: Int) -> Int:
         """Divide by ``2**bits`` with a variable, non-negative ``bits``, rounded half to even."""
-        if bits.low < 0:
-            raise ExportError(f"a variable shift must be >= 0, got the interval [{bits.low}, {bits.high}]")
+        _check_shift(bits.low, bits.high)
         ends = [round_half_even(v, s) for v in (self.low, self.high) for s in (bits.low, bits.high)]
         return self.tracer.emit("rshv", (self, bits), (), min(ends), max(ends))
 
     def shift_left_by(self, bits: Int) -> Int:
         """Multiply by ``2**bits`` with a variable, non-negative ``bits``."""
-        if bits.low < 0:
-            raise ExportError(f"a variable shift must be >= 0, got the interval [{bits.low}, {bits.high}]")
+        _check_shift(bits.low, bits.high)
         ends = [v << s for v in (self.low, self.high) for s in (bits.low, bits.high)]
         return self.tracer.emit("shlv", (self, bits), (), min(ends), max(ends))
 
@@ -258,6 +257,8 @@ class Int:
 
     def sum_rows(self) -> Int:
         """Sum over the rows: a value of the whole jet."""
+        if not self.node.per_row:
+            raise ExportError("sum_rows adds the rows of a per-row value, got a value of the whole jet")
         n = self.tracer.rows
         return self.tracer.emit("sumr", (self,), (n,), self.low * n, self.high * n, per_row=False)
 
@@ -295,7 +296,19 @@ class Tracer:
 
     def output(self, name: str, value: Int) -> None:
         """Declare an output."""
+        if not self._depends_on_input(value.index):
+            raise ExportError(f"output {name!r} of {self.program.name} must depend on an input, but is constant")
         self.program.outputs.append(Port(name, value.index))
+
+    def _depends_on_input(self, index: int) -> bool:
+        reached, waiting = set(), [index]
+        while waiting:
+            index = waiting.pop()
+            if self.program.nodes[index].op == "input":
+                return True
+            reached.add(index)
+            waiting.extend(a for a in self.program.nodes[index].args if a not in reached)
+        return False
 
     def constant(self, values: int | Sequence[int]) -> Int:
         """A constant, or a vector of constants (one per lane)."""
@@ -315,6 +328,8 @@ class Tracer:
 
     def stack(self, values: Sequence[Int]) -> Int:
         """Put scalars (one lane each) side by side as lanes."""
+        if not values or any(v.node.lanes != 1 for v in values):
+            raise ExportError(f"stack takes values of one lane each, got lanes {[v.node.lanes for v in values]}")
         low, high = min(v.low for v in values), max(v.high for v in values)
         return self.emit("stack", tuple(values), (), low, high, lanes=len(values))
 
@@ -355,6 +370,11 @@ def round_half_even(value: int, bits: int) -> int:
     quotient, rest = value >> bits, value & ((1 << bits) - 1)
     half = 1 << (bits - 1)
     return quotient + int(rest > half or (rest == half and quotient & 1))
+
+
+def _check_shift(low: int, high: int) -> None:
+    if low < 0 or high > MAX_BITS:
+        raise ExportError(f"a shift must lie in [0, {MAX_BITS}] bits, got [{low}, {high}]; clip it first")
 
 
 def _leading(value: int) -> int:

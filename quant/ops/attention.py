@@ -109,4 +109,3 @@ def exact_product(equation: str, a: FixedTensor, b: FixedTensor, terms: int) -> 
 
 
 __all__ = ["Attention", "ExpWeights", "WeightedMean", "exact_product"]
-

@@ -37,7 +37,7 @@ class LayerNorm(IntegerOp):
         deviation = value * c - value.sum_lanes()
         eps = max(1, round(self.eps * 4.0**x.fraction * c**3))
         inverse, shift = rsqrt(t, (deviation * deviation).sum_lanes() + eps, _MANTISSA_BITS, index_bits=8)
-        # y = deviation * sqrt(C) / sqrt(sum of squares): sqrt(C) goes into a constant factor when it is no power of two.
+        # y = deviation * sqrt(C) / sqrt(sum of squares); sqrt(C) is a constant factor.
         root = round(math.sqrt(c) * 2**6)
         scaled = deviation * inverse * root
         y = scaled.round_shift_by(shift + (_MANTISSA_BITS + 6 - fraction))

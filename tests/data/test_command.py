@@ -44,12 +44,12 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sample = read_sample()
-    for name, part in (("one", sample[::2]), ("two", sample[1::2])):
-        write_jets(tmp_path / f"{name}.h5", part)
-    assert run(["data", "compare", str(tmp_path / "one.h5"), str(tmp_path / "two.h5")]) in (0, 2)
-    capsys.readouterr()
-    assert run(["data", "compare", *[str(tmp_path / "one.h5")] * 2, "--json"]) in (0, 2)
+    write_jets(tmp_path / "jets.h5", read_sample())
+    # a set cannot be told from itself, and cross-validation even anticorrelates with equal jets
+    assert run(["data", "compare", *[str(tmp_path / "jets.h5")] * 2, "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    assert set(results) == {"QCD", "top"}
+    assert all(result["auc"] < 0.6 and result["n_jets"] == 200 for result in results.values())
 
 
 def test_convert(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -191,9 +191,11 @@ def test_single_particles(seed: int) -> None:
     rng, n_events = np.random.default_rng(seed), 4000
     for kind in (PHOTON, NEUTRON, PION, MUON):
         energy = total_energy(simulate(make_particles([kind], [(30.0, 0.0, 10.0)], n_events), rng), n_events)
-        # energy is kept on average: what has no track is seen by the calorimeter, except for muons
-        expected = np.hypot(30, 10) * (0.99 if kind == MUON else 1.0)
-        assert abs(energy.mean() / expected - 1) < 0.03, kind
+        response = energy.mean() / np.hypot(30, 10)
+        # hadrons without a track are seen by the calorimeter, muons are not; upward fluctuations of a pion's tower
+        # become neutral hadrons beside its track
+        low, high = {MUON: (0.98, 1.0), PION: (1.0, 1.08)}.get(kind, (0.98, 1.02))
+        assert low < response < high, kind
     assert len(simulate(make_particles([NEUTRINO], [(30.0, 0.0, 10.0)], n_events), rng).event) == 0
 
 

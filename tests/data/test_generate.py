@@ -24,17 +24,22 @@ from tritag.data.shards import Shard, make_shard, plan_shards, read_shard
 from tritag.data.store import read_info, read_jets, read_ragged, verify_digest
 from tritag.errors import ConfigError, DataError, ToolError, TritagError
 
-MAKE = "from tritag.data.generate import *; from tritag.data.config import *; make_data({config!r}, {path!r}, processes={n})"
+MAKE = """
+from tritag.data.config import ClassCounts, DataConfig
+from tritag.data.generate import make_data
+make_data({config!r}, {path!r}, processes=1)
+"""
 
 
 @pytest.fixture(scope="module")
-def _needs_generator() -> None:
+def generator() -> None:
+    """Skip where the generator's packages are missing."""
     for package in ("pythia8mc", "fastjet", "awkward"):
         pytest.importorskip(package, reason=f"{package} is not installed")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, _needs_generator: None) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, generator: None) -> Path:
     """The quick set, made in this process."""
     config = DataConfig(
         train=ClassCounts(8, 6),
@@ -94,7 +99,7 @@ def test_number_of_processes_does_not_matter(made: Path, quick_config: DataConfi
     assert verify_digest(other) == read_info(made).digest
 
 
-def test_other_seed_other_jets(quick_config: DataConfig, _needs_generator: None) -> None:
+def test_other_seed_other_jets(quick_config: DataConfig, generator: None) -> None:
     one = make_shard(quick_config, Shard(1, 0, 3))
     for config, shard in ((replace(quick_config, seed=12), Shard(1, 0, 3)), (quick_config, Shard(1, 1, 3))):
         assert not np.array_equal(one.jet, make_shard(config, shard).jet)
@@ -104,7 +109,7 @@ def test_other_seed_other_jets(quick_config: DataConfig, _needs_generator: None)
 def test_killed_and_resumed(made: Path, quick_config: DataConfig, tmp_path: Path) -> None:
     path = tmp_path / "killed.h5"
     folder = path.with_suffix(".shards")
-    command = [sys.executable, "-c", MAKE.format(config=quick_config, path=str(path), n=1)]
+    command = [sys.executable, "-c", MAKE.format(config=quick_config, path=str(path))]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(list(folder.glob("*.h5"))) < 2 and process.poll() is None and time.monotonic() < deadline:
@@ -146,9 +151,7 @@ def test_damaged_shards_are_made_again(
     assert read_info(path).digest == read_info(made).digest
 
 
-def test_shards_of_other_settings_are_not_used(
-    quick_config: DataConfig, tmp_path: Path, _needs_generator: None
-) -> None:
+def test_shards_of_other_settings_are_not_used(quick_config: DataConfig, tmp_path: Path, generator: None) -> None:
     shard = Shard(0, 0, 2)
     shards.write_shard(tmp_path, quick_config, shard, make_shard(quick_config, shard))
     assert read_shard(tmp_path, quick_config, shard) is not None
@@ -158,7 +161,7 @@ def test_shards_of_other_settings_are_not_used(
 
 
 def test_full_disk_leaves_no_half_file(
-    quick_config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _needs_generator: None
+    quick_config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generator: None
 ) -> None:
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -184,9 +187,7 @@ def test_missing_package(quick_config: DataConfig, tmp_path: Path, monkeypatch: 
                 make_data(quick_config, tmp_path / "jets.h5", processes=1)
 
 
-def test_cuts_that_nothing_passes(
-    quick_config: DataConfig, monkeypatch: pytest.MonkeyPatch, _needs_generator: None
-) -> None:
+def test_cuts_that_nothing_passes(quick_config: DataConfig, monkeypatch: pytest.MonkeyPatch, generator: None) -> None:
     monkeypatch.setattr(shards, "_EVENTS_WITHOUT_JET_MAX", 60)
     impossible = replace(quick_config, jet_pt_min_gev=6000.0, jet_pt_max_gev=6001.0)
     with pytest.raises(ConfigError, match="jets must pass the cuts, got none in 60 background events"):

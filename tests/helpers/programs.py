@@ -118,7 +118,7 @@ def _select(o: Operands) -> list[Int]:
 
 def _lead(o: Operands) -> list[Int]:
     tight = o.t.constant(1)
-    return [v.leading() for v in (o.x.absolute(), (o.wide * -1).absolute(), o.shift, o.bit, tight)]
+    return [v.leading() for v in (o.x.absolute(), (o.wide * -1).absolute(), o.shift, o.bit)] + [tight.leading() + o.jet]
 
 
 def _norm(o: Operands) -> list[Int]:
@@ -135,7 +135,7 @@ def _lookup(o: Operands) -> list[Int]:
 
 
 def _suml(o: Operands) -> list[Int]:
-    return [o.x.sum_lanes(), o.wide.sum_lanes() >> 1, o.shift.sum_lanes(), o.t.constant([5, -7, 1]).sum_lanes()]
+    return [o.x.sum_lanes(), o.wide.sum_lanes() >> 1, o.shift.sum_lanes(), o.t.constant([5, -7, 1]).sum_lanes() + o.jet]
 
 
 def _maxl(o: Operands) -> list[Int]:
@@ -150,7 +150,7 @@ def _sumr(o: Operands) -> list[Int]:
 
 
 def _lane(o: Operands) -> list[Int]:
-    return [o.x.lane(0), o.x.lane(LANES - 1), o.wide.lane(1), o.shift.lane(0), o.t.constant([4, -9]).lane(1)]
+    return [o.x.lane(0), o.x.lane(LANES - 1), o.wide.lane(1), o.shift.lane(0), o.t.constant([4, -9]).lane(1) + o.jet]
 
 
 def _stack(o: Operands) -> list[Int]:
@@ -254,7 +254,8 @@ class RandomProgram:
         used = {a for node in self.t.program.nodes for a in node.args}
         for number, value in enumerate(list(self.values)):
             if value.index not in used or self.rng.random() < 0.2:
-                show(self.t, f"out{number}", value)
+                # A sum with an input: what is constant cannot be an output.
+                show(self.t, f"out{number}", value + self.values[2])
         return self.t.program
 
     def _interval(self, bits: int) -> tuple[int, int]:

@@ -11,7 +11,9 @@ from tritag.terminal import print_progress
 
 
 def command(
-    tagger: Annotated[str, typer.Argument(help="A name from `tritag train --list`, or a YAML file.")] = "transformer-2k",
+    tagger: Annotated[
+        str, typer.Argument(help="A name from `tritag train --list`, or a YAML file.")
+    ] = "transformer-2k",
     data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
     constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
     precision: Annotated[str, typer.Option(help="int8 or int8-ternary.")] = "int8-ternary",

@@ -38,9 +38,7 @@ def command(
         changed["iterations"] = iterations
     config = load_tagger_config(tagger, constituents)
     name = Path(tagger).stem
-    recipe = make_recipe(
-        config, data, precision, on_grid=not off_grid, training=changed, quant_training=changed
-    )
+    recipe = make_recipe(config, data, precision, on_grid=not off_grid, training=changed, quant_training=changed)
     run = train_run(name, recipe, fresh=fresh, progress=not json)
     if json:
         import json as text

@@ -1,0 +1,93 @@
+"""Every op of the package, bound to several grids, widths and numbers of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+from tritag.quant.fixed import FixedType, Grid, product_grid
+from tritag.quant.ops.attention import ExpWeights, WeightedMean
+from tritag.quant.ops.gelu import Gelu
+from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
+from tritag.quant.ops.layer_norm import LayerNorm
+from tritag.quant.ops.mean_pool import MeanPool
+from tritag.quant.ops.op import BoundProgram
+
+Bound = tuple[BoundProgram, int]
+
+
+def grid(bits: int, integer: int) -> Grid:
+    """Grid of a signed type."""
+    return Grid.of(FixedType(True, bits, integer))
+
+
+def jet_scalars(k: int) -> Bound:
+    """Scalars of ``k`` constituents."""
+    return JetScalars(k).bind(CODE_GRID, Grid(0, k, 0)), k
+
+
+def layer_norm(rows: int, channels: int, x: Grid, bits: int = 8) -> Bound:
+    """LayerNorm of ``rows`` vectors."""
+    return LayerNorm(rows, channels, bits).bind(x), rows
+
+
+def gelu(rows: int, lanes: int, x: Grid, y: Grid) -> Bound:
+    """GELU from grid ``x`` to grid ``y``."""
+    op = Gelu(rows, SimpleNamespace(grid=y))
+    op.lanes = lanes
+    return op.bind(x), rows
+
+
+def exp_weights(rows: int, keys: int, scores: Grid, scale: float, bits: int = 8) -> Bound:
+    """Weights of ``keys`` keys from their scores."""
+    return ExpWeights(rows, keys, scale, bits).bind(scores, Grid(0, keys, 0)), rows
+
+
+def weighted_mean(rows: int, d_head: int, keys: int, values: Grid, weight_bits: int = 8) -> Bound:
+    """Mean of ``keys`` values."""
+    op = WeightedMean(rows, d_head, keys)
+    op.value_grid = values
+    weights = Grid(0, (1 << weight_bits) - 1, 0)
+    return op.bind(product_grid(weights, values, keys), weights), rows
+
+
+def mean_pool(rows: int, channels: int, h: Grid) -> Bound:
+    """Mean over ``rows`` rows."""
+    op = MeanPool(rows)
+    op.channels = channels
+    return op.bind(h, Grid(0, rows, 0)), rows
+
+
+def attention_scores(d_head: int, fraction: int) -> Grid:
+    """Grid of the product of int8 queries and keys."""
+    return product_grid(Grid(-128, 127, fraction), Grid(-128, 127, 0), d_head)
+
+
+OP_CASES: dict[str, Callable[[], Bound]] = {
+    "jet_scalars_k1": lambda: jet_scalars(1),
+    "jet_scalars_k5": lambda: jet_scalars(5),
+    "jet_scalars_k16": lambda: jet_scalars(16),
+    "jet_scalars_k64": lambda: jet_scalars(64),
+    "layer_norm_c16": lambda: layer_norm(16, 16, grid(12, 3)),
+    "layer_norm_c16_16bit": lambda: layer_norm(5, 16, grid(16, 6)),
+    "layer_norm_c3_6bit": lambda: layer_norm(1, 3, grid(6, 8), bits=6),
+    "layer_norm_c2": lambda: layer_norm(2, 2, grid(8, 4)),
+    "layer_norm_c32": lambda: layer_norm(3, 32, grid(12, 4), bits=10),
+    "gelu": lambda: gelu(16, 16, grid(8, 3), grid(8, 3)),
+    "gelu_narrow": lambda: gelu(5, 3, grid(4, 2), grid(6, 3)),
+    "gelu_wide": lambda: gelu(1, 1, Grid(-300, 777, 6), grid(10, 2)),
+    "exp_weights_n16": lambda: exp_weights(32, 16, attention_scores(8, 12), 8**-0.5),
+    "exp_weights_n5": lambda: exp_weights(5, 5, attention_scores(16, 9), 0.25, bits=6),
+    "exp_weights_coarse": lambda: exp_weights(3, 3, attention_scores(4, 4), 0.5),
+    "exp_weights_n64": lambda: exp_weights(2, 64, attention_scores(4, 14), 0.5),
+    "weighted_mean_n16": lambda: weighted_mean(32, 8, 16, grid(8, 2)),
+    "weighted_mean_n5": lambda: weighted_mean(5, 4, 5, grid(6, 1), weight_bits=6),
+    "weighted_mean_n64": lambda: weighted_mean(2, 2, 64, grid(8, 5)),
+    "mean_pool_n16": lambda: mean_pool(16, 16, grid(12, 3)),
+    "mean_pool_n5": lambda: mean_pool(5, 3, grid(8, 8)),
+    "mean_pool_n1": lambda: mean_pool(1, 2, grid(12, 1)),
+    "mean_pool_n100": lambda: mean_pool(100, 1, grid(12, 3)),
+}
+
+# Names of the ops above, as their spec pages are called.
+OPS = ("jet_scalars", "layer_norm", "gelu", "exp_weights", "weighted_mean", "mean_pool")

@@ -1,0 +1,35 @@
+"""Small quantized taggers with random weights and observed ranges."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+from tests.helpers.jets import Jets, random_jets
+from tritag.models.registry import TaggerConfig
+from tritag.quant.config import QuantConfig
+from tritag.quant.layers import QuantTagger
+
+MINI = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1}
+TINY = {"blocks": 1, "channels": 4, "heads": 2, "mlp_factor": 1}
+
+
+def calibrated_tagger(
+    k: int, weights: Literal["int8", "ternary"], sizes: dict[str, int] = MINI, seed: int = 0
+) -> QuantTagger:
+    """Tagger in evaluation mode whose observers have seen some jets."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tagger = QuantTagger(TaggerConfig("transformer", k, dict(sizes)), QuantConfig(weights=weights))
+    observe(tagger, random_jets(np.random.default_rng(seed), 400, k))
+    return tagger.eval()
+
+
+def observe(tagger: QuantTagger, jets: Jets) -> None:
+    """Let the tagger's observers see jets in training mode."""
+    codes, count = (torch.from_numpy(x) for x in jets)
+    tagger.train()
+    with torch.no_grad():
+        tagger(codes, count[:, None])
