@@ -75,10 +75,15 @@ class FixedType:
         if self.rounding == "AP_RND_CONV":
             codes = np.rint(scaled)
         else:
-            codes = np.floor(scaled + (0.5 if self.rounding == "AP_RND" else 0.0))
+            codes = np.floor(scaled)
+            if self.rounding == "AP_RND":
+                # Not floor(scaled + 0.5): that sum may itself be rounded up to the next integer.
+                codes += scaled - codes >= 0.5
         if self.overflow == "AP_SAT":
             return np.clip(codes, self.int_min, self.int_max).astype(np.int64)
-        return (codes.astype(np.int64) - self.int_min) % (1 << self.width) + self.int_min
+        # fmod is exact, and keeps values beyond 64 bits in the range of int64.
+        codes = np.fmod(codes, 2.0**self.width).astype(np.int64)
+        return (codes - self.int_min) % (1 << self.width) + self.int_min
 
     def from_int(self, codes: Any) -> np.ndarray:
         """Values (float64) of integer ``codes``."""

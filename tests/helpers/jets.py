@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tritag.data.crafted import crafted_codes
 from tritag.data.grid import TriggerGrid
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
@@ -20,43 +21,32 @@ def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
 
 
 def crafted_jets(rng: np.random.Generator, k: int) -> Jets:
-    """Edge cases: empty, one constituent, saturation, one LSB beside a jet, equal pT, no direction, junk in padding."""
-    grid = TriggerGrid
-    base = random_jets(rng, 1, k)[0][0]
-    base[:] = np.where(base == 0, 3, base)
-    jets: list[np.ndarray] = []
-    counts: list[int] = []
+    """The corners of the domain (tritag.data.crafted), and beyond: codes off the grid's domain, junk in the padding."""
+    codes, count = crafted_codes(k)
+    jets, counts = [codes], [count]
 
-    def add(jet: np.ndarray | list[int], count: int) -> None:
-        jets.append(np.broadcast_to(np.asarray(jet, dtype=np.int64), (k, 3)))
-        counts.append(count)
+    def add(jet: np.ndarray | list[int], number: int) -> None:
+        jets.append(np.broadcast_to(np.asarray(jet, dtype=np.int64), (1, k, 3)))
+        counts.append(np.array([number]))
 
     for content in (0, CODE_GRID.low, CODE_GRID.high):
         add([content] * 3, 0)
         add([content] * 3, k)
-    for pt in (1, 2, grid.PT_MAX):
-        add([pt, 0, 0], 1)
-        add([pt, grid.ETA_MAX, grid.PHI_MAX], 1)
-        add([pt, grid.ETA_MIN, grid.PHI_MIN], k)
-        add([pt, 1, -1], k)
-    # One LSB up and down in each coordinate of the first and of all constituents.
+    base = random_jets(rng, 1, k)[0][0]
+    base[base[:, 0] == 0] = 7, -5, 3
+    for number in range(k + 1):
+        add(base, number)  # what stands beyond the count must not matter
+    # One LSB up and down in a coordinate of the first constituent alone.
     for coordinate in range(3):
         for step in (-1, 1):
-            for constituents in (slice(0, 1), slice(None)):
-                beside = base.copy()
-                beside[constituents, coordinate] += step
-                add(np.clip(beside, [1, grid.ETA_MIN, grid.PHI_MIN], [grid.PT_MAX, grid.ETA_MAX, grid.PHI_MAX]), k)
+            beside = base.copy()
+            beside[0, coordinate] += step
+            add(beside, k)
     equal = base.copy()
     equal[:, 0] = 100
     add(equal, k)
     add(equal[::-1], k)
-    # Two halves back to back: hardly any momentum is left.
-    opposite = np.tile([400, 0, 0], (k, 1))
-    opposite[1::2, 2] = grid.PHI_MIN
-    add(opposite, k)
-    for count in range(k + 1):
-        add(base, count)  # what stands beyond the count must not matter
-    return np.stack(jets).astype(np.int64), np.array(counts, dtype=np.int64)
+    return np.concatenate(jets).astype(np.int64), np.concatenate(counts).astype(np.int64)
 
 
 def _padded(codes: np.ndarray, count: np.ndarray) -> Jets:

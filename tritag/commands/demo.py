@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tritag.commands.train import SET_HELP
 from tritag.terminal import print_progress
 
 
@@ -18,6 +19,7 @@ def command(
     constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
     precision: Annotated[str, typer.Option(help="int8 or int8-ternary.")] = "int8-ternary",
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",
 ) -> None:
     """Make jets, train, export, compile the hls4ml project, check every executor's integers, and report.
@@ -31,18 +33,14 @@ def command(
     from tritag.commands.csim import csim_run
     from tritag.commands.export import export_run
     from tritag.commands.report import report_run
-    from tritag.commands.train import train_run
+    from tritag.commands.train import recipe_of, train_run
     from tritag.commands.verify import verify_run
     from tritag.hls_projects.verify import require_equal
-    from tritag.models.registry import load_tagger_config
-    from tritag.quant.recipe import make_recipe
     from tritag.report.verdict import verdict_table
 
     began = time.monotonic()
-    changed = {} if iterations is None else {"iterations": iterations}
-    recipe = make_recipe(
-        load_tagger_config(tagger, constituents), data, precision, training=changed, quant_training=changed
-    )
+    changes = [] if iterations is None else [f"training.iterations={iterations}"]
+    recipe = recipe_of(tagger, data, constituents, precision, [*changes, *(settings or [])])
     run = train_run(Path(tagger).stem, recipe)
     where = str(run.directory)
     export_run(where)

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tritag.errors import ConfigError
+from tritag.errors import ConfigError, unknown_name
 from tritag.terminal import print_json, print_progress, print_result
+
+SECTIONS = ("training", "quant", "quant_training")
+SET_HELP = "Change a setting: section.key=value with section training, quant or quant_training; may be repeated."
 
 
 def command(
@@ -19,33 +22,51 @@ def command(
     precision: Annotated[str, typer.Option(help="float, int8 or int8-ternary.")] = "int8-ternary",
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
+    settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     off_grid: Annotated[bool, typer.Option("--off-grid", help="Float only: unrounded candidates.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again even when the run is finished.")] = False,
     list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a tagger into a new run directory; a killed training is continued by the same command."""
-    from tritag.models.registry import load_tagger_config
-    from tritag.quant.recipe import make_recipe
-
     if list_taggers:
         _list(json)
         return
     if tagger is None:
         raise ConfigError("name a tagger to train; `tritag train --list` shows them")
-    changed: dict[str, Any] = {"seed": seed}
-    if iterations is not None:
-        changed["iterations"] = iterations
-    config = load_tagger_config(tagger, constituents)
-    name = Path(tagger).stem
-    recipe = make_recipe(config, data, precision, on_grid=not off_grid, training=changed, quant_training=changed)
-    run = train_run(name, recipe, fresh=fresh, progress=not json)
+    changes = [f"training.seed={seed}", *([f"training.iterations={iterations}"] if iterations is not None else [])]
+    recipe = recipe_of(tagger, data, constituents, precision, [*changes, *(settings or [])], on_grid=not off_grid)
+    run = train_run(Path(tagger).stem, recipe, fresh=fresh, progress=not json)
     if json:
         import json as text
 
         print_json({"run": str(run.directory), **text.loads(run.require("metrics.json").read_text())})
     else:
         print_result(str(run.directory))
+
+
+def recipe_of(
+    tagger: str, data: str, constituents: int | None, precision: str, changes: list[str], on_grid: bool = True
+) -> Any:
+    """Recipe of a command line; ``changes`` are ``section.key=value`` with a section of :data:`SECTIONS`.
+
+    The quantized training inherits the float one's settings.
+    """
+    import yaml
+
+    from tritag.models.registry import load_tagger_config
+    from tritag.quant.recipe import make_recipe
+
+    sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        section, _, name = key.partition(".")
+        if not equals or not name:
+            raise ConfigError(f"--set takes section.key=value, got {change!r}; for example training.batch_size=256")
+        if section not in sections:
+            raise ConfigError(unknown_name("section of --set", section, SECTIONS))
+        sections[section][name] = yaml.safe_load(value)
+    return make_recipe(load_tagger_config(tagger, constituents), data, precision, on_grid=on_grid, **sections)
 
 
 def run_name(name: str, recipe: Any) -> str:
@@ -58,6 +79,8 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
 
     A quantized recipe first trains, or finds, the float run that it starts from. Returns the run.
     """
+    import torch
+
     from tritag.files import write_json
     from tritag.models.evaluate import evaluate
     from tritag.models.training import train
@@ -80,6 +103,8 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
     if start is not None:
         first = trained_tagger(recipe.float_part(), start.require("weights.safetensors"))
         network.load_float(first.state_dict())  # type: ignore[operator]
+    # One thread: the weights do not depend on the number of cores.
+    torch.set_num_threads(1)
     result = train(
         network,
         jets["train"],
