@@ -52,8 +52,8 @@ class CheckRow:
         "QCD", "top" or "both".
     value, error : float
         The figure and its statistical error.
-    target, target_error : float or None
-        The same of real jets.
+    target, target_error : float
+        The same of real jets; both zero for counts of jets that break a cut.
     verdict : str
         "ok" within 3 combined standard deviations (and half of the target's last digit), "off" otherwise.
     """
@@ -62,16 +62,16 @@ class CheckRow:
     jets: str
     value: float
     error: float
-    target: float | None
-    target_error: float | None
+    target: float
+    target_error: float
     verdict: str
 
     @property
-    def sigmas(self) -> float | None:
-        """Distance from the target in combined standard deviations."""
-        if self.target is None or self.target_error is None:
-            return None
-        return (self.value - self.target) / max(float(np.hypot(self.error, self.target_error)), 1e-12)
+    def sigmas(self) -> float:
+        """Distance from the target in combined standard deviations; of counts, in jets."""
+        if self.target_error == 0:
+            return self.value
+        return (self.value - self.target) / float(np.hypot(self.error, self.target_error))
 
 
 def check_set(batch: JetBatch, seed: int = 1) -> list[CheckRow]:
@@ -170,7 +170,7 @@ def render_rows(rows: list[CheckRow], title: str) -> Table:
         table.add_column(heading, justify="left" if heading in ("figure", "jets", "verdict") else "right")
     for row in rows:
         counted = row.target_error == 0
-        sigmas = "" if counted or row.sigmas is None else f"{row.sigmas:+.1f}"
+        sigmas = "" if counted else f"{row.sigmas:+.1f}"
         table.add_row(
             row.name,
             row.jets,

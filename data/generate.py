@@ -72,7 +72,7 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         The disk is full or not writable.
     """
     path = Path(path)
-    processes = processes or len(os.sched_getaffinity(0))
+    processes = processes or _n_cores()
     folder = path.with_suffix(".shards")
     with _only_one(path.with_suffix(".lock")):
         if path.exists():
@@ -89,6 +89,11 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         _merge(config, shards, folder, path)
         shutil.rmtree(folder)
     return path
+
+
+def _n_cores() -> int:
+    # containers often give a process fewer cores than the machine has
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_same(path: Path, config: DataConfig) -> None:

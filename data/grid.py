@@ -93,25 +93,23 @@ def _codes(p4: NDArray[Any], counts: NDArray[Any], n_leading: int, rounded: bool
         bad = int(np.sum(~np.isfinite(p4)))
         raise DataError(f"four-momenta must be finite, got {bad} NaN or infinite values; remove those jets")
     real = np.arange(p4.shape[1]) < counts[:, None]
-    px, py, pz = (p4[..., i].astype(np.float64) for i in (1, 2, 3))
-    pt_gev = np.where(real, np.hypot(px, py), 0.0)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        eta = np.where(pt_gev > 0, np.arcsinh(pz / pt_gev), 0.0)
-    values = np.stack(
-        [pt_gev / TriggerGrid.PT_LSB_GEV, eta / TriggerGrid.ETA_LSB, np.arctan2(py, px) / TriggerGrid.PHI_LSB], axis=-1
-    )
+    pt = np.hypot(p4[..., 1].astype(np.float64), p4[..., 2].astype(np.float64)) / TriggerGrid.PT_LSB_GEV
+    pt[~real] = 0
     if rounded:
-        # numpy rounds half to even; eta may be infinite where pT is subnormal, so clip before the conversion
-        np.rint(values, out=values)
-        values[..., 0] = np.minimum(values[..., 0], TriggerGrid.PT_MAX)
-        values[..., 1] = np.clip(values[..., 1], TriggerGrid.ETA_MIN, TriggerGrid.ETA_MAX)
-        values[..., 2] = (values[..., 2] - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
+        # numpy rounds half to even; 16-bit integers are sorted fastest
+        pt = np.minimum(np.rint(pt, out=pt), TriggerGrid.PT_MAX).astype(np.int16)
     # dropped candidates and padding have pT 0, so they sort behind every kept one
-    order = np.argsort(-values[..., 0], axis=1, kind="stable")[:, :n_leading]
-    codes = np.take_along_axis(values, order[..., None], axis=1)
-    count = np.sum(codes[..., 0] > 0, axis=1)
-    codes[np.arange(n_leading) >= count[:, None]] = 0
-    return codes, count
+    order = np.argsort(-pt, axis=1, kind="stable")[:, :n_leading]
+    px, py, pz = (np.take_along_axis(p4[..., i], order, axis=1).astype(np.float64) for i in (1, 2, 3))
+    pt = np.take_along_axis(pt, order, axis=1)
+    kept = pt > 0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        eta = np.where(kept, np.arcsinh(pz / np.hypot(px, py)) / TriggerGrid.ETA_LSB, 0.0)
+    phi = np.where(kept, np.arctan2(py, px) / TriggerGrid.PHI_LSB, 0.0)
+    if rounded:
+        eta = np.clip(np.rint(eta), TriggerGrid.ETA_MIN, TriggerGrid.ETA_MAX)
+        phi = (np.rint(phi) - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
+    return np.stack([pt, eta, phi], axis=-1), kept.sum(axis=1)
 
 
 def to_p4(codes: Any, count: Any) -> NDArray[np.float64]:

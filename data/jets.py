@@ -81,6 +81,9 @@ def make_batch(p4: Any, n_constituents: Any, label: Any = None, where: str = "je
     count = np.asarray(n_constituents)
     if label is None:
         label = np.full(len(p4), UNKNOWN_LABEL)
+    for name, values in (("p4", p4), ("n_constituents", count), ("label", np.asarray(label))):
+        if values.dtype.kind not in "biuf":
+            raise DataError(f"{where}: {name} must hold numbers, got dtype {values.dtype}; convert it")
     for name, values in (("n_constituents", count), ("label", np.asarray(label))):
         if values.shape != (len(p4),):
             raise DataError(

@@ -6,17 +6,22 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 _LINE_PERIOD_S = 30.0
 
 
-class _RateColumn(TextColumn):
+class _RateColumn(ProgressColumn):
     """Jets per second, averaged over the last minutes."""
-
-    def __init__(self) -> None:
-        super().__init__("")
 
     def render(self, task: Task) -> Text:
         rate = f"{task.speed:6.1f} jets/s" if task.speed else "   -   jets/s"

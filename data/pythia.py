@@ -185,11 +185,10 @@ def _find_tops(columns: _Columns) -> Tops:
     quarks, key, from_top = quarks[order], key[order], from_top[order]
     keys, first, counts = np.unique(key, return_index=True, return_counts=True)
     whole = (counts == 3) & (np.add.reduceat(from_top, first) == 1) if len(keys) else np.zeros(0, bool)
-    first = first[whole]
-    lines = quarks[first[:, None] + np.arange(3)]
-    bottom = np.take_along_axis(lines, np.argmax(from_top[first[:, None] + np.arange(3)], axis=1)[:, None], axis=1)[
-        :, 0
-    ]
+    triplets = first[whole, None] + np.arange(3)
+    lines = quarks[triplets]
+    # of each three, the one that comes from the top itself is the b quark
+    bottom = lines[np.arange(len(lines)), np.argmax(from_top[triplets], axis=1)]
     return Tops(columns.event[bottom], columns.p4(columns.mother[bottom]), columns.p4(lines.ravel()).reshape(-1, 3, 4))
 
 

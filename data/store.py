@@ -49,7 +49,20 @@ def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> s
 
 @dataclass(frozen=True)
 class JetFileInfo:
-    """What a jet file says about itself."""
+    """What a jet file says about itself.
+
+    Attributes
+    ----------
+    n_jets, n_constituents : int
+        In the whole file.
+    splits : dict
+        Name to (start, stop) in jets.
+    digest : str
+        Sha256 of the content, as written; `verify_digest` recomputes it.
+    seed : int or None
+    settings, versions : dict
+        What the jets were generated with; empty when unknown.
+    """
 
     n_jets: int
     n_constituents: int

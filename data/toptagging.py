@@ -69,10 +69,10 @@ def read_pandas_table(path: Path | str, n_max: int | None = None) -> JetBatch:
         for start in range(0, n_jets, _JETS_PER_READ):
             part = slice(start, min(start + _JETS_PER_READ, n_jets))
             rows = table[part]
-            values = rows["values_block_0"][:, :momenta]
-            p4[part, : momenta // 4] = values.reshape(len(values), -1, 4)
+            values = rows["values_block_0"].reshape(len(rows), -1)[:, :momenta]
+            p4[part, : momenta // 4] = values.reshape(len(rows), -1, 4)
             if label is not None:
-                labels[part] = rows[label[0]][:, label[1]]
+                labels[part] = rows[label[0]].reshape(len(rows), -1)[:, label[1]]
     real = np.any(p4 != 0, axis=2)
     # the last non-zero entry ends the jet
     count = np.where(real.any(axis=1), N_CONSTITUENTS - np.argmax(real[:, ::-1], axis=1), 0)
@@ -97,7 +97,8 @@ def _need_filters(table: h5py.Dataset, path: Path | str) -> None:
 
 def _column_ranges(table: h5py.Dataset, path: Path | str) -> tuple[int, tuple[str, int] | None]:
     """Number of leading columns of values_block_0 that are constituents, and (block, column) of the label."""
-    widths = {name: table.dtype[name].shape[0] for name in table.dtype.names if name.startswith("values_block_")}
+    blocks = [name for name in table.dtype.names if name.startswith("values_block_")]
+    widths = {name: int(np.prod(table.dtype[name].shape)) for name in blocks}
     names = {block: _names(table.attrs.get(f"{block}_kind")) for block in widths}
     expected = [f"{part}_{i}" for i in range(N_CONSTITUENTS) for part in ("E", "PX", "PY", "PZ")]
     first = [name for name in names["values_block_0"] if name in set(expected)]

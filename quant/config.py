@@ -25,11 +25,14 @@ class QuantConfig:
     range_momentum: float = 0.99
     dynamic_fraction: float = 0.05
     frozen_fraction: float = 0.8
+    scale_frozen_fraction: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("activation_bits", "residual_bits", "attention_bits", "bias_bits"):
             if not 2 <= getattr(self, name) <= 16:
                 raise ConfigError(f"{name} must lie in [2, 16], got {getattr(self, name)}")
+        if not 0 <= self.scale_frozen_fraction <= 1:
+            raise ConfigError(f"scale_frozen_fraction must lie in [0, 1], got {self.scale_frozen_fraction}")
         if not 0 <= self.dynamic_fraction <= self.frozen_fraction <= 1:
             raise ConfigError(
                 "observer phases must satisfy 0 <= dynamic_fraction <= frozen_fraction <= 1, got "

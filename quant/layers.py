@@ -29,8 +29,8 @@ class QuantLinear(qnn.QuantLinear):
     The result is cut to ``cut`` bits when one is given, else it keeps every bit of the accumulator.
     """
 
-    def __init__(self, n_in: int, n_out: int, weight_quant: type, bias_bits: int, cut: Cut | None) -> None:
-        super().__init__(n_in, n_out, bias=True, weight_quant=weight_quant, bias_quant=Bias, bias_bit_width=bias_bits)
+    def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
+        super().__init__(n_in, n_out, bias=True, bias_quant=Bias, bias_bit_width=bias_bits, **weights)
         self.cut = cut
 
     def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
@@ -94,10 +94,13 @@ class QuantLayers:
 
     def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        weight = TernaryWeight if role == "hidden" and self.config.weights == "ternary" else Int8Weight
+        weights: dict[str, Any] = {"weight_quant": Int8Weight}
+        if role == "hidden" and self.config.weights == "ternary":
+            frozen = self.config.scale_frozen_fraction
+            weights = {"weight_quant": TernaryWeight, "weight_scale_frozen_fraction": frozen}
         bits = {"input": self.config.residual_bits, "hidden": self.config.activation_bits, "output": None}[role]
         cut = None if summed or bits is None else self.cut(bits)
-        return QuantLinear(n_in, n_out, weight, self.config.bias_bits, cut)
+        return QuantLinear(n_in, n_out, weights, self.config.bias_bits, cut)
 
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""

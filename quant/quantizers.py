@@ -95,14 +95,30 @@ class AbsMaxWeightScaling(nn.Module):
 
 
 class AbsMeanWeightScaling(nn.Module):
-    """Ternary weight scale: mean of the absolute weights (BitNet b1.58), as the nearest power of two."""
+    """Ternary weight scale: mean of the absolute weights (BitNet b1.58), as the nearest power of two.
 
-    def __init__(self) -> None:
+    A power of two jumps by a factor of 2, and the ternary thresholds with it, so the scale is frozen early
+    (``scale_frozen_fraction`` of the training) and the weights move against fixed thresholds from then on.
+    """
+
+    scale: Tensor
+    progress: float
+
+    def __init__(self, scale_frozen_fraction: float) -> None:
         super().__init__()
+        self.frozen_fraction = scale_frozen_fraction
+        self.register_buffer("scale", torch.tensor(0.0))
+        self.progress = 0.0
+
+    def on_step(self, step: int, total: int) -> None:
+        """Tell the observer how far the training is."""
+        self.progress = step / max(total, 1)
 
     def forward(self, x: Tensor, threshold: Tensor) -> Tensor:
         """Scale of the weight tensor."""
-        return power_of_two_near(x.detach().abs().mean().clamp(min=_SMALLEST_RANGE))
+        if float(self.scale) == 0 or (self.training and self.progress <= self.frozen_fraction):
+            self.scale.copy_(power_of_two_near(x.detach().abs().mean().clamp(min=_SMALLEST_RANGE)))
+        return self.scale.clone()
 
 
 class ActivationQuantizer(IntQuant, PerTensorPoTScaling8bit, ActQuantSolver):
@@ -129,6 +145,7 @@ class TernaryWeight(NarrowIntQuant, PerTensorPoTScaling8bit, WeightQuantSolver):
 
     bit_width = 2
     scaling_impl = AbsMeanWeightScaling
+    scale_frozen_fraction = 0.05
     scaling_impl_type = ScalingImplType.STATS
     tensor_clamp_impl = TensorClampSte
 

@@ -15,7 +15,7 @@ class Step:
 
 # in an order in which they can be run
 STEPS: dict[str, Step] = {
-    "train": Step(("weights.safetensors", "history.jsonl", "metrics.json")),
+    "train": Step(("weights.safetensors", "history.jsonl", "metrics.json", "scores.npz")),
     "evaluate": Step(("evaluation.json",), after=("train",)),
     "export": Step(("model.qonnx.onnx", "graph.json", "vectors.npz"), after=("train",)),
     "csim": Step(("csim.json", "hls"), after=("export",)),

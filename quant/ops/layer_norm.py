@@ -35,8 +35,11 @@ class LayerNorm(IntegerOp):
         t = Tracer("layer_norm", self.n_tokens)
         value = t.input("x", x.low, x.high, lanes=c)
         deviation = value * c - value.sum_lanes()
-        eps = max(1, round(self.eps * 4.0**x.fraction * c**3))
-        inverse, shift = rsqrt(t, (deviation * deviation).sum_lanes() + eps, _MANTISSA_BITS, index_bits=8)
+        squares = (deviation * deviation).sum_lanes()
+        # In units of squares; it may round to 0, because rsqrt takes 0 as 1 and the deviations are 0 then.
+        if eps := round(self.eps * 4.0**x.fraction * c**3):
+            squares = squares + eps
+        inverse, shift = rsqrt(t, squares, _MANTISSA_BITS, index_bits=8)
         # y = deviation * sqrt(C) / sqrt(sum of squares); sqrt(C) is a constant factor.
         root = round(math.sqrt(c) * 2**6)
         scaled = deviation * inverse * root

@@ -79,10 +79,12 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
 
     A quantized recipe first trains, or finds, the float run that it starts from. Returns the run.
     """
+    import numpy as np
     import torch
 
-    from tritag.files import write_json
-    from tritag.models.evaluate import evaluate
+    from tritag.files import atomic_path, write_json
+    from tritag.models.evaluate import scores
+    from tritag.models.metrics import measure
     from tritag.models.training import train
     from tritag.quant.recipe import fresh_tagger, trained_tagger
     from tritag.run import Run
@@ -116,7 +118,10 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
         fresh=fresh or run.path("weights.safetensors").is_file(),
         config_digest=run.digest,
     )
-    test = evaluate(network, jets["test"], progress=progress)
+    given = scores(network, jets["test"], progress=progress)
+    test = measure(given, jets["test"].label.numpy())
+    with atomic_path(run.path("scores.npz")) as path:
+        np.savez_compressed(path, scores=given.astype(np.float32), labels=jets["test"].label.numpy().astype(np.int8))
     run.record_provenance("train", settings.seed)
     write_json(
         run.path("metrics.json"),

@@ -1,0 +1,91 @@
+"""Tables of studies: several taggers, precisions and seeds on the same test jets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.models.comparison import rejection_ratio
+from tritag.models.metrics import Metrics, measure
+
+_EFFICIENCIES = (0.3, 0.5)
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """One row: test scores of the same recipe with several seeds.
+
+    Attributes
+    ----------
+    reference : int, optional
+        Index of the row whose rejections this one's are divided by, seed by seed, on the same jets.
+    """
+
+    label: str
+    parameters: int
+    scores: Sequence[NDArray[np.float64]]
+    labels: NDArray[np.int64]
+    reference: int | None = None
+
+
+def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
+    """Figures of every entry: means over seeds, statistical error of the test set, spread over seeds."""
+    rows = []
+    for entry in entries:
+        metrics = [measure(scores, entry.labels) for scores in entry.scores]
+        row: dict[str, Any] = {
+            "tagger": entry.label,
+            "parameters": entry.parameters,
+            "seeds": len(metrics),
+            "n_background": metrics[0].n_background,
+            "auc": _mean([(m.auc.value, m.auc.error) for m in metrics]),
+            "accuracy": _mean([(m.accuracy.value, m.accuracy.error) for m in metrics]),
+        }
+        for eps in _EFFICIENCIES:
+            row[f"rejection_{eps}"] = _mean([_rejection(m, eps) for m in metrics])
+        if entry.reference is not None:
+            other = entries[entry.reference]
+            ratios = [rejection_ratio(a, b, entry.labels) for a, b in zip(entry.scores, other.scores, strict=True)]
+            row["ratio"] = _mean([(r.value, r.error) for r in ratios])
+            row["reference"] = other.label
+        rows.append(row)
+    return rows
+
+
+def study_markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown table; value ± statistical error (± spread over seeds when there are several)."""
+    columns = ("tagger", "AUC", "accuracy", "1/ε_B at ε_S = 0.3", "1/ε_B at ε_S = 0.5", "relative to float at 0.3")
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for row in rows:
+        ratio = _text(row["ratio"], 2) if "ratio" in row else "-"
+        cells = [
+            row["tagger"],
+            _text(row["auc"], 4),
+            _text(row["accuracy"], 4),
+            _text(row["rejection_0.3"], 0),
+            _text(row["rejection_0.5"], 0),
+            ratio,
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _rejection(metrics: Metrics, efficiency: float) -> tuple[float, float]:
+    rejection = metrics.rejection(efficiency)
+    return rejection.value, rejection.error
+
+
+def _mean(values: Sequence[tuple[float, float]]) -> dict[str, float | None]:
+    """Mean over seeds; the statistical error is that of one seed, because all share the test jets."""
+    figures = np.array(values, dtype=np.float64)
+    spread = float(figures[:, 0].std(ddof=1)) if len(figures) > 1 else None
+    return {"value": float(figures[:, 0].mean()), "error": float(figures[:, 1].mean()), "spread": spread}
+
+
+def _text(figure: dict[str, float | None], digits: int) -> str:
+    text = f"{figure['value']:.{digits}f} ± {figure['error']:.{digits}f}"
+    return text if figure["spread"] is None else f"{text} ± {figure['spread']:.{digits}f}"

@@ -1,0 +1,152 @@
+"""``tritag study``: many trainings, one table; killed and called again, it goes on with what is missing."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tritag.errors import ConfigError
+from tritag.terminal import print_json, print_progress, print_result
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One row of the table: a recipe without its seed."""
+
+    tagger: str
+    precision: str
+    constituents: int | None = None
+    on_grid: bool = True
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """A study (``configs/studies/``): rows, seeds, jets, and settings common to all rows."""
+
+    data: str
+    rows: tuple[StudyRow, ...]
+    seeds: tuple[int, ...] = (1,)
+    settings: tuple[str, ...] = ()
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="A name in configs/studies, or a YAML file.")],
+    write: Annotated[Path | None, typer.Option(help="Markdown file whose section of this study is replaced.")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; by default one a core.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train every row of a study with every seed and print the table of test figures."""
+    from tritag.configs import build, load_config
+    from tritag.report.study import study_markdown, study_rows
+
+    config = build(StudyConfig, load_config("studies", name), where=f"study {name}")
+    if not config.rows or not config.seeds:
+        raise ConfigError(f"study {name} must have rows and seeds, got {len(config.rows)} and {len(config.seeds)}")
+    _train_all(config, processes or os.cpu_count() or 1)
+    rows = study_rows(_entries(config))
+    table = study_markdown(rows)
+    if write is not None:
+        replace_section(write, Path(name).stem, table)
+        print_progress(f"wrote the section of study {Path(name).stem} in {write}")
+    if json:
+        print_json(rows)
+    else:
+        print_result(table)
+
+
+def replace_section(path: Path, name: str, table: str) -> None:
+    """Put ``table`` between the markers ``<!-- study NAME -->`` and ``<!-- end NAME -->`` of a Markdown file.
+
+    Raises
+    ------
+    ConfigError
+        The file does not exist or lacks the markers.
+    """
+    from tritag.files import write_text
+
+    begin, end = f"<!-- study {name} -->", f"<!-- end {name} -->"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if begin not in text or end not in text:
+        raise ConfigError(f"{path} must hold the lines {begin!r} and {end!r}; add them where the table belongs")
+    head, rest = text.split(begin, 1)
+    write_text(path, f"{head}{begin}\n{table}{end}{rest.split(end, 1)[1]}")
+
+
+def _recipe(config: StudyConfig, row: StudyRow, seed: int) -> Any:
+    from tritag.commands.train import recipe_of
+
+    changes = [*config.settings, *row.settings, f"training.seed={seed}"]
+    return recipe_of(row.tagger, config.data, row.constituents, row.precision, changes, on_grid=row.on_grid)
+
+
+def _train_all(config: StudyConfig, processes: int) -> None:
+    """Train what is not trained yet; rows that share a float training stay in one process."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from tritag.data.generate import ensure_data
+
+    if not Path(config.data).is_file():
+        ensure_data(config.data)
+    groups: dict[tuple[Any, ...], list[tuple[StudyRow, int]]] = {}
+    for row in config.rows:
+        for seed in config.seeds:
+            groups.setdefault((row.tagger, row.constituents, row.on_grid, seed), []).append((row, seed))
+    columns = (TextColumn("trainings"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    total = sum(len(group) for group in groups.values())
+    pool = ProcessPoolExecutor(min(processes, len(groups)), mp_context=get_context("spawn"))
+    with Progress(*columns, console=Console(stderr=True)) as bar, pool:
+        task = bar.add_task("", total=total)
+        pending = {pool.submit(_train_group, config, group): len(group) for group in groups.values()}
+        for done in as_completed(pending):
+            done.result()
+            bar.advance(task, pending[done])
+
+
+def _train_group(config: StudyConfig, group: list[tuple[StudyRow, int]]) -> None:
+    from tritag.commands.train import train_run
+
+    for row, seed in group:
+        train_run(Path(row.tagger).stem, _recipe(config, row, seed), progress=False)
+
+
+def _entries(config: StudyConfig) -> list[Any]:
+    import numpy as np
+
+    from tritag.commands.train import train_run
+    from tritag.models.registry import count_parameters, make_tagger
+    from tritag.report.study import StudyEntry
+
+    entries = []
+    references: dict[tuple[Any, ...], int] = {}
+    for index, row in enumerate(config.rows):
+        key = (row.tagger, row.constituents)
+        if row.precision == "float" and row.on_grid:
+            references[key] = index
+    for index, row in enumerate(config.rows):
+        scores, labels = [], np.zeros(0)
+        for seed in config.seeds:
+            run = train_run(Path(row.tagger).stem, _recipe(config, row, seed), progress=False)
+            with np.load(run.require("scores.npz")) as file:
+                scores.append(file["scores"])
+                labels = file["labels"]
+        tagger = _recipe(config, row, config.seeds[0]).tagger
+        reference = references.get((row.tagger, row.constituents))
+        grid = "" if row.on_grid else ", off the grid"
+        entries.append(
+            StudyEntry(
+                f"{row.tagger}, K = {tagger.n_constituents}, {row.precision}{grid}",
+                count_parameters(make_tagger(tagger)),
+                scores,
+                labels,
+                None if reference == index else reference,
+            )
+        )
+    return entries
