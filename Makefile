@@ -10,6 +10,7 @@ TAGGER ?= transformer-2k
 DATA ?= top-demo
 K ?=
 RUN ?= $(TAGGER)
+DEMO_ARGS ?=
 PYTHON ?= python3.11
 # Installed first and alone. Where the default wheel brings gigabytes of CUDA libraries, give the CPU one:
 # make env TORCH='torch==2.13.0 --index-url <PyTorch's CPU wheel index>', or a path to the wheel.
@@ -27,7 +28,7 @@ MYPY_TREE := .mypy_tree/tritag
 .PHONY: demo env train-mini hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler
 
 demo: $(STAMP) need-compiler ## the whole way with a small tagger: data, training, export, C-simulation, bit check, report
-	$(TRITAG) demo
+	$(TRITAG) demo $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K)) $(DEMO_ARGS)
 
 env: $(STAMP) ## make or update the environment in .venv
 
@@ -37,6 +38,7 @@ train-mini: $(STAMP) ## train TAGGER on DATA, with K constituents when given
 hls-synth: $(STAMP) need-compiler ## firmware project of RUN, C-simulation, latency and resource figures
 	$(TRITAG) export --run $(RUN)
 	$(TRITAG) csim --run $(RUN)
+	$(TRITAG) verify $(RUN)
 
 firmware-test: $(STAMP) need-compiler ## the bit-accuracy suite
 	$(BIN)/python -m pytest firmware_tests $(PYTEST_ARGS)

@@ -173,9 +173,8 @@ def _source(case: Case, edit: Callable[[str], str]) -> str:
     tables = {name: _integer_type(table) for name, table in program.tables.items()}
     names = [*types, *tables]
     lines = [f"namespace case_{case.name} {{", text, "struct config { static const unsigned row_interval = 1; };", "}"]
-    lines.append(
-        f'extern "C" void run_{case.name}(int jets, const double **inputs, double **outputs, const long long **tables) {{'
-    )
+    arguments = "int jets, const double **inputs, double **outputs, const long long **tables"
+    lines.append(f'extern "C" void run_{case.name}({arguments}) {{')
     for number, (name, table) in enumerate(program.tables.items()):
         lines.append(f"    static {tables[name]} {name}[{len(table)}];")
         lines.append(f"    for (int i = 0; i < {len(table)}; i++) {name}[i] = tables[{number}][i];")

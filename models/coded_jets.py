@@ -45,9 +45,12 @@ class CodedJets:
         """Put the ``n_constituents`` leading constituents of each jet on the trigger grid.
 
         ``rounded=False`` keeps the exact values (float64, same units).
+
+        Raises
+        ------
+        DataError
+            K is larger than the padded width of the batch.
         """
-        if n_constituents > batch.p4.shape[1]:
-            batch = batch.leading(n_constituents)
         codes, count = to_codes(batch.p4, batch.n_constituents, n_constituents, rounded=rounded)
         return cls(
             torch.from_numpy(codes), torch.from_numpy(count).long().unsqueeze(1), torch.as_tensor(batch.label).long()

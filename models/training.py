@@ -100,6 +100,7 @@ def train(
     progress: bool = True,
     name: str = "",
     fresh: bool = False,
+    soft_labels: Tensor | None = None,
     config_digest: str = "",
 ) -> TrainingResult:
     """Train a tagger in place, or finish its interrupted training.
@@ -119,6 +120,8 @@ def train(
         Show a bar on a terminal; otherwise one log line per validation.
     name : str
         Shown with the progress.
+    soft_labels : (n,) float Tensor, optional
+        Probabilities of being signal that replace the labels in the loss (distillation: the loss is linear in them).
     fresh : bool
         Discard a checkpoint, history and weights that are already there.
     config_digest : str
@@ -148,6 +151,8 @@ def train(
     )
     state = _start(directory, settings, tagger, optimizer, config, fresh)
     training, validation = prepare(tagger, training_jets), prepare(tagger, validation_jets)
+    if soft_labels is not None:
+        training = dataclasses.replace(training, label=soft_labels.to(training.label))
     scheduled = [module for module in tagger.modules() if hasattr(module, "on_step")]
     resumed_at, final = state.step, None
     session, interval = Speed(config.batch_size), Speed(config.batch_size)

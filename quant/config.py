@@ -10,10 +10,12 @@ from tritag.errors import ConfigError
 
 @dataclass(frozen=True)
 class QuantConfig:
-    """Bits and observer settings of a quantized tagger.
+    """Bits, observers and teacher of a quantized tagger.
 
     ``weights`` concerns the linear layers inside the blocks; input and output layers are int8 always.
     ``residual_bits`` is the width of the residual stream, which feeds the norms only.
+    ``distillation`` is the share of the float tagger's probability in the labels of the quantized training (0: plain
+    labels); it is what makes ternary weights work.
     """
 
     weights: Literal["int8", "ternary"] = "int8"
@@ -25,14 +27,16 @@ class QuantConfig:
     range_momentum: float = 0.99
     dynamic_fraction: float = 0.05
     frozen_fraction: float = 0.8
-    scale_frozen_fraction: float = 0.05
+    scale_frozen_fraction: float = 0.3
+    distillation: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("activation_bits", "residual_bits", "attention_bits", "bias_bits"):
             if not 2 <= getattr(self, name) <= 16:
                 raise ConfigError(f"{name} must lie in [2, 16], got {getattr(self, name)}")
-        if not 0 <= self.scale_frozen_fraction <= 1:
-            raise ConfigError(f"scale_frozen_fraction must lie in [0, 1], got {self.scale_frozen_fraction}")
+        for name in ("scale_frozen_fraction", "distillation"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
         if not 0 <= self.dynamic_fraction <= self.frozen_fraction <= 1:
             raise ConfigError(
                 "observer phases must satisfy 0 <= dynamic_fraction <= frozen_fraction <= 1, got "

@@ -32,7 +32,9 @@ def reference_code(fixed: FixedType, value: float) -> int:
         code = math.floor(exact + Fraction(1, 2))
     else:
         code = round(exact)
-    lowest, highest = (-(2 ** (fixed.width - 1)), 2 ** (fixed.width - 1) - 1) if fixed.signed else (0, 2**fixed.width - 1)
+    lowest, highest = (
+        (-(2 ** (fixed.width - 1)), 2 ** (fixed.width - 1) - 1) if fixed.signed else (0, 2**fixed.width - 1)
+    )
     if fixed.overflow == "AP_SAT":
         return min(max(code, lowest), highest)
     code %= 2**fixed.width
@@ -135,9 +137,7 @@ class TestGrid:
     def test_sum_is_bounded_by_the_bounds_of_its_terms(self):
         a, b = Grid(-3, 5, 1), Grid(-7, 2, 3)
         total = a.plus(b)
-        sums = [
-            Fraction(x, 2) + Fraction(y, 8) for x in range(a.low, a.high + 1) for y in range(b.low, b.high + 1)
-        ]
+        sums = [Fraction(x, 2) + Fraction(y, 8) for x in range(a.low, a.high + 1) for y in range(b.low, b.high + 1)]
         assert total == Grid(int(min(sums) * 8), int(max(sums) * 8), 3)
         assert total == b.plus(a)
 

@@ -38,7 +38,9 @@ def test_tables_may_travel_apart(name):
 def test_other_versions_are_refused():
     plain = json.loads(random_program(random.Random(1), 2, 10).to_json())
     plain["format"] = FORMAT_VERSION + 1
-    with pytest.raises(ExportError, match=rf"integer program format must be {FORMAT_VERSION}, got 2; export the run again"):
+    with pytest.raises(
+        ExportError, match=rf"integer program format must be {FORMAT_VERSION}, got 2; export the run again"
+    ):
         Program.from_json(json.dumps(plain))
 
 

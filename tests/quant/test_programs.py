@@ -165,21 +165,27 @@ class TestRefusals:
         ],
     )
     def test_shift_out_of_range(self, act):
-        with pytest.raises(ExportError, match=r"a shift must lie in \[0, 62\] bits, got \[-?\d+, -?\d+\]; clip it first"):
+        with pytest.raises(
+            ExportError, match=r"a shift must lie in \[0, 62\] bits, got \[-?\d+, -?\d+\]; clip it first"
+        ):
             act(self.x)
 
     def test_condition_that_is_not_a_bit(self):
         with pytest.raises(ExportError, match=r"a condition must be 0 or 1, got the interval \[-8, 7\]"):
             self.x.where(1, 0)
 
-    @pytest.mark.parametrize(("name", "act"), [("leading", lambda x: x.leading()), ("normalized", lambda x: x.normalized(3))])
+    @pytest.mark.parametrize(
+        ("name", "act"), [("leading", lambda x: x.leading()), ("normalized", lambda x: x.normalized(3))]
+    )
     def test_negative_argument(self, name, act):
         with pytest.raises(ExportError, match=rf"the argument of {name} must be >= 0, got the interval \[-8, 7\]"):
             act(self.x)
 
     def test_index_outside_of_a_table(self):
         table = self.t.table("squares", [0, 1, 4])
-        with pytest.raises(ExportError, match=r"index of table 'squares' must lie in \[0, 2\], got .* \[0, 3\]; clip it"):
+        with pytest.raises(
+            ExportError, match=r"index of table 'squares' must lie in \[0, 2\], got .* \[0, 3\]; clip it"
+        ):
             self.x.clip(0, 3).lookup(table)
 
     def test_lane_that_does_not_exist(self):
@@ -187,7 +193,9 @@ class TestRefusals:
             self.x.lane(4)
 
     def test_sum_over_the_rows_of_a_jet_value(self):
-        with pytest.raises(ExportError, match=r"sum_rows adds the rows of a per-row value, got a value of the whole jet"):
+        with pytest.raises(
+            ExportError, match=r"sum_rows adds the rows of a per-row value, got a value of the whole jet"
+        ):
             self.x.sum_rows().sum_rows()
 
     @pytest.mark.parametrize("lanes", [[], [4, 1]])

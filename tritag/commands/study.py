@@ -17,13 +17,14 @@ from tritag.terminal import print_json, print_progress, print_result
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One row of the table: a recipe without its seed."""
+    """One row of the table: a recipe without its seed; ``note`` tells rows with other settings apart."""
 
     tagger: str
     precision: str
     constituents: int | None = None
     on_grid: bool = True
     settings: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def replace_section(path: Path, name: str, table: str) -> None:
 def _recipe(config: StudyConfig, row: StudyRow, seed: int) -> Any:
     from tritag.commands.train import recipe_of
 
-    changes = [*config.settings, *row.settings, f"training.seed={seed}"]
+    common = [s for s in config.settings if row.precision != "float" or s.startswith("training.")]
+    changes = [*common, *row.settings, f"training.seed={seed}"]
     return recipe_of(row.tagger, config.data, row.constituents, row.precision, changes, on_grid=row.on_grid)
 
 
@@ -128,7 +130,7 @@ def _entries(config: StudyConfig) -> list[Any]:
     references: dict[tuple[Any, ...], int] = {}
     for index, row in enumerate(config.rows):
         key = (row.tagger, row.constituents)
-        if row.precision == "float" and row.on_grid:
+        if row.precision == "float" and row.on_grid and key not in references:
             references[key] = index
     for index, row in enumerate(config.rows):
         scores, labels = [], np.zeros(0)
@@ -139,10 +141,10 @@ def _entries(config: StudyConfig) -> list[Any]:
                 labels = file["labels"]
         tagger = _recipe(config, row, config.seeds[0]).tagger
         reference = references.get((row.tagger, row.constituents))
-        grid = "" if row.on_grid else ", off the grid"
+        remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
         entries.append(
             StudyEntry(
-                f"{row.tagger}, K = {tagger.n_constituents}, {row.precision}{grid}",
+                ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks]),
                 count_parameters(make_tagger(tagger)),
                 scores,
                 labels,

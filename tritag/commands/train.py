@@ -102,11 +102,15 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
         settings = recipe.quant_training
     jets = {split: coded_jets(recipe, split) for split in ("train", "val", "test")}
     network = fresh_tagger(recipe)
-    if start is not None:
-        first = trained_tagger(recipe.float_part(), start.require("weights.safetensors"))
-        network.load_float(first.state_dict())  # type: ignore[operator]
     # One thread: the weights do not depend on the number of cores.
     torch.set_num_threads(1)
+    soft_labels = None
+    if start is not None:
+        teacher = trained_tagger(recipe.float_part(), start.require("weights.safetensors"))
+        network.load_float(teacher.state_dict())  # type: ignore[operator]
+        share, labels = recipe.quant.distillation, jets["train"].label.float()
+        taught = torch.sigmoid(torch.from_numpy(scores(teacher, jets["train"], progress=progress))).float()
+        soft_labels = share * taught + (1 - share) * labels
     result = train(
         network,
         jets["train"],
@@ -114,6 +118,7 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
         settings,
         run.directory,
         progress=progress,
+        soft_labels=soft_labels,
         name=run.directory.name,
         fresh=fresh or run.path("weights.safetensors").is_file(),
         config_digest=run.digest,
@@ -138,13 +143,16 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
 def coded_jets(recipe: Any, split: str | None, file: Path | str | None = None, n_max: int | None = None) -> Any:
     """Jets of ``recipe``'s data (or of ``file``) on its trigger grid."""
     from tritag.data.generate import ensure_data
-    from tritag.data.readers import read_any
+    from tritag.data.readers import is_own_file, read_any
     from tritag.models.training import CodedJets
 
     source = Path(file if file is not None else recipe.data)
     if file is None and not source.is_file():
         source = ensure_data(recipe.data)
     batch = read_any(source, n_max=n_max, split=split)
+    if is_own_file(source) and recipe.tagger.n_constituents > batch.p4.shape[1]:
+        # Own files hold whole jets, padded here to the longest that was read: more padding loses nothing.
+        batch = batch.leading(recipe.tagger.n_constituents)
     return CodedJets.from_batch(batch, recipe.tagger.n_constituents, rounded=recipe.on_grid)
 
 

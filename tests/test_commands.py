@@ -1,0 +1,160 @@
+"""The commands on one small run: the whole way, and what wrong input does to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tritag import cli
+from tritag.data.sample import read_sample
+from tritag.hls_projects import csim
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "jets400.h5"
+SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "20"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("commands")
+
+
+@pytest.fixture(scope="module")
+def run(root: Path) -> Path:
+    """A trained and exported run with 5 constituents."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITAG_RUNS", str(root / "runs"))
+        assert cli.run(["train", "transformer-2k", "--data", str(SAMPLE), "-K", "5", *SMALL]) == 0
+        directory = next((root / "runs").glob("transformer-2k-k5-int8-ternary-*"))
+        assert cli.run(["export", "--run", str(directory)]) == 0
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def _runs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(root / "runs"))
+
+
+def test_trained_run_is_found_not_repeated(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run / "weights.safetensors").stat().st_mtime_ns
+    assert cli.run(["train", "transformer-2k", "--data", str(SAMPLE), "-K", "5", *SMALL]) == 0
+    assert "trained already" in capsys.readouterr().err
+    assert (run / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["csim", "--run", str(run)]) == 0
+    result = json.loads((run / "csim.json").read_text())
+    assert result["golden"]["differ"] == 0
+    assert result["golden"]["jets"] > 100
+    assert (run / "hls" / "firmware" / "tagger.cpp").is_file()
+    batch = read_sample("test")
+    np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
+    capsys.readouterr()
+    assert cli.run(["verify", str(run), "--jets", str(tmp_path / "jets.npz"), "--layers", "--json"]) == 0
+    verdicts = json.loads(capsys.readouterr().out)
+    assert {v["executor"]: (v["jets"], v["differ"]) for v in verdicts} == dict.fromkeys(
+        ("pytorch", "onnxruntime", "qonnx", "hls4ml-csim"), (len(batch.p4), 0)
+    )
+    assert cli.run(["verify", str(run)]) == 0
+    assert cli.run(["report", "--run", str(run)]) == 0
+    assert "0 /" in capsys.readouterr().out
+    assert "<table>" in (run / "report.html").read_text()
+
+
+def test_changed_table_entry_is_found_and_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    path = run / "model.qonnx.onnx"
+    whole = path.read_bytes()
+    model = onnx.load(path)
+    table = next(i for i in model.graph.initializer if i.name.endswith("gelu_gelu"))
+    entries = numpy_helper.to_array(table).copy()
+    entries[96:160] ^= 1
+    table.CopyFrom(numpy_helper.from_array(entries, table.name))
+    onnx.save(model, path)
+    try:
+        capsys.readouterr()
+        assert cli.run(["verify", str(run), "--layers", "--json"]) == 1
+    finally:
+        path.write_bytes(whole)
+    captured = capsys.readouterr()
+    verdicts = {v["executor"]: v for v in json.loads(captured.out)}
+    assert verdicts["pytorch"]["differ"] == 0
+    for name in ("onnxruntime", "qonnx", "hls4ml-csim"):
+        assert verdicts[name]["differ"] > 0
+        assert verdicts[name]["first_layer"] == "blocks_0_gelu"
+    assert "first in blocks_0_gelu" in captured.err
+
+
+def test_float_run_is_not_exported(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = next(run.parent.glob("transformer-2k-k5-float-*"))
+    assert cli.run(["export", "--run", str(directory)]) == 2
+    assert "only a quantized tagger has an exact form in firmware" in capsys.readouterr().err
+
+
+def test_without_compiler(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
+    monkeypatch.setattr(csim.shutil, "which", lambda name: None)
+    assert cli.run(["csim", "--run", str(run)]) == 2
+    assert "C-simulation needs g++ on PATH" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.so"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "transfomer-2k"], "did you mean 'transformer-2k'?"),
+        (["train", "transformer-2k", "--precision", "int4"], "unknown precision 'int4'"),
+        (["train", "transformer-2k", "--set", "training.batchsize=3"], "did you mean 'batch_size'?"),
+        (["train", "transformer-2k", "--set", "trainig.batch_size=3"], "did you mean 'training'?"),
+        (["train", "transformer-2k", "--set", "batch_size"], "takes section.key=value"),
+        (["train", "transformer-2k", "-K", "300"], "n_constituents must lie in [1, 128], got 300"),
+        (["train", "transformer-2k", "--data", "no-such"], "unknown data"),
+        (["train", "transformer-2k", "--off-grid"], "takes the trigger's integer codes"),
+        (["train"], "name a tagger to train"),
+        (["verify", "no-such-run"], "no-such-run"),
+        (["export", "--run", "no-such-run"], "no-such-run"),
+    ],
+)
+def test_wrong_calls_say_what_to_do(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_wrong_jets_say_what_to_do(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = read_sample("test")
+    broken = batch.p4.copy()
+    broken[3, 1, 0] = np.nan
+    np.savez(tmp_path / "nan.npz", p4=broken, n_constituents=batch.n_constituents)
+    negative = batch.p4.copy()
+    negative[3, 1, 0] = -5
+    np.savez(tmp_path / "negative.npz", p4=negative, n_constituents=batch.n_constituents)
+    (tmp_path / "truncated.h5").write_bytes(SAMPLE.read_bytes()[:2000])
+    for name, message in (("nan.npz", "finite"), ("negative.npz", "energ"), ("truncated.h5", ""), ("missing.h5", "exist")):
+        assert cli.run(["verify", str(run), "--jets", str(tmp_path / name)]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert "Traceback" not in error
+
+
+def test_more_constituents_than_the_data_has(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = read_sample("test")
+    np.savez(tmp_path / "few.npz", p4=batch.p4[:, :4], n_constituents=np.minimum(batch.n_constituents, 4))
+    assert cli.run(["verify", str(run), "--jets", str(tmp_path / "few.npz")]) == 2
+    assert "K = 5 with N = 4" in capsys.readouterr().err
+
+
+def test_run_of_another_version(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run / "config.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("run_format: 1", "run_format: 7"))
+    try:
+        assert cli.run(["export", "--run", str(run)]) == 2
+    finally:
+        path.write_text(text)
+    assert "was written by tritag run format 7" in capsys.readouterr().err
