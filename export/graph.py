@@ -22,6 +22,7 @@ from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_PROGRAMS, run_all
 from tritag.quant.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
+from tritag.quant.tensor import check_float32
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class _Reader:
             if all(name in constants or name in derived for name in node.input):
                 derived.extend(node.output)
                 if node.op_type == "Quant":
+                    self._check_quant(node, constants[node.input[2]])
                     self.scales[node.output[0]] = float(constants[node.input[1]])
                 elif node.input[0] in self.scales:
                     self.scales[node.output[0]] = self.scales[node.input[0]]
@@ -163,7 +165,7 @@ class _Reader:
                 continue
             for layer, grid in self._layers(node, nodes, skip):
                 self.graph.layers.append(layer)
-                self.graph.grids[layer.name] = grid
+                self.graph.grids[layer.name] = check_float32(grid, f"graph lint: {layer.name}")
         return self.graph
 
     def _layers(self, node: NodeProto, nodes: list[NodeProto], skip: set[str]) -> Iterator[tuple[Layer, Grid]]:
@@ -173,7 +175,7 @@ class _Reader:
             yield self._op(node, out, data)
         elif node.domain == QUANT_DOMAIN and node.op_type == "Quant":
             yield self._cut(node, out)
-        elif node.op_type == "MatMul" and len(data) == 1:
+        elif node.op_type == "MatMul" and data == (node.input[0],):
             yield self._linear(node, nodes, skip)
         elif node.op_type == "Einsum" and len(data) == 2:
             yield self._product(node, out, data)
@@ -200,10 +202,16 @@ class _Reader:
         tables: dict[str, Sequence[int]] = {
             name: [int(v) for v in table] for name, table in zip(names, contents, strict=True)
         }
+        for name, size in entry["program"]["tables"].items():
+            if len(tables[name]) != size:
+                self._refuse(node, f"{size} entries in table {name}, got {len(tables[name])}")
         program = Program.from_json(json.dumps(entry["program"]), tables)
+        if len(data) != len(program.inputs):
+            self._refuse(node, f"{len(program.inputs)} inputs that are not constant, got {len(data)}")
         for index, instruction in enumerate(program.nodes):
             if instruction.op == "lookup":
-                table = tables[names[instruction.params[0]]]
+                reach = program.nodes[instruction.args[0]]
+                table = tables[names[instruction.params[0]]][reach.low : reach.high + 1]
                 if min(table) < instruction.low or max(table) > instruction.high:
                     self._refuse(node, f"table entries within the interval of instruction {index}")
         bound = BoundProgram(program, tuple(entry["in_fractions"]), tuple(entry["out_fractions"]))
@@ -218,12 +226,18 @@ class _Reader:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         fraction = self._fraction(node, self.constants[scale])
         width = int(self.constants[bits])
-        if float(self.constants[zero_point]) != 0:
-            self._refuse(node, f"zero point 0, got {float(self.constants[zero_point])}")
-        if attributes["rounding_mode"].upper() not in (b"ROUND", b"HALF_EVEN") or attributes["narrow"]:
-            self._refuse(node, "rounding half to even and the full range of codes")
+        self._check_quant(node, self.constants[zero_point])
+        if attributes["narrow"] or width != float(self.constants[bits]):
+            self._refuse(node, "the full range of codes of a whole number of bits")
         fixed = FixedType(bool(attributes["signed"]), width, width - fraction)
         return CutTo(out, (source,), fixed), Grid.of(fixed)
+
+    def _check_quant(self, node: NodeProto, zero_point: Any) -> None:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if np.any(zero_point):
+            self._refuse(node, f"zero point 0, got {zero_point}")
+        if attributes["rounding_mode"].upper() not in (b"ROUND", b"HALF_EVEN"):
+            self._refuse(node, f"rounding half to even, got {attributes['rounding_mode'].decode()}")
 
     def _linear(self, node: NodeProto, nodes: list[NodeProto], skip: set[str]) -> tuple[Linear, Grid]:
         users = [n for n in nodes if node.output[0] in n.input]
@@ -239,8 +253,8 @@ class _Reader:
         if weight_scale is None or bias_scale is None:
             self._refuse(node, "quantized weights and bias")
         weight_fraction, bias_fraction = self._fraction(node, weight_scale), self._fraction(node, bias_scale)
-        weight = np.rint(self.constants[weight_name].astype(np.float64) * 2.0**weight_fraction).astype(np.int64)
-        bias = np.rint(self.constants[bias_name].astype(np.float64) * 2.0**bias_fraction).astype(np.int64)
+        weight = self._codes(node, self.constants[weight_name], weight_fraction)
+        bias = self._codes(add, self.constants[bias_name], bias_fraction)
         layer = Linear(add.output[0], (source,), weight, weight_fraction, bias, bias_fraction)
         grid = accumulator_grid(weight, weight_fraction, bias, bias_fraction, self.graph.grids[source])
         return layer, grid
@@ -259,6 +273,13 @@ class _Reader:
         grid = product_grid(self.graph.grids[data[0]], self.graph.grids[data[1]], terms)
         equation = f"{first[1:]},{second[1:]}->{result[1:]}"
         return Product(out, data, equation, terms), grid
+
+    def _codes(self, node: NodeProto, values: np.ndarray, fraction: int) -> np.ndarray:
+        scaled = values.astype(np.float64) * 2.0**fraction
+        codes = np.rint(scaled).astype(np.int64)
+        if not np.array_equal(codes, scaled):
+            self._refuse(node, f"constants that are multiples of 2**-{fraction}, as they were quantized")
+        return codes
 
     def _fraction(self, node: NodeProto, scale: Any) -> int:
         value = float(scale)

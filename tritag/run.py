@@ -79,7 +79,9 @@ class Run:
 
     @classmethod
     def open(cls, where: Path | str) -> Run:
-        """Open a run by path, by its directory's name under the runs folder, or by its tagger's name (the newest one).
+        """Open a run by path, or by the beginning of its directory's name under the runs folder (the newest one).
+
+        ``transformer-2k`` finds the newest run of that tagger, ``transformer-2k-k16`` the newest with 16 constituents.
 
         Raises
         ------
@@ -155,9 +157,9 @@ def _find(where: Path | str) -> Path:
     if (path / "config.yaml").is_file():
         return path
     known = list_runs()  # newest first
-    for directory in known:
-        if text in (directory, _name_in(directory)):
-            return runs_root() / directory
+    exact = [directory for directory in known if text in (directory, _name_in(directory))]
+    if found := exact or [directory for directory in known if directory.startswith(f"{text}-")]:
+        return runs_root() / found[0]
     if path.is_dir():
         raise RunError(f"a run directory must hold config.yaml, got {path}; 'tritag train' makes one")
     advice = f"make it with 'tritag train {shlex.quote(_name_in(path.name))}'"

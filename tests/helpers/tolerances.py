@@ -29,7 +29,7 @@ SURROGATE_ATTENTION_LSB = 3.0
 # The surrogate of the mean is not rounded.
 SURROGATE_MEAN_POOL_LSB = 3.0
 # Logits of a whole tagger: root mean square difference over their spread.
-SURROGATE_LOGIT = 0.05
+SURROGATE_LOGIT = 0.02
 
 
 def log2_error(index_bits: int, fraction: int) -> float:

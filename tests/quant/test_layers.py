@@ -97,7 +97,6 @@ class TestTagger:
         tagger.train()
         set_progress(tagger, 1, 1)  # observers are frozen
         trained = tagger(*jets)
-        print((trained - exact).square().mean().sqrt() / exact.std())
         difference = (trained - exact).square().mean().sqrt() / exact.std()
         assert difference <= tolerances.SURROGATE_LOGIT
 

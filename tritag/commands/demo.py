@@ -18,7 +18,7 @@ def command(
     data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
     constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
     precision: Annotated[str, typer.Option(help="int8 or int8-ternary.")] = "int8-ternary",
-    iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
+    iterations: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2500,
     settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",
 ) -> None:
@@ -39,7 +39,7 @@ def command(
     from tritag.report.verdict import verdict_table
 
     began = time.monotonic()
-    changes = [] if iterations is None else [f"training.iterations={iterations}"]
+    changes = [f"training.iterations={iterations}"]
     recipe = recipe_of(tagger, data, constituents, precision, [*changes, *(settings or [])])
     run = train_run(Path(tagger).stem, recipe)
     where = str(run.directory)

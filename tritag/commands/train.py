@@ -100,6 +100,8 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
     if recipe.quant is not None:
         start = train_run(name, recipe.float_part(), progress=progress)
         settings = recipe.quant_training
+        # Written again, so that a tagger's name finds this run and not the float one that it begins with.
+        run = Run.create(run_name(name, recipe), dataclasses.asdict(recipe))
     jets = {split: coded_jets(recipe, split) for split in ("train", "val", "test")}
     network = fresh_tagger(recipe)
     # One thread: the weights do not depend on the number of cores.
