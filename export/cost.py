@@ -54,7 +54,7 @@ def _layer_cost(graph: FirmwareGraph, layer: Layer) -> tuple[str, dict[str, floa
         a, b = (graph.grids[source].type.width for source in layer.sources)
         return "attention", {"macs": macs, "bit_operations": macs * a * b}
     if isinstance(layer, Op):
-        return layer.bound.program.name, _program_cost(layer.bound.program, _rows(graph, layer))
+        return layer.bound.program.name, _program_cost(layer.bound.program, graph.rows(layer))
     return "", {}
 
 
@@ -70,13 +70,6 @@ def _program_cost(program: Program, rows: int) -> dict[str, float]:
                 bits += times * int_bits(a.low, a.high) * int_bits(b.low, b.high)
     tables = sum(len(t) * int_bits(min(t), max(t)) for t in program.tables.values())
     return {"macs": macs, "bit_operations": bits, "table_bits": tables}
-
-
-def _rows(graph: FirmwareGraph, layer: Op) -> int:
-    for source, port in zip(layer.sources, layer.bound.program.inputs, strict=True):
-        if layer.bound.program.nodes[port.node].per_row:
-            return graph.shapes[source][0]
-    return 1
 
 
 def _weight_bits(weights: np.ndarray) -> float:

@@ -12,14 +12,13 @@ import numpy as np
 import onnx
 from onnx import FunctionProto, NodeProto, TensorProto, helper, numpy_helper
 
-from tritag.errors import ExportError
 from tritag.quant.fixed import int_bits
 from tritag.quant.integer.program import Node
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
 
 OPSET = 18
 QUANT_DOMAIN = "qonnx.custom_op.general"
-# ONNX rounds floating-point numbers only: the argument of a rounding shift must be exact in float64.
+# ONNX rounds floating-point numbers: up to this many bits float64 is exact, wider values are rounded on integers.
 ROUND_BITS = 52
 # ONNX Runtime's Max, Min, Clip and ReduceMax may order int64 wrongly unless all values fit 32 bits (an error of Eigen's
 # SSE2 code, onnxruntime pull request 25280), and ReduceSum adds int64 in float64. Less, Where and MatMul are exact.
@@ -119,10 +118,7 @@ class _FunctionWriter:
     def _round(self, node: Node, x: str, divisor: str) -> str:
         argument = self.bound.program.nodes[node.args[0]]
         if int_bits(argument.low, argument.high) > ROUND_BITS:
-            raise ExportError(
-                f"{self.bound.program.name}: the argument of a rounding shift must fit {ROUND_BITS} bits, got the "
-                f"interval [{argument.low}, {argument.high}]; shift it down first"
-            )
+            return self._round_integers(x, self._emit("Cast", [divisor], to=TensorProto.INT64))
         real = self._emit("Cast", [x], to=TensorProto.DOUBLE)
         return self._emit("Cast", [self._emit("Round", [self._emit("Div", [real, divisor])])], to=TensorProto.INT64)
 
@@ -173,6 +169,26 @@ class _FunctionWriter:
         down = self._power_of_two(self._emit("Max", [surplus, zero]), max(high - bits, 0))
         return self._emit("Div", [self._emit("Mul", [x, up]), down])
 
+    def _op_align(self, node: Node, x: str, exponent: str) -> str:
+        bits, one, zero = node.params[0], self._int(1), self._int(0)
+        highest = self._high(node, 1)
+        limit = self._power_of_two(self._emit("Add", [exponent, one]), highest + 1)
+        x = self._larger(self._smaller(x, limit), self._emit("Neg", [limit]))
+        surplus = self._emit("Sub", [exponent, self._int(bits - 1)])
+        divisor = self._power_of_two(self._emit("Max", [surplus, zero]), max(highest - (bits - 1), 0))
+        lift = self._power_of_two(self._emit("Max", [self._emit("Neg", [surplus]), zero]), bits - 1)
+        return self._emit("Mul", [self._round_integers(x, divisor), lift])
+
+    def _round_integers(self, x: str, divisor: str) -> str:
+        """x / divisor rounded half to even without leaving the integers; the divisor is a power of two."""
+        rest = self._emit("Mod", [x, divisor])
+        quotient = self._emit("Div", [self._emit("Sub", [x, rest]), divisor])
+        twice = self._emit("Mul", [rest, self._int(2)])
+        odd = self._emit("Equal", [self._emit("Mod", [quotient, self._int(2)]), self._int(1)])
+        tie = self._emit("And", [self._emit("Equal", [twice, divisor]), odd])
+        up = self._emit("Or", [self._emit("Greater", [twice, divisor]), tie])
+        return self._emit("Add", [quotient, self._emit("Cast", [up], to=TensorProto.INT64)])
+
     def _op_lookup(self, node: Node, index: str) -> str:
         return self._emit("Gather", [self.bound.program.table_names[node.params[0]], index])
 
@@ -183,10 +199,7 @@ class _FunctionWriter:
         return self._emit("MatMul", [x, self._constant(np.ones((lanes, 1), dtype=np.int64))])
 
     def _op_maxl(self, node: Node, x: str) -> str:
-        if self._ordered(node):
-            return self._emit("ReduceMax", [x, self._constant(np.array([-1], dtype=np.int64))], keepdims=1)
-        lanes = [self._lane(x, i) for i in range(self.bound.program.nodes[node.args[0]].lanes)]
-        return reduce(self._larger, lanes)
+        return self._largest(node, x, -1)
 
     def _op_sumr(self, node: Node, x: str) -> str:
         if self._summed(node):
@@ -196,6 +209,22 @@ class _FunctionWriter:
     def _summed(self, node: Node) -> bool:
         """Whether a sum is so narrow that ONNX Runtime adds it exactly."""
         return int_bits(min(node.low, -1), node.high) <= SUMMED_BITS
+
+    def _op_maxr(self, node: Node, x: str) -> str:
+        return self._largest(node, x, 1)
+
+    def _largest(self, node: Node, x: str, axis: int) -> str:
+        """Maximum along an axis; of wide values first by their upper bits, then by the lower bits among those."""
+        axes = self._constant(np.array([axis], dtype=np.int64))
+        if self._ordered(node):
+            return self._emit("ReduceMax", [x, axes], keepdims=1)
+        step = self._int(1 << (ORDERED_BITS - 1))
+        lower = self._emit("Mod", [x, step])
+        upper = self._emit("Div", [self._emit("Sub", [x, lower]), step])
+        top = self._emit("ReduceMax", [upper, axes], keepdims=1)
+        candidates = self._emit("Where", [self._emit("Equal", [upper, top]), lower, self._int(-1)])
+        rest = self._emit("ReduceMax", [candidates, axes], keepdims=1)
+        return self._emit("Add", [self._emit("Mul", [top, step]), rest])
 
     def _op_lane(self, node: Node, x: str) -> str:
         return self._lane(x, node.params[0])

@@ -75,6 +75,11 @@ class Reshape(Layer):
     """Same values in another shape."""
 
 
+@dataclass(frozen=True)
+class Concat(Layer):
+    """The rows of the first tensor before those of the second."""
+
+
 @dataclass
 class FirmwareGraph:
     """Layers in order of execution; shapes without the batch axis."""
@@ -84,6 +89,14 @@ class FirmwareGraph:
     layers: list[Layer] = field(default_factory=list)
     grids: dict[str, Grid] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def rows(self, layer: Op) -> int:
+        """Rows that an op's program runs over; 1 when all its inputs are values of the whole jet."""
+        program = layer.bound.program
+        for source, port in zip(layer.sources, program.inputs, strict=True):
+            if program.nodes[port.node].per_row:
+                return self.shapes[source][0]
+        return 1
 
     def summary(self) -> dict[str, Any]:
         """JSON description: one entry per layer with kind, sources, shape, grid and type."""
@@ -149,12 +162,14 @@ class _Reader:
                     self.scales[node.output[0]] = float(constants[node.input[1]])
                 elif node.input[0] in self.scales:
                     self.scales[node.output[0]] = self.scales[node.input[0]]
-        feeds = {
-            value.name: np.zeros([1] + [d.dim_value for d in value.type.tensor_type.shape.dim[1:]], np.float32)
-            for value in self.model.graph.input
-        }
         if derived:
-            constants.update(zip(derived, run_all(self.model, feeds, derived), strict=True))
+            # The constant part of the graph alone: the rest is yet to be checked, and need not run.
+            part = ModelProto()
+            part.CopyFrom(self.model)
+            for field in (part.graph.node, part.graph.input, part.graph.output, part.graph.value_info):
+                del field[:]
+            part.graph.node.extend(n for n in self.model.graph.node if n.output[0] in derived)
+            constants.update(zip(derived, run_all(part, {}, derived), strict=True))
         return constants
 
     def read(self) -> FirmwareGraph:
@@ -184,12 +199,17 @@ class _Reader:
             if self.graph.shapes[a] != self.graph.shapes[b]:
                 self._refuse(node, f"both terms to have one shape, got {self.graph.shapes[a]}, {self.graph.shapes[b]}")
             yield Sum(out, data), self.graph.grids[a].plus(self.graph.grids[b])
+        elif node.op_type == "Concat" and len(data) == 2:
+            first, second = (self.graph.grids[name] for name in data)
+            if node.attribute[0].i != 1 or first.fraction != second.fraction:
+                self._refuse(node, "along axis 1, of two tensors with one LSB")
+            yield Concat(out, data), first.union(second)
         elif node.op_type == "Reshape":
             yield Reshape(out, data), self.graph.grids[data[0]]
         else:
             self._refuse(
                 node,
-                "one of: MatMul by constant weights and Add of a constant bias, Quant, Add, Einsum, Reshape, or an op "
+                "one of: MatMul by constant weights and Add of a constant bias, Quant, Add, Einsum, Concat, Reshape, or an op "
                 f"of domain {ONNX_DOMAIN}",
             )
 
@@ -197,7 +217,9 @@ class _Reader:
         entry = self.programs.get(node.op_type)
         if entry is None:
             self._refuse(node, "its integer program in the file's metadata")
-        names = list(entry["program"]["tables"])
+        names, ports = list(entry["program"]["tables"]), entry["program"]["inputs"]
+        if data != tuple(node.input[: len(ports)]) or len(node.input) != len(ports) + len(names):
+            self._refuse(node, f"{len(ports)} inputs that are not constant and {len(names)} tables")
         contents = [self.constants[name] for name in node.input[len(data) :]]
         tables: dict[str, Sequence[int]] = {
             name: [int(v) for v in table] for name, table in zip(names, contents, strict=True)
@@ -206,8 +228,6 @@ class _Reader:
             if len(tables[name]) != size:
                 self._refuse(node, f"{size} entries in table {name}, got {len(tables[name])}")
         program = Program.from_json(json.dumps(entry["program"]), tables)
-        if len(data) != len(program.inputs):
-            self._refuse(node, f"{len(program.inputs)} inputs that are not constant, got {len(data)}")
         for index, instruction in enumerate(program.nodes):
             if instruction.op == "lookup":
                 reach = program.nodes[instruction.args[0]]

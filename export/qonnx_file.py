@@ -58,6 +58,7 @@ def export_model(tagger: QuantTagger) -> ModelProto:
         model = onnx.load(path)
     _drop_constant_inputs(model)
     _drop_casts(model)
+    _merge_equal_nodes(model)
     modules = _rename(model, programs)
     _attach_functions(model, programs)
     _write_shapes(model, {"codes": np.zeros((1, k, 3), np.float32), "count": np.ones((1, 1), np.float32)})
@@ -103,6 +104,31 @@ def _drop_casts(model: ModelProto) -> None:
             kept.append(node)
     del model.graph.node[:]
     model.graph.node.extend(kept)
+
+
+def _merge_equal_nodes(model: ModelProto) -> None:
+    """Keep one of several nodes that compute the same from the same: two layers may ask for the same geometry."""
+    values = {i.name: (i.data_type, i.dims, i.raw_data) for i in model.graph.initializer}
+    same: dict[str, str] = {}
+    seen: dict[str, str] = {}
+    for initializer in model.graph.initializer:
+        same[initializer.name] = seen.setdefault(repr(values[initializer.name]), initializer.name)
+    kept = []
+    for node in model.graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = same.get(name, name)
+        key = repr((node.domain, node.op_type, list(node.input), [a.SerializeToString() for a in node.attribute]))
+        first = seen.setdefault(key, node.output[0])
+        if first == node.output[0]:
+            kept.append(node)
+        else:
+            same[node.output[0]] = first
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    used = {name for node in kept for name in node.input}
+    constants = [i for i in model.graph.initializer if i.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(constants)
 
 
 def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from tritag.quant.ops.op import BoundProgram
 
 # Placeholder of the lane's index in statements that are repeated for every lane.
 _LANE = "@"
+# Instructions that end a pass over the rows.
+_OVER_ROWS = ("sumr", "maxr")
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*"}
 
 
@@ -66,14 +68,14 @@ class _FunctionWriter:
     def _checks(self) -> Iterator[str]:
         for port in self.program.inputs:
             node = self.program.nodes[port.node]
-            bits = int_bits(node.low, node.high)
+            bits = max(int_bits(node.low, node.high), 1)
             yield (
                 f"static_assert({port.name}_T::width <= {bits}, "
                 f'"{self.program.name}.{port.name} must fit the proven interval");'
             )
         for port in self.program.outputs:
             node = self.program.nodes[port.node]
-            bits = int_bits(node.low, node.high)
+            bits = max(int_bits(node.low, node.high), 1)
             yield (
                 f"static_assert({port.name}_T::width >= {bits}, "
                 f'"{self.program.name}.{port.name} must hold the proven interval");'
@@ -89,17 +91,20 @@ class _FunctionWriter:
         for index, node in enumerate(self.program.nodes):
             for a in node.args:
                 source = self.program.nodes[a]
-                if source.per_row and node.op != "sumr" and self.times[a] < self.times[index]:
+                if source.per_row and node.op not in _OVER_ROWS and self.times[a] < self.times[index]:
                     found.add(a)
         return sorted(found)
 
     def _loop(self, members: list[int], number: int) -> list[str]:
         lines = []
-        sums = [i for i, n in enumerate(self.program.nodes) if n.op == "sumr" and self.times[i] == 2 * number + 1]
-        for index in sums:
+        over_rows = [
+            i for i, n in enumerate(self.program.nodes) if n.op in _OVER_ROWS and self.times[i] == 2 * number + 1
+        ]
+        for index in over_rows:
             node = self.program.nodes[index]
+            start = "0" if node.op == "sumr" else f"{node.low}LL"
             lines.append(f"ap_int<{width(node)}> v{index}[{node.lanes}];")
-            lines += _each(node.lanes, f"v{index}[@] = 0;")
+            lines += _each(node.lanes, f"v{index}[@] = {start};")
         lines.append(f"{self.program.name}_pass{number}:")
         lines.append(f"for (int row = 0; row < {self.rows}; row++) {{")
         lines.append("    #pragma HLS PIPELINE II=CONFIG_T::row_interval")
@@ -108,9 +113,11 @@ class _FunctionWriter:
             inner += self._statement(index)
             if index in self.stored:
                 inner += _each(self.program.nodes[index].lanes, f"a{index}[row][@] = v{index}[@];")
-        for index in sums:
+        for index in over_rows:
             node = self.program.nodes[index]
-            inner += _each(node.lanes, f"v{index}[@] += {self._read(node.args[0], 2 * number)};")
+            value = self._read(node.args[0], 2 * number)
+            larger = f"if ({value} > v{index}[@]) v{index}[@] = {value};"
+            inner += _each(node.lanes, f"v{index}[@] += {value};" if node.op == "sumr" else larger)
         for port in self.program.outputs:
             node = self.program.nodes[port.node]
             if node.per_row and self.times[port.node] == 2 * number:
@@ -138,7 +145,7 @@ class _FunctionWriter:
 
     def _statement(self, index: int) -> list[str]:
         node = self.program.nodes[index]
-        if node.op == "sumr" or (node.op == "const" and node.lanes == 1):
+        if node.op in _OVER_ROWS or (node.op == "const" and node.lanes == 1):
             return []
         if node.op == "const":
             values = ", ".join(f"{v}LL" for v in node.params)
@@ -194,6 +201,8 @@ class _FunctionWriter:
             return f"tritag::leading<{bits}>({x[0]})"
         if name == "norm":
             return f"tritag::normalized<{bits}, {params[0]}>({x[0]})"
+        if name == "align":
+            return f"tritag::aligned<{bits}, {params[0]}, {max(args[1].high, 1)}>({x[0]}, {x[1]}.to_int())"
         if name == "lookup":
             return f"tritag::code({self.program.table_names[params[0]]}[{x[0]}.to_int()])"
         if name == "lane":
@@ -217,7 +226,7 @@ def _times(program: Program) -> list[int]:
     """Pass of each instruction: per-row values at even times 2p (pass p), jet values at odd times before it."""
     times: list[int] = []
     for node in program.nodes:
-        earliest = max((times[a] + (1 if node.op == "sumr" else 0) for a in node.args), default=-1)
+        earliest = max((times[a] + (1 if node.op in _OVER_ROWS else 0) for a in node.args), default=-1)
         if node.per_row:
             earliest = max(earliest, 0)
             earliest += earliest % 2

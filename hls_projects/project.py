@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from tritag.errors import ExportError
-from tritag.export.graph import CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum
+from tritag.export.graph import Concat, CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum
+from tritag.files import write_text
 from tritag.hls_projects.cpp import op_function
 from tritag.hls_projects.hls4ml_extension import BACKEND, OPS_HEADER, register
 from tritag.hls_projects.target import TargetConfig
@@ -44,12 +45,26 @@ def write_project(graph: FirmwareGraph, target: TargetConfig, folder: Path, trac
     return model
 
 
+def write_testbench(folder: Path, codes: np.ndarray, count: np.ndarray, logits: np.ndarray) -> None:
+    """Give the project's own test bench (vendor C-simulation and co-simulation) jets and their expected logits.
+
+    Parameters
+    ----------
+    codes, count : (n, K, 3) and (n,) integers
+    logits : (n,) float
+    """
+    data = folder / "tb_data"
+    inputs = np.concatenate([codes.reshape(len(codes), -1), count.reshape(-1, 1)], axis=1)
+    write_text(data / "tb_input_features.dat", "".join(" ".join(map(str, row)) + "\n" for row in inputs.tolist()))
+    write_text(data / "tb_output_predictions.dat", "".join(f"{logit!r}\n" for logit in logits.tolist()))
+
+
 def ops_header(graph: FirmwareGraph) -> str:
     """C++ functions of all ops in the graph; equal ops share one function."""
     functions: dict[str, str] = {}
     for layer in graph.layers:
         if isinstance(layer, Op):
-            functions.setdefault(_function(graph, layer), op_function(layer.bound, _rows(graph, layer)))
+            functions.setdefault(_function(graph, layer), op_function(layer.bound, graph.rows(layer)))
     return "\n".join(
         [
             "#ifndef TRITAG_OPS_H_",
@@ -97,14 +112,6 @@ def lint_project(graph: FirmwareGraph, model: Any) -> None:
             raise ExportError(f"project lint: {layer.name!r} must round half to even and saturate, got {precision}")
 
 
-def _rows(graph: FirmwareGraph, layer: Op) -> int:
-    program = layer.bound.program
-    per_row = [
-        source for source, port in zip(layer.sources, program.inputs, strict=True) if program.nodes[port.node].per_row
-    ]
-    return graph.shapes[per_row[0]][0]
-
-
 def _function(graph: FirmwareGraph, layer: Op) -> str:
     return layer.bound.op_type
 
@@ -146,6 +153,8 @@ def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> Descr
             "inp1_shape": second,
             "out_shape": shape,
         }, {"accum": _text(result)}
+    if isinstance(layer, Concat):
+        return {"class_name": "Concatenate", "op": "concatenate2d", "axis": 1}, {}
     if isinstance(layer, Reshape):
         return {"class_name": "Reshape", "target_shape": list(shape)}, {}
     if isinstance(layer, Op):
@@ -156,7 +165,7 @@ def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> Descr
             "out_shape": list(shape),
             "result_format": (result.signed, result.width, result.integer),
             "tables": {name: np.array(table) for name, table in program.tables.items()},
-            "row_interval": max(1, target.interval_cycles // _rows(graph, layer)),
+            "row_interval": max(1, target.interval_cycles // graph.rows(layer)),
         }, {}
     raise ExportError(f"layer {layer.name!r} of kind {type(layer).__name__} has no hls4ml form")
 

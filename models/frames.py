@@ -1,8 +1,8 @@
 """Reference frames from three four-vectors (LLoCa: polar decomposition into a boost and a rotation).
 
-v_0 gives the boost B into its rest frame; the spatial parts r_1, r_2 of B v_1, B v_2 give the rotation R, whose rows are
-e1 = r_1/|r_1|, e2 = the part of r_2 across e1, normalised, and e3 = e1 x e2. The frame is L = diag(1, R) B. When all
-vectors are transformed with Lambda, L becomes L Lambda^-1, so ``L p`` is invariant.
+v_0 gives the boost B into its rest frame; the spatial parts r_1, r_2 of B v_1, B v_2 give the rotation R, whose rows
+are e1 = r_1/|r_1|, e2 = the part of r_2 across e1, normalised, and e3 = e1 x e2. The frame is L = diag(1, R) B. When
+all vectors are transformed with Lambda, L becomes L Lambda^-1, so ``L p`` is invariant.
 
 The spatial part of B v_0 is zero, so any multiple of v_0 may be subtracted from v_1 and v_2 without changing the frame.
 The Frames-Nets hand in v_1 - v_0 and v_2 - v_0, formed before anything is rounded: the three vectors are often almost
@@ -15,11 +15,12 @@ Nothing is random and no case is left to rounding; docs/lloca.md gives the reaso
 1. v_0 faster than ``MAX_FRAME_VELOCITY``, lightlike or spacelike: its mass is raised to what the bound asks
    (:func:`tritag.models.lorentz.four_velocity`). Without positive energy (padding): no boost.
 2. ``|r_1| <= DEGENERATE * m``: r_1 is replaced by the z axis.
-3. ``|r_2 across e1|^2 <= DEGENERATE^2 * (r_2^2 + m^2)``: r_2 is replaced by the z axis, or by the x axis when
-   ``e1_z^2 > 15/16``.
+3. ``|r_2| <= DEGENERATE * m``, or the part of r_2 across e1 ``<= DEGENERATE * |r_2|``: r_2 is replaced by the z axis,
+   or by the x axis when ``e1_z^2 > 15/16``.
 
-Every condition compares invariants, so the frame stays covariant up to the very borders; rule 1 is continuous, rules 2
-and 3 hold in a small set. The z axis comes first because it is the one that rotations about the beam leave alone.
+The bound of rule 1 is invariant under rotations and joins continuously; rules 2 and 3 compare Lorentz invariants, so
+the frame is exactly covariant wherever they do not apply. The z axis comes first because rotations about the beam leave
+it alone.
 """
 
 from __future__ import annotations
@@ -33,16 +34,15 @@ from tritag.models.lorentz import four_velocity
 
 # Largest four-velocity of a frame's boost, as seen from the rest frame of the jet.
 MAX_FRAME_VELOCITY = 2.0**6
-# A reference vector shorter than this, in units of the mass of v_0, has no direction.
-DEGENERATE = 2.0**-10
+# A reference shorter than this, in units of the mass of v_0, has no direction; a smaller sine is no angle. Untrained
+# nets have almost equal weights: in one jet of a thousand their references are shorter than 1e-4.
+DEGENERATE = 2.0**-16
 _NEAR_Z = 15 / 16
 
 Method = Literal["gram-schmidt", "cross"]
 
 
-def polar_frames(
-    vectors: Tensor, method: Method = "gram-schmidt", max_velocity: float = MAX_FRAME_VELOCITY
-) -> Tensor:
+def polar_frames(vectors: Tensor, method: Method = "gram-schmidt", max_velocity: float = MAX_FRAME_VELOCITY) -> Tensor:
     """Lorentz transformation into the frame of three vectors.
 
     Parameters
@@ -95,14 +95,13 @@ def orthonormal_axes(r_1: Tensor, r_2: Tensor, scale: Tensor, method: Method = "
     """
     z, x = r_1.new_tensor([0.0, 0.0, 1.0]), r_1.new_tensor([1.0, 0.0, 0.0])
     least = (DEGENERATE * scale).square()
-    square = r_1.square().sum(-1, keepdim=True)
-    e_1 = _unit(torch.where(square > least, r_1, z))
+    e_1 = _unit(torch.where(_square(r_1) > least, r_1, z))
 
     spare = torch.where(e_1[..., 2:].square() > _NEAR_Z, x, z)
     part = _across if method == "gram-schmidt" else torch.linalg.cross
     across, spare = part(e_1, r_2), part(e_1, spare.expand_as(e_1))
-    least = DEGENERATE**2 * (r_2.square().sum(-1, keepdim=True) + scale.square())
-    second = _unit(torch.where(across.square().sum(-1, keepdim=True) > least, across, spare))
+    size = _square(r_2)
+    second = _unit(torch.where((size > least) & (_square(across) > DEGENERATE**2 * size), across, spare))
     if method == "gram-schmidt":
         return torch.stack([e_1, second, torch.linalg.cross(e_1, second)], dim=-2)
     return torch.stack([e_1, torch.linalg.cross(second, e_1), second], dim=-2)
@@ -112,8 +111,12 @@ def _across(axis: Tensor, vector: Tensor) -> Tensor:
     return vector - (axis * vector).sum(-1, keepdim=True) * axis
 
 
+def _square(vector: Tensor) -> Tensor:
+    return vector.square().sum(-1, keepdim=True)
+
+
 def _unit(vector: Tensor) -> Tensor:
-    return vector * vector.square().sum(-1, keepdim=True).rsqrt()
+    return vector * _square(vector).rsqrt()
 
 
 class PolarFrames(nn.Module):

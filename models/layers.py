@@ -13,6 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tritag.models.frame_transport import EnterFrames, LeaveFrames
+from tritag.models.frame_vectors import ChannelLinear, PairLinear, PairVectors, TokenVectors
+from tritag.models.frames import PolarFrames
+from tritag.models.jet_geometry import JetFrame, LocalScalars, PairMasses, TokenFeatures
 from tritag.models.scalars import JetScalars
 
 # Where a linear layer stands: the recipes quantize "hidden" weights harder than those of "input" and "output".
@@ -100,7 +104,7 @@ class MeanPool(nn.Module):
 
 
 class FloatLayers:
-    """Factory of the float layers."""
+    """Factory of the float layers, with those of :class:`tritag.models.lorentz_layers.LorentzLayers`."""
 
     def jet_scalars(self, n_constituents: int) -> nn.Module:
         """See :class:`Layers`."""
@@ -129,6 +133,58 @@ class FloatLayers:
     def pool(self, n_tokens: int) -> nn.Module:
         """See :class:`Layers`."""
         return MeanPool(n_tokens)
+
+    def jet_frame(self, n_constituents: int, spurions: bool) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return JetFrame(n_constituents, spurions)
+
+    def pair_masses(self, n_constituents: int, spurions: bool, n_rows: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return PairMasses(n_constituents, spurions, n_rows)
+
+    def token_features(self, n_constituents: int, spurions: bool) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return TokenFeatures(n_constituents, spurions)
+
+    def pair_first(self, n_scalars: int, n_out: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return PairLinear(n_scalars, n_out)
+
+    def pair_linear(self, n_in: int, n_out: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return ChannelLinear(n_in, n_out)
+
+    def frame_linear(self, n_in: int, n_out: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return nn.Linear(n_in, n_out)
+
+    def frame_gelu(self, n_rows: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return nn.GELU()
+
+    def pair_vectors(self, n_constituents: int, per_jet: bool) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return PairVectors(n_constituents, per_jet)
+
+    def token_vectors(self, n_constituents: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return TokenVectors(n_constituents)
+
+    def frames(self) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return PolarFrames()
+
+    def local_scalars(self, n_constituents: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return LocalScalars(n_constituents)
+
+    def leave_frames(self, channels: int, heads: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return LeaveFrames(channels, heads)
+
+    def enter_frames(self, channels: int, heads: int) -> nn.Module:
+        """See :class:`LorentzLayers`."""
+        return EnterFrames(channels, heads)
 
 
 class Tagger(nn.Module):

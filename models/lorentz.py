@@ -42,7 +42,7 @@ def lower(p: Tensor) -> Tensor:
 def inverse(transformation: Tensor) -> Tensor:
     """Inverse ``g L^T g`` of a Lorentz transformation (..., 4, 4)."""
     metric = transformation.new_tensor(METRIC)
-    return metric[:, None] * transformation.mT * metric
+    return transformation.mT * torch.outer(metric, metric)
 
 
 def four_velocity(p: Tensor, largest: float) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,8 @@ class QuantConfig:
     """Bits, observers and teacher of a quantized tagger.
 
     ``weights`` concerns the linear layers inside the blocks; input and output layers are int8 always.
+    ``frames_net_bits`` are the activations of a Frames-Net, ``frame_vector_bits`` and ``frame_matrix_bits`` the widths
+    of the orthonormalization (:class:`tritag.quant.integer.lorentz.FrameBits`).
     ``residual_bits`` is the width of the residual stream, which feeds the norms only.
     ``distillation`` is the share of the float tagger's probability in the labels of the quantized training (0: plain
     labels); it is what makes ternary weights work.
@@ -23,6 +25,9 @@ class QuantConfig:
     residual_bits: int = 12
     attention_bits: int = 8
     bias_bits: int = 8
+    frames_net_bits: int = 10
+    frame_vector_bits: int = 18
+    frame_matrix_bits: int = 16
     range_quantile: float = 1e-3
     range_momentum: float = 0.99
     dynamic_fraction: float = 0.05

@@ -122,6 +122,12 @@ class Grid:
         shift = fraction - self.fraction
         return Grid(self.low << shift, self.high << shift, fraction)
 
+    def union(self, other: Grid) -> Grid:
+        """Grid that holds the values of both; both must have one LSB."""
+        if self.fraction != other.fraction:
+            raise ConfigError(f"grids must have one LSB, got 2**-{self.fraction} and 2**-{other.fraction}")
+        return Grid(min(self.low, other.low), max(self.high, other.high), self.fraction)
+
     def plus(self, other: Grid) -> Grid:
         """Grid of the exact sum."""
         fraction = max(self.fraction, other.fraction)

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from tritag.errors import ExportError
 from tritag.models.layers import Role, Tagger
 from tritag.models.registry import TaggerConfig, make_tagger
+from tritag.quant import lorentz_layers
 from tritag.quant.config import QuantConfig
 from tritag.quant.cut import Cut
 from tritag.quant.fixed import Grid, accumulator_grid
+from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import Attention
 from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
@@ -122,6 +124,56 @@ class QuantLayers:
         """See :class:`tritag.models.layers.Layers`."""
         return MeanPool(n_tokens)
 
+    def jet_frame(self, n_constituents: int, spurions: bool) -> nn.Module:
+        """See :class:`tritag.models.lorentz_layers.LorentzLayers`, also for the following."""
+        return lorentz_layers.QuantJetFrame(n_constituents, spurions)
+
+    def token_features(self, n_constituents: int, spurions: bool) -> nn.Module:
+        """Features of single tokens."""
+        return lorentz_layers.QuantTokenFeatures(n_constituents, spurions)
+
+    def frame_linear(self, n_in: int, n_out: int) -> nn.Module:
+        """Affine map inside a Frames-Net: int8 weights always."""
+        cut = self.cut(self.config.frames_net_bits)
+        return QuantLinear(n_in, n_out, {"weight_quant": Int8Weight}, self.config.bias_bits, cut)
+
+    def frame_gelu(self, n_rows: int) -> nn.Module:
+        """GELU inside a Frames-Net."""
+        return Gelu(n_rows, self.cut(self.config.frames_net_bits))
+
+    def token_vectors(self, n_constituents: int) -> nn.Module:
+        """Three vectors from tokens."""
+        return lorentz_layers.QuantTokenVectors()
+
+    def frames(self) -> nn.Module:
+        """Lorentz transformation from three vectors."""
+        bits = FrameBits(self.config.frame_vector_bits, self.config.frame_matrix_bits)
+        return lorentz_layers.QuantFrames(self.n_tokens, bits, self.config.attention_bits)
+
+    def local_scalars(self, n_constituents: int) -> nn.Module:
+        """Seven scalars in the frame."""
+        return lorentz_layers.QuantLocalScalars(n_constituents)
+
+    def pair_masses(self, n_constituents: int, spurions: bool, n_rows: int) -> nn.Module:
+        """Not there yet."""
+        lorentz_layers.refuse("all-pairs Frames-Nets")
+
+    def pair_linear(self, n_scalars: int, n_out: int) -> nn.Module:
+        """Not there yet."""
+        lorentz_layers.refuse("all-pairs Frames-Nets")
+
+    def pair_vectors(self, n_constituents: int, per_jet: bool) -> nn.Module:
+        """Not there yet."""
+        lorentz_layers.refuse("all-pairs Frames-Nets")
+
+    def leave_frames(self, channels: int, heads: int) -> nn.Module:
+        """Not there yet."""
+        lorentz_layers.refuse("local frames")
+
+    def enter_frames(self, channels: int, heads: int) -> nn.Module:
+        """Not there yet."""
+        lorentz_layers.refuse("local frames")
+
 
 class QuantTagger(Tagger):
     """A tagger made of quantized layers; takes integer codes, gives a logit on a fixed grid."""
@@ -151,7 +203,7 @@ class QuantTagger(Tagger):
             FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0)),
         )
 
-    def inputs(self, codes: Tensor, count: Tensor) -> FixedTensor:
+    def inputs(self, codes: Tensor, count: Tensor) -> Any:
         """Parameter-free part of the tagger; see :class:`tritag.models.layers.Tagger`."""
         return self.tagger.inputs(*self.fixed_inputs(codes, count))
 

@@ -88,6 +88,21 @@ template <int WO, int BITS, int W> ap_int<WO> normalized(const ap_int<W> &x) {
     return ap_int<WO>(wide << ((BITS - 1) - position));
 }
 
+// x * 2**(BITS - 1 - exponent) rounded half to even, x saturated to +-2**(exponent + 1) before.
+template <int WO, int BITS, int MAX_EXPONENT, int W> ap_int<WO> aligned(const ap_int<W> &x, int exponent) {
+    #pragma HLS INLINE
+    const int WIDE = (W > MAX_EXPONENT + 3 ? W : MAX_EXPONENT + 3);
+    const ap_int<WIDE> limit = ap_int<WIDE>(1) << (exponent + 1);
+    ap_int<WIDE> value = x;
+    if (value > limit)
+        value = limit;
+    if (value < -limit)
+        value = -limit;
+    if (exponent >= BITS - 1)
+        return round_shift<WO, (MAX_EXPONENT > BITS ? MAX_EXPONENT - BITS + 1 : 1)>(value, exponent - (BITS - 1));
+    return ap_int<WO>(value) << ((BITS - 1) - exponent);
+}
+
 } // namespace tritag
 
 #endif

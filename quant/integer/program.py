@@ -17,7 +17,6 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tritag.errors import ExportError
 
@@ -234,6 +233,16 @@ class Int:
         low = 0 if self.low == 0 else 1 << (bits - 1)
         return self.tracer.emit("norm", (self,), (bits,), low, (1 << bits) - 1)
 
+    def aligned(self, exponent: Int, bits: int) -> Int:
+        """``value * 2**(bits - 1 - exponent)`` rounded half to even: a component of a vector in block floating point.
+
+        ``exponent`` is the leading-one position of the vector's largest magnitude; the value is first saturated to
+        ``+-2**(exponent + 1)``, so the result lies in ``[-2**bits, 2**bits]`` whatever the arguments are.
+        """
+        _check_shift(exponent.low, exponent.high + 1)
+        _check_shift(bits, bits)
+        return self.tracer.emit("align", (self, exponent), (bits,), -(1 << bits), 1 << bits)
+
     def lookup(self, table: str) -> Int:
         """Entry of a table (see ``Tracer.table``). The value's interval must lie inside the table."""
         entries = self.tracer.program.tables[table]
@@ -261,6 +270,12 @@ class Int:
             raise ExportError("sum_rows adds the rows of a per-row value, got a value of the whole jet")
         n = self.tracer.rows
         return self.tracer.emit("sumr", (self,), (n,), self.low * n, self.high * n, per_row=False)
+
+    def max_rows(self) -> Int:
+        """Maximum over the rows: a value of the whole jet."""
+        if not self.node.per_row:
+            raise ExportError("max_rows compares the rows of a per-row value, got a value of the whole jet")
+        return self.tracer.emit("maxr", (self,), (), self.low, self.high, per_row=False)
 
     def lane(self, index: int) -> Int:
         """One lane."""
@@ -382,17 +397,3 @@ def _leading(value: int) -> int:
 
 
 __all__ = ["FORMAT_VERSION", "MAX_BITS", "Int", "Node", "Port", "Program", "Tracer", "round_half_even"]
-
-
-def describe(program: Program) -> dict[str, Any]:
-    """Static size of a program: instruction counts, widest value in bits, table bits."""
-    from tritag.quant.fixed import int_bits
-
-    counts: dict[str, int] = {}
-    for node in program.nodes:
-        counts[node.op] = counts.get(node.op, 0) + node.lanes
-    return {
-        "instructions": counts,
-        "widest_bits": max(int_bits(n.low, n.high) for n in program.nodes),
-        "table_bits": sum(len(t) * int_bits(min(t), max(t)) for t in program.tables.values()),
-    }

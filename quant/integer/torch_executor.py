@@ -81,6 +81,14 @@ def _round_shift(x: Tensor, bits: Tensor | int) -> Tensor:
     return torch.where(bits == 0, x, quotient + up.long())
 
 
+def _aligned(node: Node, x: Tensor, exponent: Tensor) -> Tensor:
+    bits = node.params[0]
+    limit = torch.ones_like(exponent) << (exponent + 1)
+    x = torch.maximum(torch.minimum(x, limit), -limit)
+    surplus = exponent - (bits - 1)
+    return _round_shift(x, surplus.clamp(min=0)) << (-surplus).clamp(min=0)
+
+
 _INSTRUCTIONS: dict[str, Callable[..., Tensor]] = {
     "const": lambda n: torch.tensor(n.params, dtype=torch.int64).reshape(1, 1, -1),
     "row": lambda n: torch.arange(n.params[0], dtype=torch.int64).reshape(1, -1, 1),
@@ -103,6 +111,8 @@ _INSTRUCTIONS: dict[str, Callable[..., Tensor]] = {
     "norm": _normalized,
     "suml": lambda n, a: a.sum(-1, keepdim=True),
     "maxl": lambda n, a: a.amax(-1, keepdim=True),
+    "align": _aligned,
+    "maxr": lambda n, a: a.amax(1, keepdim=True),
     "sumr": lambda n, a: a.sum(1, keepdim=True),
     "lane": lambda n, a: a[..., n.params[0] : n.params[0] + 1],
     "stack": lambda n, *a: torch.cat(torch.broadcast_tensors(*a), dim=-1),

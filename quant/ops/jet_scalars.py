@@ -42,16 +42,18 @@ def candidate(t: Tracer, codes: Int, count: Int) -> tuple[Int, Int, Int, Int]:
     return valid, pt, eta, phi
 
 
-def four_momentum(t: Tracer, pt: Int, eta: Int, phi: Int) -> tuple[Int, Int, Int, Int]:
-    """Massless ``(E, px, py, pz)`` in units of pT LSB * 2**-MOMENTUM_BITS; one product and one rounding each."""
-    one = 2.0**_TRIG_BITS
+def four_momentum(
+    t: Tracer, pt: Int, eta: Int, phi: Int, momentum_bits: int = MOMENTUM_BITS, trig_bits: int = _TRIG_BITS
+) -> tuple[Int, Int, Int, Int]:
+    """Massless ``(E, px, py, pz)`` in units of pT LSB * 2**-momentum_bits; one product and one rounding each."""
+    one = 2.0**trig_bits
     turn = TriggerGrid.PHI_MAX - TriggerGrid.PHI_MIN + 1
     cos = t.table("cos_phi", lambda i: math.cos((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
     sin = t.table("sin_phi", lambda i: math.sin((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
     cosh = t.table("cosh_eta", lambda i: math.cosh(i * TriggerGrid.ETA_LSB) * one, eta.high + 1)
     sinh = t.table("sinh_eta", lambda i: math.sinh(i * TriggerGrid.ETA_LSB) * one, eta.high + 1)
     angle, slope = phi - TriggerGrid.PHI_MIN, eta.absolute()
-    drop = _TRIG_BITS - MOMENTUM_BITS
+    drop = trig_bits - momentum_bits
     p_z = (pt * slope.lookup(sinh)).round_shift(drop)
     return (
         (pt * slope.lookup(cosh)).round_shift(drop),
@@ -77,7 +79,7 @@ def jet_axis(t: Tracer, x: Int, y: Int, z: Int) -> tuple[Int, Int, Int]:
     return log_pt + ((exponent + (1 - _JET_BITS)) << _LOG_BITS), eta, phi
 
 
-def _affine(value: Int, fraction: int, slope: float, offset: float) -> Int:
+def affine(value: Int, fraction: int, slope: float, offset: float) -> Int:
     """``value * slope + offset`` from LSB 2**-fraction to the scalars' type: one constant product, one rounding."""
     bits = fraction + _FACTOR_BITS
     scaled = value * round(slope * 2**_FACTOR_BITS) + round(offset * 2**bits)
@@ -128,7 +130,7 @@ class JetScalars(IntegerOp):
             (d_r, _ANGLE_BITS, 1.0, 0.0),
         ]
         scalars = [
-            _affine(value, fraction, slope * scale, (offset - mean) * scale)
+            affine(value, fraction, slope * scale, (offset - mean) * scale)
             for (value, fraction, slope, offset), mean, scale in zip(columns, SCALAR_MEANS, SCALAR_SCALES, strict=True)
         ]
         t.output("scalars", valid.where(t.stack(scalars), 0))

@@ -106,7 +106,9 @@ def test_other_seed_other_jets(quick_config: DataConfig, generator: None) -> Non
     np.testing.assert_array_equal(one.jet, make_shard(quick_config, Shard(1, 0, 3)).jet)
 
 
-def test_killed_and_resumed(made: Path, quick_config: DataConfig, tmp_path: Path) -> None:
+def test_killed_and_resumed(
+    made: Path, quick_config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "killed.h5"
     folder = path.with_suffix(".shards")
     command = [sys.executable, "-c", MAKE.format(config=quick_config, path=str(path))]
@@ -120,9 +122,13 @@ def test_killed_and_resumed(made: Path, quick_config: DataConfig, tmp_path: Path
     kept = {file.name: file.stat().st_mtime_ns for file in folder.glob("*.h5")}
     assert len(kept) >= 2
     remade = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generate, "make_shard", lambda c, s, r: (remade.append(s.file_name), make_shard(c, s, r))[1])
-        make_data(quick_config, path, processes=1)
+
+    def make_and_note(*arguments: Any) -> Any:
+        remade.append(arguments[1].file_name)
+        return make_shard(*arguments)
+
+    monkeypatch.setattr(generate, "make_shard", make_and_note)
+    make_data(quick_config, path, processes=1)
     assert not set(remade) & set(kept)
     assert read_info(path).digest == read_info(made).digest
 

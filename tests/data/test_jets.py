@@ -87,6 +87,8 @@ def test_refuses_what_cannot_be_jets(batch: JetBatch, spoil: Callable[..., None]
         (np.zeros((3, 5, 3)), np.zeros(3), r"got \(3, 5, 3\)"),
         (np.zeros((3, 5, 4)), np.zeros(2), r"n_constituents must have shape \(3,\) like p4, got \(2,\)"),
         (np.zeros((3, 5, 4)), np.array([0, 1.5, 2]), r"n_constituents must be whole numbers"),
+        (np.full((3, 5, 4), "1"), np.zeros(3), r"p4 must hold numbers, got dtype <U1"),
+        (np.zeros((3, 5, 4)), np.array(["1"] * 3), r"n_constituents must hold numbers, got dtype <U1"),
     ],
 )
 def test_refuses_wrong_shapes(p4: np.ndarray, count: np.ndarray, message: str) -> None:

@@ -32,6 +32,11 @@ def _normalized(value: int, bits: int) -> int:
     return int(value * Fraction(2) ** (bits - 1 - _leading(value)))
 
 
+def _aligned(value: int, exponent: int, bits: int) -> int:
+    limit = 2 ** (exponent + 1)
+    return round(min(max(value, -limit), limit) * Fraction(2) ** (bits - 1 - exponent))
+
+
 _ELEMENTWISE: dict[str, Callable[..., int]] = {
     "add": lambda p, a, b: a + b,
     "sub": lambda p, a, b: a - b,
@@ -50,6 +55,7 @@ _ELEMENTWISE: dict[str, Callable[..., int]] = {
     "select": lambda p, c, a, b: a if c == 1 else b,
     "lead": lambda p, a: _leading(a),
     "norm": lambda p, a: _normalized(a, p[0]),
+    "align": lambda p, a, e: _aligned(a, e, p[0]),
 }
 
 
@@ -90,6 +96,9 @@ def _row(program: Program, node: Node, args: list[Value], row: int, rows: int) -
         assert node.params == (rows,)
         (rows_of,) = args
         return [sum(lanes[lane] for lanes in rows_of) for lane in range(node.lanes)]
+    if node.op == "maxr":
+        (rows_of,) = args
+        return [sorted(lanes[lane] for lanes in rows_of)[-1] for lane in range(node.lanes)]
     # A jet value has one row, which belongs to every row.
     at = [value[row if len(value) > 1 else 0] for value in args]
     if node.op == "suml":

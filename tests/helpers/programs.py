@@ -17,8 +17,6 @@ BORDER_BITS = 24
 # Wide values are shown to the border in parts of this many bits; the parts' own arithmetic needs two bits to spare.
 PART_BITS = 22
 WIDE_BITS = 60
-# The argument of a rounding shift has to be exact in float64 in ONNX.
-ROUND_BITS = 51
 
 LANES = 3
 
@@ -52,7 +50,7 @@ class Operands:
 
 
 def _add(o: Operands) -> list[Int]:
-    return [o.x + o.y, o.wide + o.x, o.jet + o.shift, o.jet + 5, o.wide - o.wide]
+    return [o.x + o.y, o.wide + o.x, o.jet + o.shift, o.jet + 5, o.wide + o.wide]
 
 
 def _sub(o: Operands) -> list[Int]:
@@ -73,12 +71,18 @@ def _shr(o: Operands) -> list[Int]:
 
 def _rsh(o: Operands) -> list[Int]:
     square = (o.x * o.x) << 4
-    return [v.round_shift(bits) for v in (o.x, o.y, square) for bits in (1, 2, 7, 24, 50)] + [o.y.round_shift(-3)]
+    narrow = [v.round_shift(bits) for v in (o.x, o.y, square) for bits in (1, 2, 7, 24, 50)] + [o.y.round_shift(-3)]
+    # Beyond what float64 holds exactly.
+    return [*narrow, *(o.wide.round_shift(bits) for bits in (1, 8, 59, 62))]
 
 
 def _rshv(o: Operands) -> list[Int]:
     values = [o.x, o.y, o.jet, (o.x * o.x) << 4]
-    return [v.round_shift_by(o.shift) for v in values] + [o.x.round_shift_by(o.t.constant(0))]
+    return [v.round_shift_by(o.shift) for v in values] + [
+        o.x.round_shift_by(o.t.constant(0)),
+        o.wide.round_shift_by(o.shift),
+        o.wide.round_shift_by(o.shift + 38),
+    ]
 
 
 def _shlv(o: Operands) -> list[Int]:
@@ -126,6 +130,14 @@ def _norm(o: Operands) -> list[Int]:
     return [v.normalized(bits) for v in values for bits in (1, 5, 13, 30)]
 
 
+def _align(o: Operands) -> list[Int]:
+    # The exponent is the values' own, or any other: then the value saturates or loses bits.
+    values = [v.aligned(o.shift, bits) for v in (o.x, o.y, o.jet) for bits in (1, 5, 16, 30)]
+    square = (o.wide * -1).absolute().leading()
+    values += [o.wide.aligned(square, bits) for bits in (3, 20)]
+    return [*values, o.x.aligned(o.x.absolute().max_lanes().leading(), 9), o.x.aligned(o.t.constant(7), 5)]
+
+
 def _lookup(o: Operands) -> list[Int]:
     cubes = o.t.table("cubes", [(i - 12) ** 3 for i in range(25)])
     single = o.t.table("single", [-5])
@@ -147,6 +159,12 @@ def _sumr(o: Operands) -> list[Int]:
     total = o.y.sum_rows()
     again = (o.y * total).sum_rows()
     return [o.x.sum_rows(), total, again, total - o.x, (again + total).sum_lanes(), o.shift.sum_rows() * (o.wide >> 20)]
+
+
+def _maxr(o: Operands) -> list[Int]:
+    largest = o.y.max_rows()
+    negative = (o.x.absolute() * -1).max_rows()
+    return [o.x.max_rows(), largest, negative, largest - o.y, o.wide.max_rows(), (o.wide * -1).max_rows() >> 3]
 
 
 def _lane(o: Operands) -> list[Int]:
@@ -200,10 +218,12 @@ INSTRUCTIONS: dict[str, Callable[[Operands], list[Int]]] = {
     "select": _select,
     "lead": _lead,
     "norm": _norm,
+    "align": _align,
     "lookup": _lookup,
     "suml": _suml,
     "maxl": _maxl,
     "sumr": _sumr,
+    "maxr": _maxr,
     "lane": _lane,
     "stack": _stack,
 }
@@ -308,10 +328,10 @@ class RandomProgram:
         return self._any() >> self.rng.randint(0, 30)
 
     def _rsh(self) -> Int:
-        return self._narrow(ROUND_BITS).round_shift(self.rng.randint(-4, 40))
+        return self._any().round_shift(self.rng.randint(-4, 60))
 
     def _rshv(self) -> Int:
-        return self._narrow(ROUND_BITS).round_shift_by(self._amount(40))
+        return self._any().round_shift_by(self._amount(40))
 
     def _shlv(self) -> Int:
         return self._narrow(self.rng.randint(1, 30)).shift_left_by(self._amount(30))
@@ -343,6 +363,10 @@ class RandomProgram:
     def _norm(self) -> Int:
         return self._any().absolute().normalized(self.rng.randint(1, 14))
 
+    def _align(self) -> Int:
+        exponent = self._any().absolute().leading() if self.rng.random() < 0.7 else self._amount(30)
+        return self._any().aligned(exponent, self.rng.randint(1, 20))
+
     def _lookup(self) -> Int:
         size = self.rng.randint(1, 12)
         low, high = self._interval(self.rng.randint(1, 20))
@@ -358,6 +382,9 @@ class RandomProgram:
 
     def _sumr(self) -> Int:
         return self._per_row().sum_rows()
+
+    def _maxr(self) -> Int:
+        return self._per_row().max_rows()
 
     def _lane(self) -> Int:
         value = self._any()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.programs import random_program
 from tritag.errors import ExportError
-from tritag.quant.integer.program import FORMAT_VERSION, Program, Tracer, describe
+from tritag.quant.integer.program import FORMAT_VERSION, Program, Tracer
 from tritag.quant.ops.op import BoundProgram
 
 
@@ -68,14 +68,3 @@ def test_op_types_are_c_identifiers_and_unlike_each_other():
     kinds = [OP_CASES[name]()[0].op_type for name in OP_CASES]
     assert all(kind.isidentifier() and kind.isascii() for kind in kinds)
     assert len(set(kinds)) == len(kinds)
-
-
-def test_description_counts_lanes_and_bits():
-    t = Tracer("op", 2)
-    x = t.input("x", -8, 7, lanes=3)
-    t.output("y", (x * x).sum_lanes().clip(0, 100).lookup(t.table("t", list(range(101)))))
-    assert describe(t.program) == {
-        "instructions": {"input": 3, "mul": 3, "suml": 1, "clip": 1, "lookup": 1},
-        "widest_bits": 8,
-        "table_bits": 101 * 7,
-    }

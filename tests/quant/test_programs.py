@@ -162,6 +162,9 @@ class TestRefusals:
             lambda x: x.round_shift_by(x),
             lambda x: x.round_shift_by(x + 60),
             lambda x: x.shift_left_by(x),
+            lambda x: x.aligned(x, 5),
+            lambda x: x.aligned(x.absolute() + 55, 5),
+            lambda x: x.aligned(x.absolute(), 63),
         ],
     )
     def test_shift_out_of_range(self, act):
@@ -197,6 +200,10 @@ class TestRefusals:
             ExportError, match=r"sum_rows adds the rows of a per-row value, got a value of the whole jet"
         ):
             self.x.sum_rows().sum_rows()
+        with pytest.raises(
+            ExportError, match=r"max_rows compares the rows of a per-row value, got a value of the whole"
+        ):
+            self.x.sum_rows().max_rows()
 
     @pytest.mark.parametrize("lanes", [[], [4, 1]])
     def test_stack_of_vectors(self, lanes):

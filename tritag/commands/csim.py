@@ -9,6 +9,9 @@ import typer
 
 from tritag.terminal import print_json, print_progress, print_result
 
+# Jets of the project's own test bench: each costs minutes of co-simulation.
+_TESTBENCH_JETS = 20
+
 
 def command(
     run: Annotated[str, typer.Option(help="Run directory or tagger name.")],
@@ -37,6 +40,7 @@ def csim_run(where: str, target_name: str) -> tuple[Any, dict[str, Any]]:
     from tritag.export.graph import read_graph
     from tritag.files import write_json
     from tritag.hls_projects.csim import CsimExecutor, compile_project
+    from tritag.hls_projects.project import write_testbench
     from tritag.hls_projects.target import load_target
     from tritag.hls_projects.vendor import synthesise, vendor_tool
     from tritag.hls_projects.verify import compare, require_equal
@@ -50,6 +54,9 @@ def csim_run(where: str, target_name: str) -> tuple[Any, dict[str, Any]]:
     project = compile_project(graph, target, log=run.log_file("csim"))
     verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(codes, count))
     shutil.copytree(project.folder, run.path("hls"), ignore=shutil.ignore_patterns("*.so", "complete.json"))
+    (output,) = graph.outputs
+    some = slice(0, _TESTBENCH_JETS)
+    write_testbench(run.path("hls"), codes[some], count[some], expected[some] * graph.grids[output].type.lsb)
     state = "from the cache, " if project.cached else ""
     print_progress(
         f"{run.directory.name}: C-simulation ({state}compiled in {project.compile_s:.0f} s), "

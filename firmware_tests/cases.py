@@ -1,0 +1,56 @@
+"""The cases that go through every executor: single instructions, random programs, blocks, and every op."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+
+import numpy as np
+
+from firmware_tests.harness import Case
+from tests.helpers.jets import crafted_jets, random_jets
+from tests.helpers.op_cases import OP_CASES
+from tests.helpers.programs import (
+    INSTRUCTIONS,
+    blocks_program,
+    edge_inputs,
+    instruction_program,
+    random_program,
+    unscaled,
+)
+
+N_RANDOM = 8
+ROWS = 3
+NAMES = (
+    *(f"only_{op}" for op in INSTRUCTIONS),
+    *(f"random_{seed}" for seed in range(N_RANDOM)),
+    "blocks",
+    *OP_CASES,
+)
+
+
+@cache
+def make_case(name: str) -> Case:
+    """The case of that name, with inputs at the edges of its intervals and random ones."""
+    rng = np.random.default_rng(NAMES.index(name))
+    if name in OP_CASES:
+        bound, rows = OP_CASES[name]()
+    elif name == "blocks":
+        bound, rows = unscaled(blocks_program(ROWS)), ROWS
+    elif name.startswith("only_"):
+        bound, rows = unscaled(instruction_program(name.removeprefix("only_"), ROWS)), ROWS
+    else:
+        rows = rng.choice([1, 2, 5]).item()
+        program = random_program(random.Random(name), rows, 40, name)
+        bound = unscaled(program)
+    inputs = edge_inputs(bound.program, rows, rng)
+    if name.startswith("jet_scalars"):
+        jets = [random_jets(rng, 100, rows), crafted_jets(rng, rows)]
+        codes, count = (np.concatenate(parts) for parts in zip(*jets, strict=True))
+        inputs = [np.concatenate([inputs[0], codes]), np.concatenate([inputs[1], count[:, None, None]])]
+    if [port.name for port in bound.program.inputs][1:] == ["count"]:
+        # Every count, with the contents of the random jets.
+        last = rows if bound.program.name != "exp_weights" else bound.program.nodes[1].high
+        again = [x[np.arange(last + 1) - (last + 1)] for x in inputs[:1]]
+        inputs = [np.concatenate([inputs[0], *again]), np.concatenate([inputs[1], np.arange(last + 1)[:, None, None]])]
+    return Case(name, bound, rows, tuple(inputs))

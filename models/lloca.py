@@ -1,0 +1,104 @@
+"""The LLoCa-Transformer (Lorentz local canonicalization; tagger-quantization paper, Sec. 3.4).
+
+All tokens are boosted into the rest frame of the jet. A Frames-Net finds a frame per candidate (local) or per jet
+(global); the transformer sees the seven scalars of L_i p_i with respect to L_i p_jet. With local frames half of the
+attention's channels are four-vectors that travel between the frames. Formulas: docs/lloca.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+from tritag.errors import ConfigError
+from tritag.models.frame_transport import vectors_per_head
+from tritag.models.frames_net import PairFramesNet, TokenFramesNet
+from tritag.models.layers import Tagger
+from tritag.models.lorentz_layers import LorentzLayers
+from tritag.models.registry import register
+from tritag.models.scalars import N_SCALARS
+from tritag.models.transformer import Block, TransformerConfig
+
+
+@dataclass(frozen=True)
+class LLoCaConfig(TransformerConfig):
+    """Sizes of the transformer, and what finds its frames.
+
+    Attributes
+    ----------
+    frames : "local" or "global"
+        A frame per candidate, or one per jet.
+    frames_net : "pairs" or "tokens"
+        The MLP runs on all pairs of tokens, as in the paper, or on single tokens (global frames only).
+    frames_hidden : int
+        Hidden channels of that MLP.
+    spurions : bool
+        Add beam and time directions. False makes the tagger exactly Lorentz-invariant.
+    """
+
+    frames: Literal["local", "global"] = "global"
+    frames_net: Literal["pairs", "tokens"] = "pairs"
+    frames_hidden: int = 4
+    spurions: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.frames == "local":
+            vectors_per_head(self.channels, self.heads)
+            if self.frames_net == "tokens":
+                raise ConfigError("frames_net: tokens gives one frame per jet; use it with frames: global, got local")
+        if self.frames_hidden < 1:
+            raise ConfigError(f"frames_hidden must be >= 1, got {self.frames_hidden}")
+
+
+class LocalBlock(Block):
+    """Transformer block between particles in different frames."""
+
+    def __init__(self, layers: LorentzLayers, n_tokens: int, config: TransformerConfig) -> None:
+        super().__init__(layers, n_tokens, config)
+        self.leave_frames = layers.leave_frames(config.channels, config.heads)
+        self.enter_frames = layers.enter_frames(config.channels, config.heads)
+
+    def forward(self, h: Any, count: Any, frames: Any = None) -> Any:
+        """Map the residual stream h (B, K, C), count (B, 1) and frames (B, K, 4, 4) to the next h (B, K, C)."""
+        x = self.norm_attention(h)
+        q, k, v = self.leave_frames(self.query(x), self.key(x), self.value(x), frames)
+        x = self.enter_frames(self.attention(q, k, v, count), frames)
+        h = self.add_attention(h, self.project(x))
+        x = self.contract(self.gelu(self.expand(self.norm_mlp(h))))
+        return self.add_mlp(h, x)
+
+
+@register("lloca", LLoCaConfig)
+class LLoCa(Tagger):
+    """Transformer over the K leading candidates in learned frames."""
+
+    def __init__(self, layers: LorentzLayers, n_constituents: int, config: LLoCaConfig) -> None:
+        super().__init__()
+        k, hidden, spurions, local = n_constituents, config.frames_hidden, config.spurions, config.frames == "local"
+        self.jet_frame = layers.jet_frame(k, spurions)
+        self.frames_net: PairFramesNet | TokenFramesNet
+        if config.frames_net == "pairs":
+            self.frames_net = PairFramesNet(layers, k, hidden, spurions, per_jet=not local)
+        else:
+            self.frames_net = TokenFramesNet(layers, k, hidden, spurions)
+        self.scalars = layers.local_scalars(k)
+        self.embed = layers.linear(N_SCALARS, config.channels, role="input")
+        self.blocks = nn.ModuleList((LocalBlock if local else Block)(layers, k, config) for _ in range(config.blocks))
+        self.pool = layers.pool(k)
+        self.head = layers.linear(config.channels, 1, role="output")
+
+    def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
+        """Tokens (B, N, 4) in the rest frame of the jet, and the inputs of the Frames-Net."""
+        return (self.jet_frame(codes, count), *self.frames_net.inputs(codes, count))
+
+    def score(self, inputs: Any, count: Any) -> Any:
+        """Logit (B, 1, 1)."""
+        tokens, *features = inputs
+        frames = self.frames_net(tuple(features), tokens, count)
+        h = self.embed(self.scalars(frames, tokens, count))
+        for block in self.blocks:
+            h = block(h, count, frames) if isinstance(block, LocalBlock) else block(h, count)
+        return self.head(self.pool(h, count))

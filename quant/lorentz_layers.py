@@ -1,0 +1,161 @@
+"""Quantized layers of taggers with learned frames: the geometry in wide integers, the Frames-Net in int8.
+
+The parts that only float taggers have so far are refused with a clear message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+from torch import nn
+
+from tritag.errors import ExportError
+from tritag.quant.integer.lorentz import FrameBits
+from tritag.quant.ops.four_momenta import FourMomenta
+from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
+from tritag.quant.ops.jet_scalars import JetScalars
+from tritag.quant.ops.local_scalars import LocalScalars
+from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
+from tritag.quant.ops.token_frames import TokenFrames
+from tritag.quant.tensor import FixedTensor
+
+_N_SPURIONS = 3
+
+
+@dataclass(frozen=True)
+class JetTokens:
+    """Tokens in the rest frame of the jet: all (B, N, 4), and the candidates among them (B, K, 4)."""
+
+    every: FixedTensor
+    candidates: FixedTensor
+
+    def __len__(self) -> int:
+        return len(self.every)
+
+    def __getitem__(self, index: Any) -> JetTokens:
+        return JetTokens(self.every[index], self.candidates[index])
+
+    @classmethod
+    def cat(cls, parts: Sequence[JetTokens]) -> JetTokens:
+        """Concatenate along the batch axis."""
+        return cls(FixedTensor.cat([p.every for p in parts]), FixedTensor.cat([p.candidates for p in parts]))
+
+
+def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
+    """Rows of ``first`` (B, n, C) before those of ``second`` (B, m, C); both have one LSB.
+
+    Raises
+    ------
+    ExportError
+        The LSBs differ.
+    """
+    a, b = first.known_grid(), second.known_grid()
+    return FixedTensor(torch.cat([first.value, second.value], dim=1), a.union(b))
+
+
+class _Geometry(nn.Module):
+    """Momenta, velocity and tokens of a jet; equal nodes are merged in the exported file."""
+
+    def __init__(self, n_constituents: int, spurions: bool) -> None:
+        super().__init__()
+        self.spurions = spurions
+        self.momenta = FourMomenta(n_constituents)
+        self.velocity = JetVelocity(n_constituents)
+        self.into_frame = IntoJetFrame(n_constituents)
+
+    def geometry(self, codes: FixedTensor, count: FixedTensor) -> tuple[FixedTensor, FixedTensor, FixedTensor]:
+        """Momenta (B, K, 4), velocity (B, 1, 5), candidates' tokens (B, K, 4)."""
+        momenta = self.momenta(codes, count)
+        velocity = self.velocity(momenta)
+        return momenta, velocity, self.into_frame(momenta, velocity)
+
+
+class QuantJetFrame(_Geometry):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.jet_frame`."""
+
+    def __init__(self, n_constituents: int, spurions: bool) -> None:
+        super().__init__(n_constituents, spurions)
+        self.spurion_tokens = SpurionTokens()
+
+    def forward(self, codes: FixedTensor, count: FixedTensor) -> JetTokens:
+        """Tokens of the jet."""
+        _, velocity, candidates = self.geometry(codes, count)
+        if not self.spurions:
+            return JetTokens(candidates, candidates)
+        spurions = self.spurion_tokens(velocity).reshape(-1, _N_SPURIONS, 4)
+        return JetTokens(concatenate_rows(spurions, candidates), candidates)
+
+
+class QuantTokenFeatures(_Geometry):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.token_features`."""
+
+    def __init__(self, n_constituents: int, spurions: bool) -> None:
+        super().__init__(n_constituents, spurions)
+        if not spurions:
+            raise ExportError("a quantized Frames-Net needs spurions; train with spurions: true")
+        self.scalars = JetScalars(n_constituents)
+        self.candidate_features = TokenFeatures(n_constituents)
+        self.spurion_features = SpurionFeatures(n_constituents)
+
+    def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Features (B, N, 9)."""
+        momenta, velocity, tokens = self.geometry(codes, count)
+        number = count.reshape(-1, 1, 1)
+        candidates = self.candidate_features(self.scalars(codes, count), momenta, tokens, number)
+        spurions = self.spurion_features(velocity, tokens).reshape(-1, _N_SPURIONS, candidates.value.shape[-1])
+        return concatenate_rows(spurions, candidates)
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """What :class:`QuantTokenVectors` hands on: the vectors are formed inside the frames op, where they are wide."""
+
+    phi: FixedTensor
+    tokens: FixedTensor
+    count: FixedTensor
+
+
+class QuantTokenVectors(nn.Module):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.token_vectors`."""
+
+    def forward(self, phi: FixedTensor, tokens: JetTokens, count: FixedTensor) -> _Weighted:
+        """Hand on."""
+        return _Weighted(phi, tokens.every, count.reshape(-1, 1, 1))
+
+
+class QuantFrames(nn.Module):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.frames`."""
+
+    def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
+        super().__init__()
+        self.token_frames = TokenFrames(n_constituents, _N_SPURIONS, bits, weight_bits)
+
+    def forward(self, vectors: _Weighted) -> FixedTensor:
+        """Frame (B, 1, 16), row by row."""
+        return self.token_frames(vectors.phi, vectors.tokens, vectors.count)
+
+
+class QuantLocalScalars(nn.Module):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.local_scalars`."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.op = LocalScalars(n_constituents)
+
+    def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor) -> FixedTensor:
+        """Scalars (B, K, 7)."""
+        return self.op(frames, tokens.candidates, count.reshape(-1, 1, 1))
+
+
+def refuse(what: str) -> NoReturn:
+    """Raise for a part without quantized form.
+
+    Raises
+    ------
+    ExportError
+        Always.
+    """
+    raise ExportError(f"{what} have no quantized form yet; train this tagger with --precision float")

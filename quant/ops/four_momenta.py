@@ -1,0 +1,58 @@
+"""Massless four-momenta of the candidates in fixed point. Specification: docs/ops/four_momenta.md."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from tritag.data.grid import TriggerGrid
+from tritag.quant.fixed import Grid
+from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.ops.jet_scalars import candidate, four_momentum
+from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.tensor import FixedTensor
+
+# Fractional bits of momenta in GeV. Boosts into the rest frame of a light jet magnify their rounding by gamma.
+MOMENTUM_FRACTION = 11
+_TRIG_BITS = 20
+# A momentum travels as two integers, because a tensor between ops holds 24 bits: high * 2**SPLIT_BITS + low.
+SPLIT_BITS = 12
+
+
+def join(halves: Int) -> list[Int]:
+    """(E, px, py, pz) with ``MOMENTUM_FRACTION`` fractional bits from the eight lanes of :class:`FourMomenta`."""
+    return [(halves.lane(i) << SPLIT_BITS) + halves.lane(i + 4).clip(0, (1 << SPLIT_BITS) - 1) for i in range(4)]
+
+
+class FourMomenta(IntegerOp):
+    """Codes (B, K, 3) and count (B, 1) to momenta (E, px, py, pz), high then low parts (B, K, 8); zero beyond the count.
+
+    The tensor's values are the parts as integers (LSB 1); :func:`join` gives the momenta.
+    """
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+
+    def bind(self, codes: Grid, count: Grid) -> BoundProgram:
+        """Program: one product and one rounding per component."""
+        t = Tracer("four_momenta", self.n_constituents)
+        code = t.input("codes", codes.low, codes.high, lanes=3)
+        number = t.input("count", 0, self.n_constituents, per_row=False)
+        _, pt, eta, phi = candidate(t, code, number)
+        lsb_bits = -round(math.log2(TriggerGrid.PT_LSB_GEV))
+        momenta = four_momentum(t, pt, eta, phi, MOMENTUM_FRACTION - lsb_bits, _TRIG_BITS)
+        high = [p >> SPLIT_BITS for p in momenta]
+        low = [p - (h << SPLIT_BITS) for p, h in zip(momenta, high, strict=True)]
+        t.output("momenta", t.stack([*high, *(x.clip(0, (1 << SPLIT_BITS) - 1) for x in low)]))
+        return BoundProgram(t.program, (codes.fraction, count.fraction), (0,))
+
+    def forward(self, *inputs: FixedTensor) -> FixedTensor:
+        """Exact in training mode too: the op has no parameters."""
+        codes, count = inputs
+        return self.exact(codes, count.reshape(-1, 1, 1))
+
+    def surrogate(self, *inputs: FixedTensor) -> Tensor:
+        """Not needed: see ``forward``."""
+        return self.forward(*inputs).value

@@ -1,0 +1,99 @@
+"""The boost into the rest frame of the jet. Specification: docs/ops/jet_frame.md.
+
+One op finds the jet's four-velocity, one boosts the candidates, one the spurions (two beams and the time axis).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tritag.models.lorentz import SPURIONS
+from tritag.quant.fixed import Grid
+from tritag.quant.integer.lorentz import Boost, FrameBits, boost_to_rest, boosted
+from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
+from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.tensor import FixedTensor
+
+# The jet's momentum keeps 27 bits, so that the square of a light jet's mass is not lost; jets of 600 GeV reach
+# gamma = 90.
+JET_BITS = FrameBits(vector=27, matrix=16, gamma=7)
+# Momenta in the rest frame of the jet: fractional bits in GeV, and saturation at 2**12 GeV.
+TOKEN_FRACTION = 8
+TOKEN_BITS = TOKEN_FRACTION + 12
+
+
+class _ExactOp(IntegerOp):
+    """An op without parameters: exact in training mode too."""
+
+    def forward(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the program."""
+        return self.exact(*inputs)
+
+    def surrogate(self, *inputs: FixedTensor) -> Tensor:
+        """Not needed: see ``forward``."""
+        return self.exact(*inputs).value
+
+
+def read_boost(velocity: Int) -> Boost:
+    """Boost from the five lanes of :class:`JetVelocity`."""
+    return Boost(velocity.lane(0), [velocity.lane(i) for i in (1, 2, 3)], velocity.lane(4))
+
+
+def clip_token(value: Int) -> Int:
+    """Saturate a component of a token."""
+    return value.clip(-(1 << TOKEN_BITS), (1 << TOKEN_BITS) - 1)
+
+
+class JetVelocity(_ExactOp):
+    """Momenta (B, K, 8) to (gamma, u_x, u_y, u_z, 1/(1 + gamma)) of their sum: (B, 1, 5)."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+
+    def bind(self, momenta: Grid) -> BoundProgram:
+        """Program: exact sum, exact squared mass, three roots with one Newton step each."""
+        t = Tracer("jet_velocity", self.n_constituents)
+        halves = t.input("momenta", momenta.low, momenta.high, lanes=8)
+        energy, *momentum = (p.sum_rows() for p in join(halves))
+        boost = boost_to_rest(t, [energy.clip(0, energy.high), *momentum], JET_BITS)
+        t.output("velocity", t.stack([boost.gamma, *boost.u, boost.inverse]))
+        return BoundProgram(t.program, (momenta.fraction,), (JET_BITS.matrix,))
+
+
+class IntoJetFrame(_ExactOp):
+    """Momenta (B, K, 8) and the jet's velocity (B, 1, 5) to momenta in the rest frame of the jet (B, K, 4)."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+
+    def bind(self, momenta: Grid, velocity: Grid) -> BoundProgram:
+        """Program: p - u (E + E') / (1 + gamma), E' = gamma E - u p."""
+        t = Tracer("into_jet_frame", self.n_constituents)
+        momentum = join(t.input("momenta", momenta.low, momenta.high, lanes=8))
+        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        drop = MOMENTUM_FRACTION - TOKEN_FRACTION
+        energy, boosted_momentum = boosted(momentum, boost, JET_BITS, TOKEN_BITS + drop)
+        token = [clip_token(v.round_shift(drop)) for v in (energy.maximum(0), *boosted_momentum)]
+        t.output("tokens", t.stack(token))
+        return BoundProgram(t.program, (momenta.fraction, velocity.fraction), (TOKEN_FRACTION,))
+
+
+class SpurionTokens(_ExactOp):
+    """The jet's velocity (B, 1, 5) to the spurions in its rest frame, one after the other (B, 1, 12)."""
+
+    def bind(self, velocity: Grid) -> BoundProgram:
+        """Program: the boost of three fixed vectors."""
+        t = Tracer("spurion_tokens", 1)
+        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        lanes: list[Int] = []
+        for spurion in SPURIONS:
+            # In units of 2**-matrix, so that nothing is rounded before the end.
+            fixed = [t.constant(int(x) << JET_BITS.matrix) for x in spurion]
+            energy, momentum = boosted(fixed, boost, JET_BITS, JET_BITS.matrix + JET_BITS.gamma + 2)
+            drop = JET_BITS.matrix - TOKEN_FRACTION
+            lanes += [clip_token(v.round_shift(drop)) for v in (energy.maximum(0), *momentum)]
+        t.output("spurions", t.stack(lanes))
+        return BoundProgram(t.program, (velocity.fraction,), (TOKEN_FRACTION,))

@@ -1,0 +1,68 @@
+"""The frame of a jet from weights over its tokens: the float-safe block. Specification: docs/ops/lorentz_frames.md.
+
+v_k = sum over tokens of softmax(phi_k) p, k = 0, 1, 2, then the Lorentz transformation of the three vectors. The
+softmax is not normalised: with V_k the weighted sums and S_k the sums of the weights, the differences of the normalised
+vectors are (V_k S_0 - V_0 S_k) / (S_0 S_k), and the frame needs them up to a factor, so they are formed exactly.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from tritag.models.frame_vectors import TokenVectors
+from tritag.models.frames import PolarFrames
+from tritag.quant.fixed import Grid
+from tritag.quant.integer.lorentz import FrameBits, polar_frame
+from tritag.quant.integer.program import Tracer
+from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.tensor import FixedTensor
+
+_STEP_BITS = 6
+
+
+class TokenFrames(IntegerOp):
+    """Logits phi (B, N, 3), tokens (B, N, 4), count (B, 1, 1) to the jet's frame, row by row (B, 1, 16).
+
+    ``n_spurions`` tokens stand in front of the K candidates and are always real.
+    """
+
+    def __init__(self, n_constituents: int, n_spurions: int, bits: FrameBits, weight_bits: int = 8) -> None:
+        super().__init__()
+        self.n_constituents, self.n_spurions = n_constituents, n_spurions
+        self.bits, self.weight_bits = bits, weight_bits
+        self.vectors, self.frames = TokenVectors(n_constituents), PolarFrames("cross")
+
+    def bind(self, phi: Grid, tokens: Grid, count: Grid) -> BoundProgram:
+        """Program: a pass for the largest logit, a pass for weights and sums, then the frame."""
+        top = (1 << self.weight_bits) - 1
+        step = 2.0**-phi.fraction
+        drop = max(0, math.floor(-_STEP_BITS - math.log2(step)))
+        step *= 2.0**drop
+        size = math.ceil(math.log(2 * top) / step) + 1
+        middle = 0.5 - 0.5 / (1 << drop)
+
+        t = Tracer("token_frames", self.n_constituents + self.n_spurions)
+        logit = t.input("phi", phi.low, phi.high, lanes=3)
+        token = t.input("tokens", tokens.low, tokens.high, lanes=4)
+        number = t.input("count", 0, self.n_constituents, per_row=False)
+        real = t.row_index().less(number + self.n_spurions)
+        largest = real.where(logit, phi.low).max_rows()
+        index = ((largest - logit).clip(0, (size - 1) << drop) >> drop).clip(0, size - 1)
+        table = t.table("exp", lambda i: top * math.exp(-(i + middle) * step), size)
+        weight = real.where(index.lookup(table), 0)
+        sums = weight.sum_rows()
+        vectors = [[(weight.lane(k) * token.lane(i)).sum_rows() for i in range(4)] for k in range(3)]
+        first = vectors[0]
+        total = [sums.lane(k) for k in range(3)]
+        differences = [[v * total[0] - w * total[k] for v, w in zip(vectors[k], first, strict=True)] for k in (1, 2)]
+        rows = polar_frame(t, [first[0].clip(0, first[0].high), *first[1:]], differences, total[1:], self.bits)
+        t.output("frame", t.stack([x for row in rows for x in row]))
+        fractions = (phi.fraction, tokens.fraction, count.fraction)
+        return BoundProgram(t.program, fractions, (self.bits.matrix,))
+
+    def surrogate(self, phi: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> Tensor:  # type: ignore[override]
+        """Float vectors and polar decomposition."""
+        vectors = self.vectors(phi.value, tokens.value, count.value.reshape(-1, 1))
+        return self.frames(vectors).flatten(2)

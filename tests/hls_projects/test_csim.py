@@ -1,0 +1,140 @@
+"""The C-simulation runner without compiling: digests, the cache, and tools that are missing or fail."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tritag.errors import ToolError
+from tritag.export.graph import CutTo, FirmwareGraph, Linear, Op
+from tritag.hls_projects import csim
+from tritag.hls_projects.csim import cache_root, compile_project, project_digest
+from tritag.hls_projects.target import TargetConfig, load_target
+from tritag.quant.fixed import FixedType
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path / "cache"))
+
+
+def replaced(graph: FirmwareGraph, kind: type, **changes: object) -> FirmwareGraph:
+    """The graph with the first layer of a kind changed."""
+    other = copy.copy(graph)
+    index = next(i for i, layer in enumerate(graph.layers) if isinstance(layer, kind))
+    other.layers = list(graph.layers)
+    other.layers[index] = dataclasses.replace(graph.layers[index], **changes)
+    return other
+
+
+class TestDigest:
+    def test_same_graph_same_digest(self, graph):
+        assert project_digest(graph, load_target(), False) == project_digest(copy.deepcopy(graph), load_target(), False)
+
+    def test_everything_counts(self, graph, monkeypatch, tmp_path):
+        target = load_target()
+        first = next(x for x in graph.layers if isinstance(x, Linear))
+        op = next(x for x in graph.layers if isinstance(x, Op))
+        program = copy.deepcopy(op.bound.program)
+        name = program.table_names[0]
+        program.tables[name] = (*program.tables[name][:-1], program.tables[name][-1] - 1)
+        weight, bias = first.weight.copy(), first.bias.copy()
+        weight[0, 0] += 1
+        bias[0] += 1
+        finer = copy.copy(graph)
+        finer.grids = dict(graph.grids, embed_cut=dataclasses.replace(graph.grids["embed_cut"], low=-5))
+        variants = [
+            project_digest(graph, target, False),
+            project_digest(graph, target, True),
+            project_digest(graph, dataclasses.replace(target, clock_period_ns=5.0), False),
+            project_digest(graph, dataclasses.replace(target, interval_cycles=1), False),
+            project_digest(replaced(graph, Linear, weight=weight), target, False),
+            project_digest(replaced(graph, Linear, bias=bias), target, False),
+            project_digest(replaced(graph, Linear, weight_fraction=first.weight_fraction + 1), target, False),
+            project_digest(replaced(graph, CutTo, type=FixedType(True, 12, 3, "AP_TRN")), target, False),
+            project_digest(replaced(graph, Op, bound=dataclasses.replace(op.bound, program=program)), target, False),
+            project_digest(finer, target, False),
+        ]
+        header = tmp_path / "other.h"
+        header.write_text("// other")
+        monkeypatch.setattr(csim, "INTEGER_HEADER", header)
+        variants.append(project_digest(graph, target, False))
+        assert len(set(variants)) == len(variants)
+
+
+class TestTools:
+    def test_no_compiler(self, graph, monkeypatch):
+        monkeypatch.setattr(csim.shutil, "which", lambda name: None)
+        with pytest.raises(
+            ToolError, match=r"C-simulation needs g\+\+ on PATH; install it \(Debian: apt-get install g\+\+\)"
+        ):
+            compile_project(graph, load_target())
+
+    def test_compiler_that_fails(self, graph, monkeypatch, tmp_path):
+        def broken(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> None:
+            (folder / "firmware").mkdir(parents=True)
+            (folder / "build_lib.sh").write_text("echo 'tagger.cpp: error: nothing fits'\nexit 1\n")
+
+        monkeypatch.setattr(csim, "write_project", broken)
+        log = tmp_path / "csim.log"
+        with pytest.raises(ToolError, match=rf"g\+\+ must compile the project, but failed; see {log}"):
+            compile_project(graph, load_target(), log=log)
+        assert "nothing fits" in log.read_text()
+        assert not list(cache_root().rglob("complete.json"))
+
+    def test_compiler_that_leaves_nothing(self, graph, monkeypatch, tmp_path):
+        def idle(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> None:
+            (folder / "firmware").mkdir(parents=True)
+            (folder / "build_lib.sh").write_text("exit 0\n")
+
+        monkeypatch.setattr(csim, "write_project", idle)
+        with pytest.raises(ToolError, match=r"g\+\+ must compile the project, but failed; see "):
+            compile_project(graph, load_target(), log=tmp_path / "csim.log")
+
+
+class TestCache:
+    def test_place(self, monkeypatch, tmp_path):
+        assert cache_root() == tmp_path / "cache" / "csim"
+        monkeypatch.delenv("TRITAG_CACHE")
+        monkeypatch.chdir(tmp_path)
+        assert cache_root() == tmp_path / "cache" / "csim"
+
+    def test_complete_projects_need_no_compiler(self, graph, monkeypatch):
+        folder = cache_root() / project_digest(graph, load_target(), False)
+        folder.mkdir(parents=True)
+        (folder / "complete.json").write_text(json.dumps({"library": "firmware/tagger-x.so", "compile_s": 12.5}))
+        monkeypatch.setattr(csim.shutil, "which", lambda name: None)
+        project = compile_project(graph, load_target())
+        assert project.cached
+        assert (project.library, project.compile_s) == (folder / "firmware" / "tagger-x.so", 12.5)
+
+    def test_projects_without_the_mark_are_made_again(self, graph, monkeypatch, tmp_path):
+        folder = cache_root() / project_digest(graph, load_target(), False)
+        (folder / "firmware").mkdir(parents=True)
+        (folder / "firmware" / "tagger-half.so").write_text("half a library")
+        calls: list[Path] = []
+
+        def fake(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> None:
+            calls.append(folder)
+            (folder / "build_lib.sh").write_text("touch firmware/tagger-new.so\nrm -f firmware/tagger-half.so\n")
+
+        monkeypatch.setattr(csim, "write_project", fake)
+        project = compile_project(graph, load_target(), log=tmp_path / "log")
+        assert calls == [folder]
+        assert not project.cached
+        assert project.library.name == "tagger-new.so"
+        assert compile_project(graph, load_target()).cached
+
+
+def test_codes_are_checked_before_the_library_is_called(graph, monkeypatch):
+    from tritag.errors import DataError
+
+    executor = csim.CsimExecutor.__new__(csim.CsimExecutor)
+    executor.graph = graph
+    with pytest.raises(DataError, match=r"codes must lie in \[-2048, 16383\]"):
+        executor.run(np.full((1, 4, 3), 20000), np.array([1]))
