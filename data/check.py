@@ -134,7 +134,7 @@ def _class_figures(jets: JetBatch, rng: np.random.Generator) -> dict[str, tuple[
 
 def _both_figures(jets: JetBatch) -> dict[str, NDArray[np.float64]]:
     return {
-        "jets with more than 30 constituents (%)": 100.0 * (jets.n_constituents > 30),
+        "jets with more than 30 constituents (%)": np.where(jets.n_constituents > 30, 100.0, 0.0),
         "pT in the leading 30 (%)": 100 * pt_share(jets, 30),
         "pT in the leading 64 (%)": 100 * pt_share(jets, 64),
     }

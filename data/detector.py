@@ -91,9 +91,8 @@ def simulate(particles: Particles, rng: np.random.Generator) -> Candidates:
         Source of all randomness; the same particles and state give the same candidates.
     """
     face, reached = propagate(particles.p4, particles.vertex_m, particles.charge)
-    event, kind, p4, charge = (
-        values[reached] for values in (particles.event, np.abs(particles.pdg_id), particles.p4, particles.charge)
-    )
+    event, kind = particles.event[reached], np.abs(particles.pdg_id[reached])
+    p4, charge = particles.p4[reached], particles.charge[reached]
     ecal, hcal = calorimeter_fractions(kind)
     towers = find_towers(event, face, p4[:, 0] * ecal, p4[:, 0] * hcal, ecal + hcal > 0, rng)
     tracks = _make_tracks(event, kind, p4, charge, face, ecal, hcal, rng)
@@ -168,8 +167,8 @@ def _energy_flow(towers: Towers, tracks: _Tracks) -> Candidates:
         mine = np.flatnonzero(fraction > 0)
         # compare the resolutions at the track's energy
         calorimeter = sigma_of(energy[mine], towers.center_eta[tower[mine]]) / energy[mine]
-        better = calorimeter >= tracks.resolution[mine]
-        worse, better = mine[~better], mine[better]
+        good = calorimeter >= tracks.resolution[mine]
+        worse, better = mine[~good], mine[good]
         kept = np.bincount(tower[better], energy[better], minlength=len(smeared))
         rescaled = np.bincount(tower[worse], energy[worse], minlength=len(smeared))
         left = smeared - kept

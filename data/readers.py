@@ -103,8 +103,5 @@ def _from_arrays(arrays: dict[str, Any], path: Path, n_max: int | None, names: l
             found = ", ".join(sorted(names if names is not None else arrays)) or "nothing"
             raise DataError(f"{path} must hold the arrays p4 and n_constituents, got {found}; rename or convert them")
     label = next((arrays[name] for name in LABEL_NAMES if name in arrays), None)
-    picked = [
-        None if values is None else np.asarray(values[:n_max])
-        for values in (arrays["p4"], arrays["n_constituents"], label)
-    ]
-    return make_batch(*picked, where=str(path))
+    p4, count = np.asarray(arrays["p4"][:n_max]), np.asarray(arrays["n_constituents"][:n_max])
+    return make_batch(p4, count, None if label is None else np.asarray(label[:n_max]), where=str(path))

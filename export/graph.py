@@ -209,8 +209,8 @@ class _Reader:
         else:
             self._refuse(
                 node,
-                "one of: MatMul by constant weights and Add of a constant bias, Quant, Add, Einsum, Concat, Reshape, or an op "
-                f"of domain {ONNX_DOMAIN}",
+                "one of: MatMul by constant weights and Add of a constant bias, Quant, Add, Einsum, Concat, Reshape, "
+                f"or an op of domain {ONNX_DOMAIN}",
             )
 
     def _op(self, node: NodeProto, out: str, data: tuple[str, ...]) -> tuple[Op, Grid]:

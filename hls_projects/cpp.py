@@ -43,7 +43,7 @@ class _FunctionWriter:
         arguments = [f"{p.name}_T {p.name}[{self._size(p.node)}]" for p in ports]
         arguments += [f"{name}_T {name}[{len(table)}]" for name, table in program.tables.items()]
         lines = [
-            f"// {program.name}: {self.rows} rows; see docs/ops/{program.name}.md",
+            f"// {program.name}: {self.rows} rows; specified in docs/ops/",
             f"template <{', '.join([*types, 'class CONFIG_T'])}>",
             f"void {self.bound.op_type}(",
             "    " + ",\n    ".join(arguments) + ") {",

@@ -148,7 +148,7 @@ class QuantLayers:
     def frames(self) -> nn.Module:
         """Lorentz transformation from three vectors."""
         bits = FrameBits(self.config.frame_vector_bits, self.config.frame_matrix_bits)
-        return lorentz_layers.QuantFrames(self.n_tokens, bits, self.config.attention_bits)
+        return lorentz_layers.QuantFrames(self.n_tokens, bits, self.config.frame_weight_bits)
 
     def local_scalars(self, n_constituents: int) -> nn.Module:
         """Seven scalars in the frame."""

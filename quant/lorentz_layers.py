@@ -103,8 +103,7 @@ class QuantTokenFeatures(_Geometry):
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Features (B, N, 9)."""
         momenta, velocity, tokens = self.geometry(codes, count)
-        number = count.reshape(-1, 1, 1)
-        candidates = self.candidate_features(self.scalars(codes, count), momenta, tokens, number)
+        candidates = self.candidate_features(self.scalars(codes, count), momenta, tokens, count)
         spurions = self.spurion_features(velocity, tokens).reshape(-1, _N_SPURIONS, candidates.value.shape[-1])
         return concatenate_rows(spurions, candidates)
 
@@ -123,7 +122,7 @@ class QuantTokenVectors(nn.Module):
 
     def forward(self, phi: FixedTensor, tokens: JetTokens, count: FixedTensor) -> _Weighted:
         """Hand on."""
-        return _Weighted(phi, tokens.every, count.reshape(-1, 1, 1))
+        return _Weighted(phi, tokens.every, count)
 
 
 class QuantFrames(nn.Module):
@@ -147,7 +146,7 @@ class QuantLocalScalars(nn.Module):
 
     def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor) -> FixedTensor:
         """Scalars (B, K, 7)."""
-        return self.op(frames, tokens.candidates, count.reshape(-1, 1, 1))
+        return self.op(frames, tokens.candidates, count)
 
 
 def refuse(what: str) -> NoReturn:

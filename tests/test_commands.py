@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tritag import cli
 from tritag.data.sample import read_sample
 from tritag.hls_projects import csim
@@ -95,7 +96,9 @@ def test_float_run_is_not_exported(run: Path, capsys: pytest.CaptureFixture[str]
     assert "only a quantized tagger has an exact form in firmware" in capsys.readouterr().err
 
 
-def test_without_compiler(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_compiler(
+    run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
     monkeypatch.setattr(csim.shutil, "which", lambda name: None)
     assert cli.run(["csim", "--run", str(run)]) == 2
@@ -135,7 +138,12 @@ def test_wrong_jets_say_what_to_do(run: Path, tmp_path: Path, capsys: pytest.Cap
     negative[3, 1, 0] = -5
     np.savez(tmp_path / "negative.npz", p4=negative, n_constituents=batch.n_constituents)
     (tmp_path / "truncated.h5").write_bytes(SAMPLE.read_bytes()[:2000])
-    for name, message in (("nan.npz", "finite"), ("negative.npz", "energ"), ("truncated.h5", ""), ("missing.h5", "exist")):
+    for name, message in (
+        ("nan.npz", "finite"),
+        ("negative.npz", "energ"),
+        ("truncated.h5", ""),
+        ("missing.h5", "exist"),
+    ):
         assert cli.run(["verify", str(run), "--jets", str(tmp_path / name)]) == 2
         error = capsys.readouterr().err
         assert message in error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tritag.commands.study import replace_section
 from tritag.errors import ConfigError
 from tritag.report.study import StudyEntry, study_markdown, study_rows

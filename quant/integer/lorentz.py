@@ -121,21 +121,17 @@ def unit(t: Tracer, v: Sequence[Int], bits: FrameBits) -> Vector:
 
 @dataclass(frozen=True)
 class Boost:
-    """Rest frame of a timelike vector: gamma, u and 1/(1 + gamma) with ``FrameBits.matrix`` fractional bits.
-
-    ``mass_exponent`` is the position of the leading one of the vector's mass, in the units of the vector.
-    """
+    """Rest frame of a timelike vector: gamma, u and 1/(1 + gamma) with ``FrameBits.matrix`` fractional bits."""
 
     gamma: Int
     u: Vector
     inverse: Int
-    mass_exponent: Int | None = None
 
 
-def boost_to_rest(t: Tracer, v: Sequence[Int], bits: FrameBits) -> Boost:
+def boost_to_rest(t: Tracer, v: Sequence[Int], bits: FrameBits) -> tuple[Boost, Int]:
     """Boost that brings the four-vector v = (E, x, y, z) to rest; |u| is at most about ``2**bits.gamma``.
 
-    A vector without energy is taken to be at rest.
+    Also gives the position of the leading one of the vector's mass. A vector without energy is taken to be at rest.
     """
     (energy, *momentum), exponent = scale_to(v, bits.vector)
     # m^2 >= E^2 / 4**gamma: a lightlike vector becomes one with the largest gamma.
@@ -145,9 +141,7 @@ def boost_to_rest(t: Tracer, v: Sequence[Int], bits: FrameBits) -> Boost:
     limit = 1 << (bits.matrix + bits.gamma)
     down = shift + (bits.root - bits.matrix)
     u = [(x * inverse_mass).round_shift_by(down).clip(-limit, limit) for x in momentum]
-    boost = boost_of(t, u, bits)
-    mass_exponent = (mass_square.leading() >> 1) + exponent - (bits.vector - 1)
-    return Boost(boost.gamma, boost.u, boost.inverse, mass_exponent)
+    return boost_of(t, u, bits), (mass_square.leading() >> 1) + exponent - (bits.vector - 1)
 
 
 def boost_of(t: Tracer, u: Vector, bits: FrameBits) -> Boost:
@@ -198,13 +192,13 @@ def polar_frame(
     scales
         s_k: what the lengths of the differences are compared with, in units of the mass of v_0.
     """
-    boost = boost_to_rest(t, first, bits)
+    boost, mass_exponent = boost_to_rest(t, first, bits)
     rest, short = [], []
     for difference, scale in zip(differences, scales, strict=True):
         narrow, exponent = scale_to(difference, bits.vector)
         direction, length = scale_to(boosted(narrow, boost, bits, bits.vector + bits.gamma + 1)[1], bits.vector)
         rest.append(direction)
-        least = boost.mass_exponent + scale.leading() + (bits.vector - 1 - bits.degenerate)
+        least = mass_exponent + scale.leading() + (bits.vector - 1 - bits.degenerate)
         short.append((length + exponent).less(least))
     z_axis, x_axis = ([t.constant(int(i == k) << (bits.vector - 1)) for i in range(3)] for k in (2, 0))
     r_1 = [short[0].where(z, x) for z, x in zip(z_axis, rest[0], strict=True)]

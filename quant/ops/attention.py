@@ -93,9 +93,8 @@ class Attention(nn.Module):
             return FixedTensor(fake_quantize(mean, v.known_grid()), v.grid)
         n, heads, d = self.n_tokens, self.heads, self.d_head
         query, key, value = (x.reshape(-1, n, heads, d) for x in (q, k, v))
-        number = count.reshape(-1, 1, 1)
         scores = exact_product("bnhd,bmhd->bnhm", query, key, terms=d)
-        weights = self.exp_weights(scores.reshape(-1, n * heads, n), number)
+        weights = self.exp_weights(scores.reshape(-1, n * heads, n), count)
         numerator = exact_product("bnhm,bmhd->bnhd", weights.reshape(-1, n, heads, n), value, terms=n)
         self.weighted_mean.value_grid = v.known_grid()
         mean = self.weighted_mean(numerator.reshape(-1, n * heads, d), weights)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor
-
 from tritag.data.grid import TriggerGrid
 from tritag.quant.fixed import Grid
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import candidate, four_momentum
-from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.ops.op import BoundProgram, FixedOp
 
 # Fractional bits of momenta in GeV. Boosts into the rest frame of a light jet magnify their rounding by gamma.
 MOMENTUM_FRACTION = 11
@@ -25,9 +22,10 @@ def join(halves: Int) -> list[Int]:
     return [(halves.lane(i) << SPLIT_BITS) + halves.lane(i + 4).clip(0, (1 << SPLIT_BITS) - 1) for i in range(4)]
 
 
-class FourMomenta(IntegerOp):
-    """Codes (B, K, 3) and count (B, 1) to momenta (E, px, py, pz), high then low parts (B, K, 8); zero beyond the count.
+class FourMomenta(FixedOp):
+    """Codes (B, K, 3) and count (B, 1) to momenta (E, px, py, pz), high then low parts (B, K, 8).
 
+    Zero beyond the count.
     The tensor's values are the parts as integers (LSB 1); :func:`join` gives the momenta.
     """
 
@@ -47,12 +45,3 @@ class FourMomenta(IntegerOp):
         low = [p - (h << SPLIT_BITS) for p, h in zip(momenta, high, strict=True)]
         t.output("momenta", t.stack([*high, *(x.clip(0, (1 << SPLIT_BITS) - 1) for x in low)]))
         return BoundProgram(t.program, (codes.fraction, count.fraction), (0,))
-
-    def forward(self, *inputs: FixedTensor) -> FixedTensor:
-        """Exact in training mode too: the op has no parameters."""
-        codes, count = inputs
-        return self.exact(codes, count.reshape(-1, 1, 1))
-
-    def surrogate(self, *inputs: FixedTensor) -> Tensor:
-        """Not needed: see ``forward``."""
-        return self.forward(*inputs).value

@@ -5,15 +5,12 @@ One op finds the jet's four-velocity, one boosts the candidates, one the spurion
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from tritag.models.lorentz import SPURIONS
 from tritag.quant.fixed import Grid
 from tritag.quant.integer.lorentz import Boost, FrameBits, boost_to_rest, boosted
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
-from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.ops.op import BoundProgram, FixedOp
 
 # The jet's momentum keeps 27 bits, so that the square of a light jet's mass is not lost; jets of 600 GeV reach
 # gamma = 90.
@@ -21,18 +18,6 @@ JET_BITS = FrameBits(vector=27, matrix=16, gamma=7)
 # Momenta in the rest frame of the jet: fractional bits in GeV, and saturation at 2**12 GeV.
 TOKEN_FRACTION = 8
 TOKEN_BITS = TOKEN_FRACTION + 12
-
-
-class _ExactOp(IntegerOp):
-    """An op without parameters: exact in training mode too."""
-
-    def forward(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the program."""
-        return self.exact(*inputs)
-
-    def surrogate(self, *inputs: FixedTensor) -> Tensor:
-        """Not needed: see ``forward``."""
-        return self.exact(*inputs).value
 
 
 def read_boost(velocity: Int) -> Boost:
@@ -45,7 +30,7 @@ def clip_token(value: Int) -> Int:
     return value.clip(-(1 << TOKEN_BITS), (1 << TOKEN_BITS) - 1)
 
 
-class JetVelocity(_ExactOp):
+class JetVelocity(FixedOp):
     """Momenta (B, K, 8) to (gamma, u_x, u_y, u_z, 1/(1 + gamma)) of their sum: (B, 1, 5)."""
 
     def __init__(self, n_constituents: int) -> None:
@@ -57,12 +42,12 @@ class JetVelocity(_ExactOp):
         t = Tracer("jet_velocity", self.n_constituents)
         halves = t.input("momenta", momenta.low, momenta.high, lanes=8)
         energy, *momentum = (p.sum_rows() for p in join(halves))
-        boost = boost_to_rest(t, [energy.clip(0, energy.high), *momentum], JET_BITS)
+        boost, _ = boost_to_rest(t, [energy.clip(0, energy.high), *momentum], JET_BITS)
         t.output("velocity", t.stack([boost.gamma, *boost.u, boost.inverse]))
         return BoundProgram(t.program, (momenta.fraction,), (JET_BITS.matrix,))
 
 
-class IntoJetFrame(_ExactOp):
+class IntoJetFrame(FixedOp):
     """Momenta (B, K, 8) and the jet's velocity (B, 1, 5) to momenta in the rest frame of the jet (B, K, 4)."""
 
     def __init__(self, n_constituents: int) -> None:
@@ -81,7 +66,7 @@ class IntoJetFrame(_ExactOp):
         return BoundProgram(t.program, (momenta.fraction, velocity.fraction), (TOKEN_FRACTION,))
 
 
-class SpurionTokens(_ExactOp):
+class SpurionTokens(FixedOp):
     """The jet's velocity (B, 1, 5) to the spurions in its rest frame, one after the other (B, 1, 12)."""
 
     def bind(self, velocity: Grid) -> BoundProgram:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor
-
 from tritag.data.grid import TriggerGrid
 from tritag.models.scalars import SCALAR_MEANS, SCALAR_SCALES
 from tritag.quant.fixed import FixedType, Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
-from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.ops.op import BoundProgram, FixedOp
 
 # |eta| saturates here: the edge of what a jet with |eta| < 3 and its constituents can reach.
 ETA_DOMAIN = 4.0
@@ -86,7 +83,7 @@ def affine(value: Int, fraction: int, slope: float, offset: float) -> Int:
     return scaled.round_shift(bits - SCALAR_TYPE.fraction).clip(SCALAR_TYPE.int_min, SCALAR_TYPE.int_max)
 
 
-class JetScalars(IntegerOp):
+class JetScalars(FixedOp):
     """Codes (B, K, 3) and count (B, 1) to standardised scalars (B, K, 7) of type ``SCALAR_TYPE``."""
 
     def __init__(self, n_constituents: int) -> None:
@@ -135,12 +132,3 @@ class JetScalars(IntegerOp):
         ]
         t.output("scalars", valid.where(t.stack(scalars), 0))
         return BoundProgram(t.program, (codes.fraction, count.fraction), (SCALAR_TYPE.fraction,))
-
-    def forward(self, *inputs: FixedTensor) -> FixedTensor:
-        """Exact in training mode too: the op has no parameters."""
-        codes, count = inputs
-        return self.exact(codes, count.reshape(-1, 1, 1))
-
-    def surrogate(self, *inputs: FixedTensor) -> Tensor:
-        """Not needed: see ``forward``."""
-        return self.forward(*inputs).value

@@ -94,7 +94,7 @@ class LocalScalars(IntegerOp):
     def surrogate(self, frame: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> Tensor:  # type: ignore[override]
         """Float scalars, fake-quantized."""
         matrix = frame.value.unflatten(-1, (4, 4))
-        scalars = self.reference(matrix, tokens.value, count.value.reshape(-1, 1))
+        scalars = self.reference(matrix, tokens.value, count.value)
         return fake_quantize(torch.nan_to_num(scalars), Grid.of(SCALAR_TYPE))
 
     def output_grid_in_training(self, *inputs: FixedTensor) -> Grid:

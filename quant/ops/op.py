@@ -65,11 +65,11 @@ class IntegerOp(nn.Module):
         return self.exact(*inputs)
 
     def exact(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the integer program."""
+        """Run the integer program; a count (batch, 1) is taken as a value of the whole jet (batch, 1, 1)."""
         grids = tuple(x.known_grid() for x in inputs)
         bound = self._bound(grids)
         grid = check_float32(bound.output_grid(), f"output of {bound.program.name}")
-        values = [x.value for x in inputs]
+        values = [x.value if x.value.ndim == 3 else x.value.reshape(-1, 1, 1) for x in inputs]
         if torch.onnx.is_in_onnx_export():
             tables = [torch.tensor(t, dtype=torch.int64) for t in bound.program.tables.values()]
             return FixedTensor(_ExportedOp.apply(_remember(bound), *values, *tables), grid)
@@ -85,6 +85,14 @@ class IntegerOp(nn.Module):
     def _settings(self) -> Any:
         """Whatever besides the input grids the program depends on and may change after construction."""
         return None
+
+
+class FixedOp(IntegerOp):
+    """An op on the jet alone, before any trained parameter: exact in training mode too, and needs no surrogate."""
+
+    def forward(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the integer program."""
+        return self.exact(*inputs)
 
 
 def _execute(bound: BoundProgram, values: Sequence[Tensor]) -> Tensor:

@@ -10,9 +10,9 @@ from tritag.quant.fixed import Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
-from tritag.quant.ops.jet_frame import JET_BITS, _ExactOp, read_boost
+from tritag.quant.ops.jet_frame import JET_BITS, read_boost
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
-from tritag.quant.ops.op import BoundProgram
+from tritag.quant.ops.op import BoundProgram, FixedOp
 
 _LOG_BITS = 13
 
@@ -33,7 +33,7 @@ def _log_mass(t: Tracer, tokens: Int, fraction: int) -> Int:
     return (blocks.log2(t, mass, _LOG_BITS - 1) << 1) - (fraction << _LOG_BITS)
 
 
-class TokenFeatures(_ExactOp):
+class TokenFeatures(FixedOp):
     """Scalars (B, K, 7), momenta (B, K, 8), tokens (B, K, 4), count (B, 1, 1) to the candidates' features (B, K, 9)."""
 
     def __init__(self, n_constituents: int) -> None:
@@ -58,7 +58,7 @@ class TokenFeatures(_ExactOp):
         return BoundProgram(t.program, fractions, (SCALAR_TYPE.fraction,))
 
 
-class SpurionFeatures(_ExactOp):
+class SpurionFeatures(FixedOp):
     """The jet's velocity (B, 1, 5) and tokens (B, K, 4) to the spurions' features, one after the other (B, 1, 27)."""
 
     def __init__(self, n_constituents: int) -> None:

@@ -64,5 +64,5 @@ class TokenFrames(IntegerOp):
 
     def surrogate(self, phi: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> Tensor:  # type: ignore[override]
         """Float vectors and polar decomposition."""
-        vectors = self.vectors(phi.value, tokens.value, count.value.reshape(-1, 1))
+        vectors = self.vectors(phi.value, tokens.value, count.value)
         return self.frames(vectors).flatten(2)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import tritag.quant.ops
 from tritag.quant.fixed import FixedType, Grid, product_grid
+from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
+from tritag.quant.ops.four_momenta import FourMomenta
 from tritag.quant.ops.gelu import Gelu
-from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
+from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
+from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE, JetScalars
 from tritag.quant.ops.layer_norm import LayerNorm
+from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.mean_pool import MeanPool
-from tritag.quant.ops.op import BoundProgram
+from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
+from tritag.quant.ops.token_frames import TokenFrames
 
 Bound = tuple[BoundProgram, int]
 
@@ -58,6 +68,25 @@ def mean_pool(rows: int, channels: int, h: Grid) -> Bound:
     return op.bind(h, Grid(0, rows, 0)), rows
 
 
+def trigger_frames(k: int) -> dict[str, Bound]:
+    """The ops of a jet's own frame for ``k`` constituents, each bound to the grids of those before it."""
+    count = Grid(0, k, 0)
+    bound = {"four_momenta": FourMomenta(k).bind(CODE_GRID, count)}
+    momenta = bound["four_momenta"].output_grid()
+    bound["jet_velocity"] = JetVelocity(k).bind(momenta)
+    velocity = bound["jet_velocity"].output_grid()
+    bound["into_jet_frame"] = IntoJetFrame(k).bind(momenta, velocity)
+    bound["spurion_tokens"] = SpurionTokens().bind(velocity)
+    tokens = bound["into_jet_frame"].output_grid()
+    every = tokens.union(bound["spurion_tokens"].output_grid())
+    bound["token_features"] = TokenFeatures(k).bind(Grid.of(SCALAR_TYPE), momenta, tokens, count)
+    bound["spurion_features"] = SpurionFeatures(k).bind(velocity, tokens)
+    bound["token_frames"] = TokenFrames(k, 3, FrameBits()).bind(grid(8, 4), every, count)
+    bound["local_scalars"] = LocalScalars(k).bind(bound["token_frames"].output_grid(), tokens, count)
+    rows = {"spurion_tokens": 1, "token_frames": k + 3}
+    return {name: (b, rows.get(name, k)) for name, b in bound.items()}
+
+
 def attention_scores(d_head: int, fraction: int) -> Grid:
     """Grid of the product of int8 queries and keys."""
     return product_grid(Grid(-128, 127, fraction), Grid(-128, 127, 0), d_head)
@@ -87,7 +116,25 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "mean_pool_n5": lambda: mean_pool(5, 3, grid(8, 8)),
     "mean_pool_n1": lambda: mean_pool(1, 2, grid(12, 1)),
     "mean_pool_n100": lambda: mean_pool(100, 1, grid(12, 3)),
+    "four_momenta": lambda: trigger_frames(5)["four_momenta"],
+    "jet_velocity": lambda: trigger_frames(5)["jet_velocity"],
+    "into_jet_frame": lambda: trigger_frames(5)["into_jet_frame"],
+    "spurion_tokens": lambda: trigger_frames(5)["spurion_tokens"],
+    "token_features": lambda: trigger_frames(5)["token_features"],
+    "spurion_features": lambda: trigger_frames(5)["spurion_features"],
+    "token_frames": lambda: trigger_frames(5)["token_frames"],
+    "local_scalars": lambda: trigger_frames(5)["local_scalars"],
 }
 
-# Names of the ops above, as their spec pages are called.
-OPS = ("jet_scalars", "layer_norm", "gelu", "exp_weights", "weighted_mean", "mean_pool")
+
+def op_classes() -> dict[str, type[IntegerOp]]:
+    """All ops of the package by name."""
+    for module in pkgutil.iter_modules(tritag.quant.ops.__path__):
+        importlib.import_module(f"tritag.quant.ops.{module.name}")
+    waiting, found = [IntegerOp], {}
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if cls is not IntegerOp and "bind" in vars(cls):
+            found[re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()] = cls
+    return found

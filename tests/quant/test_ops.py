@@ -10,6 +10,7 @@ import torch
 
 from tests.helpers import tolerances
 from tests.helpers.op_cases import OP_CASES
+from tests.helpers.op_errors import codes, fixed, spread
 from tritag.errors import ExportError
 from tritag.quant.cut import Cut
 from tritag.quant.fixed import FixedType, Grid, product_grid
@@ -20,22 +21,6 @@ from tritag.quant.ops.mean_pool import MeanPool
 from tritag.quant.tensor import FixedTensor
 
 OBSERVER = {"range_quantile": 1e-3, "range_momentum": 0.99, "dynamic_fraction": 0.05, "frozen_fraction": 0.8}
-
-
-def fixed(integers: np.ndarray, grid: Grid) -> FixedTensor:
-    """Tensor of integers on a grid."""
-    return FixedTensor.from_integers(torch.from_numpy(np.asarray(integers, dtype=np.int64)), grid)
-
-
-def codes(x: FixedTensor) -> np.ndarray:
-    """Integers of a tensor."""
-    return x.integers().numpy()
-
-
-def spread(rng: np.random.Generator, shape: tuple[int, ...], grid: Grid) -> np.ndarray:
-    """Normally distributed integers with another width in each jet, saturated to the grid."""
-    width = np.exp2(rng.uniform(-1, math.log2(grid.high), (shape[0], *(1 for _ in shape[1:]))))
-    return np.rint(rng.normal(0, 1, shape) * width).clip(grid.low, grid.high).astype(np.int64)
 
 
 class TestLayerNorm:

@@ -133,12 +133,12 @@ def _entries(config: StudyConfig) -> list[Any]:
         if row.precision == "float" and row.on_grid and key not in references:
             references[key] = index
     for index, row in enumerate(config.rows):
-        scores, labels = [], np.zeros(0)
+        scores, labels = [], np.zeros(0, np.int64)
         for seed in config.seeds:
             run = train_run(Path(row.tagger).stem, _recipe(config, row, seed), progress=False)
             with np.load(run.require("scores.npz")) as file:
                 scores.append(file["scores"])
-                labels = file["labels"]
+                labels = file["labels"].astype(np.int64)
         tagger = _recipe(config, row, config.seeds[0]).tagger
         reference = references.get((row.tagger, row.constituents))
         remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
