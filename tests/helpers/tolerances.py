@@ -81,3 +81,12 @@ def weighted_mean_lsb(largest: float) -> float:
 def mean_pool_lsb(rows: int, largest: float) -> float:
     """Error of mean_pool for results of up to ``largest`` LSB."""
     return ROUNDING_LSB + largest * rows * 2.0**-13
+
+
+# Geometry of the Lorentz taggers on jets of the sample (tests/quant/test_trigger_frames.py): tokens in GeV at median,
+# 99 % and worst; products of tokens and local scalars in LSB at 99 %; frame entries at median and 90 %.
+TOKENS_GEV = (0.01, 0.1, 2.0)
+PRODUCTS_LSB = 4.0
+LOCAL_SCALARS_LSB = 8.0
+FRAME_MEDIAN = 5e-3
+FRAME_90 = 0.1
