@@ -10,11 +10,12 @@ import typer
 from tritag.terminal import print_json
 
 _LAYER_JETS = 64
+_DEFAULT_JETS = 10_000
 
 
 def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory or tagger name.")],
-    jets: Annotated[Path | None, typer.Option(help="Jet file (npz or HDF5); by default the run's test jets.")] = None,
+    jets: Annotated[Path | None, typer.Option(help="Jet file (npz or HDF5); by default 10 000 of the run's.")] = None,
     n_max: Annotated[int | None, typer.Option("--n-max", min=1, help="Only the first jets.")] = None,
     layers: Annotated[bool, typer.Option("--layers", help="Name the first layer that differs.")] = False,
     target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",
@@ -39,7 +40,7 @@ def verify_run(
     target_name: str = "vu13p-360mhz",
     progress: bool = True,
 ) -> Any:
-    """Run the bit check on jets of a file, or on the run's test jets with the crafted ones; returns the verdicts.
+    """Run the bit check on jets of a file, or on jets of the run's data with the crafted ones; returns the verdicts.
 
     The result of the default jets goes into verify.json.
     """
@@ -53,7 +54,7 @@ def verify_run(
     run, recipe = open_run(where)
     executors = run_executors(run, recipe, target_name)
     k = recipe.tagger.n_constituents
-    batch = coded_jets(recipe, None if jets else "test", file=jets, n_max=n_max)
+    batch = coded_jets(recipe, None, file=jets, n_max=n_max or (None if jets else _DEFAULT_JETS))
     codes = batch.codes.numpy().astype(np.int32)
     count = batch.count.numpy().reshape(-1).astype(np.int32)
     if jets is None:
