@@ -159,7 +159,7 @@ class QonnxExecutor(Executor):
     def __init__(self, graph: FirmwareGraph, model: ModelProto) -> None:
         super().__init__(graph)
         self.model = model
-        _register_ops(model)
+        register_ops(model)
         self._wrapped: tuple[int, Any] | None = None
 
     def _wrapper(self, batch: int) -> Any:
@@ -199,8 +199,11 @@ def _run_body(body: Any) -> Callable[..., None]:
     return execute
 
 
-def _register_ops(model: ModelProto) -> None:
-    """Tell QONNX how to execute the op nodes of a file: by the function bodies that the file itself carries."""
+def register_ops(model: ModelProto) -> None:
+    """Tell QONNX how to execute the op nodes of a file: by the function bodies that the file itself carries.
+
+    QONNX refuses nodes that it does not know: call this before any of its transformations (``cleanup_model``, ...).
+    """
     from onnx.reference import ReferenceEvaluator
     from qonnx.custom_op.base import CustomOp
     from qonnx.custom_op.registry import add_op_to_domain

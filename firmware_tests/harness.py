@@ -23,7 +23,7 @@ import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tritag.errors import ToolError
-from tritag.export.executors import _register_ops
+from tritag.export.executors import register_ops
 from tritag.export.functions import OPSET, op_function
 from tritag.export.qonnx_file import IR_VERSION, session
 from tritag.hls_projects import cpp
@@ -117,7 +117,7 @@ def run_qonnx(case: Case, model: ModelProto | None = None) -> Arrays:
     from qonnx.core.onnx_exec import execute_onnx
 
     model = model or one_node_model(case)
-    _register_ops(model)
+    register_ops(model)
     found = execute_onnx(ModelWrapper(model), _feeds(case))
     return _integers(case, [found[port.name] for port in case.bound.program.outputs])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -32,20 +34,24 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="session", params=["int8", "ternary"])
-def exported(request: pytest.FixtureRequest) -> Exported:
+@cache
+def export(weights: Literal["int8", "ternary"]) -> Exported:
     """Tagger for 4 constituents with one block of 4 channels."""
-    tagger = calibrated_tagger(K, request.param, TINY)
+    tagger = calibrated_tagger(K, weights, TINY)
     model = export_model(tagger)
     return Exported(tagger, model, read_graph(model))
+
+
+@pytest.fixture(scope="session", params=["int8", "ternary"])
+def exported(request: pytest.FixtureRequest) -> Exported:
+    """One tagger with int8 weights and one with ternary ones."""
+    return export(request.param)
 
 
 @pytest.fixture(scope="session")
 def exported_int8() -> Exported:
-    """The same with int8 weights, for tests that need one file only."""
-    tagger = calibrated_tagger(K, "int8", TINY)
-    model = export_model(tagger)
-    return Exported(tagger, model, read_graph(model))
+    """The int8 one, for tests that need one file only."""
+    return export("int8")
 
 
 @pytest.fixture

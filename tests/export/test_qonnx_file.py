@@ -13,6 +13,7 @@ from onnx import numpy_helper
 
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.taggers import TINY, calibrated_tagger
+from tritag.export.executors import register_ops
 from tritag.export.functions import OPSET, QUANT_DOMAIN, op_function
 from tritag.export.graph import CutTo, Linear, Op, Product, Sum, read_graph
 from tritag.export.qonnx_file import (
@@ -228,6 +229,7 @@ class TestOtherTools:
 
         copy = onnx.ModelProto()
         copy.CopyFrom(exported.model)
+        register_ops(copy)
         cleaned = cleanup_model(ModelWrapper(copy)).model
         codes, count = all_jets(rng)
         given = plain_run(cleaned.SerializeToString(), codes, count)
