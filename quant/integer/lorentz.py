@@ -46,7 +46,7 @@ class FrameBits:
     vector: int = 18
     matrix: int = 16
     gamma: int = 5
-    degenerate: int = 10
+    degenerate: int = 12
 
     @property
     def root(self) -> int:

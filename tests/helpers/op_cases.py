@@ -81,7 +81,7 @@ def trigger_frames(k: int) -> dict[str, Bound]:
     every = tokens.union(bound["spurion_tokens"].output_grid())
     bound["token_features"] = TokenFeatures(k).bind(Grid.of(SCALAR_TYPE), momenta, tokens, count)
     bound["spurion_features"] = SpurionFeatures(k).bind(velocity, tokens)
-    bound["token_frames"] = TokenFrames(k, 3, FrameBits()).bind(grid(8, 4), every, count)
+    bound["token_frames"] = TokenFrames(k, 3, FrameBits(), 12).bind(grid(10, 4), every, count)
     bound["local_scalars"] = LocalScalars(k).bind(bound["token_frames"].output_grid(), tokens, count)
     rows = {"spurion_tokens": 1, "token_frames": k + 3}
     return {name: (b, rows.get(name, k)) for name, b in bound.items()}

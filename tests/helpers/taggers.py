@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,12 +17,16 @@ TINY = {"blocks": 1, "channels": 4, "heads": 2, "mlp_factor": 1}
 
 
 def calibrated_tagger(
-    k: int, weights: Literal["int8", "ternary"], sizes: dict[str, int] = MINI, seed: int = 0
+    k: int,
+    weights: Literal["int8", "ternary"],
+    sizes: dict[str, Any] = MINI,
+    network: str = "transformer",
+    seed: int = 0,
 ) -> QuantTagger:
     """Tagger in evaluation mode whose observers have seen some jets."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        tagger = QuantTagger(TaggerConfig("transformer", k, dict(sizes)), QuantConfig(weights=weights))
+        tagger = QuantTagger(TaggerConfig(network, k, dict(sizes)), QuantConfig(weights=weights))
     observe(tagger, random_jets(np.random.default_rng(seed), 400, k))
     return tagger.eval()
 

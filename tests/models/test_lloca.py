@@ -140,7 +140,7 @@ def test_without_spurions_a_boost_along_the_beam_changes_nothing(name):
 @pytest.mark.parametrize("name", MINI)
 @torch.no_grad()
 def test_with_spurions_rotations_about_the_beam_are_a_symmetry_and_boosts_are_not(name):
-    codes, count = wide_jets(60, least=2)
+    codes, count = wide_jets(60)
     tagger = make(name, decided=True)
     inputs, moved = tagger.inputs(codes, count), tagger.inputs(codes + torch.tensor([0, 0, 431]), count)
     assert (moved[0] - inputs[0]).abs().max() > 1
