@@ -25,10 +25,14 @@ from tritag.hls_projects.verify import first_different_layer, require_equal, ver
 from tritag.models.coded_jets import CodedJets
 from tritag.quant.layers import QuantTagger
 
-# Constituents, weights, sizes, and whether the C-simulation shows every layer.
+SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
+FRAMES = {"frames": "global", "frames_net": "tokens", "frames_hidden": 4}
+
+# Network, constituents, weights, sizes, and whether the C-simulation shows every layer.
 TAGGERS = {
-    "transformer-2k-ternary": (16, "ternary", MINI, False),
-    "small-int8": (5, "int8", {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}, True),
+    "transformer-2k-ternary": ("transformer", 16, "ternary", MINI, False),
+    "small-int8": ("transformer", 5, "int8", SMALL, True),
+    "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | FRAMES, False),
 }
 
 
@@ -52,8 +56,8 @@ class Chain:
 def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """A tagger through the whole chain; compiled once."""
     torch.set_num_threads(1)
-    k, weights, sizes, trace = TAGGERS[request.param]
-    tagger = calibrated_tagger(k, weights, sizes)
+    network, k, weights, sizes, trace = TAGGERS[request.param]
+    tagger = calibrated_tagger(k, weights, sizes, network)
     model = export_model(tagger)
     graph = read_graph(model)
     log = Path(tmp_path_factory.mktemp("csim")) / "csim.log"

@@ -187,6 +187,16 @@ def test_terms_of_different_shape(model):
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "axis"),
+    [("embed_cut", 2), ("blocks_0_norm_attention_layer_norm", 1)],
+    ids=["other axis", "other LSB"],
+)
+def test_concatenation(model, first, axis):
+    insert_before(model, "blocks_0_norm_mlp_layer_norm", 0, "Concat", first, axis=axis)
+    check_refused(model, r"graph lint: Concat 'new_concat' must have or be along axis 1, of two tensors with one LSB")
+
+
 class TestOps:
     def test_table_entry_outside_of_its_interval(self, model):
         table = table_of(model, op_of(model, "layer_norm"), "rsqrt_8_12")

@@ -141,6 +141,11 @@ class TestGrid:
         assert total == Grid(int(min(sums) * 8), int(max(sums) * 8), 3)
         assert total == b.plus(a)
 
+    def test_union_holds_both(self):
+        assert Grid(-3, 5, 2).union(Grid(1, 9, 2)) == Grid(-3, 9, 2)
+        with pytest.raises(ConfigError, match=r"grids must have one LSB, got 2\*\*-2 and 2\*\*-3"):
+            Grid(0, 1, 2).union(Grid(0, 1, 3))
+
 
 @pytest.mark.parametrize("fractions", [(0, 0, 0), (2, 5, 1), (3, -2, 4), (1, 7, -3)])
 @pytest.mark.parametrize("source", [(-2, 1), (0, 3), (1, 2), (-3, -1)])
