@@ -52,6 +52,6 @@ def make_case(name: str) -> Case:
     if [port.name for port in bound.program.inputs][1:] == ["count"]:
         # Every count, with the contents of the random jets.
         last = rows if bound.program.name != "exp_weights" else bound.program.nodes[1].high
-        again = [x[np.arange(last + 1) - (last + 1)] for x in inputs[:1]]
+        again = [x[np.arange(last + 1) % len(x)] for x in inputs[:1]]
         inputs = [np.concatenate([inputs[0], *again]), np.concatenate([inputs[1], np.arange(last + 1)[:, None, None]])]
     return Case(name, bound, rows, tuple(inputs))
