@@ -10,10 +10,6 @@ import math
 
 # One rounding half to even.
 ROUNDING_LSB = 0.5
-# float32 and float64 give nearly the same number: either may be rounded across a tie.
-TIES_LSB = 1.0
-# Float sums in another order, of order-one values: a few float32 ulps.
-REORDERED = 2e-6
 
 # Attention as a whole; its error is not bounded in closed form (docs/ops/attention.md).
 ATTENTION_LSB = 3.0
