@@ -10,6 +10,7 @@ from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor
 
+# Relative error of 1/count: 2**-13, whatever the count.
 _MANTISSA_BITS = 12
 
 
@@ -27,8 +28,9 @@ class MeanPool(IntegerOp):
         value = t.input("h", h.low, h.high, lanes=self.channels)
         number = t.input("count", 0, self.n_tokens, per_row=False)
         total = t.row_index().less(number).where(value, 0).sum_rows()
-        inverse = t.table("inverse_count", lambda n: 2.0**_MANTISSA_BITS / n if n else 0, self.n_tokens + 1)
-        mean = (total * number.clip(0, self.n_tokens).lookup(inverse)).round_shift(_MANTISSA_BITS)
+        bits = _MANTISSA_BITS + self.n_tokens.bit_length()
+        inverse = t.table("inverse_count", lambda n: 2.0**bits / n if n else 0, self.n_tokens + 1)
+        mean = (total * number.clip(0, self.n_tokens).lookup(inverse)).round_shift(bits)
         t.output("y", mean.clip(h.low, h.high))
         return BoundProgram(t.program, (h.fraction, count.fraction), (h.fraction,))
 

@@ -76,7 +76,7 @@ def weighted_mean_lsb(largest: float) -> float:
 
 def mean_pool_lsb(rows: int, largest: float) -> float:
     """Error of mean_pool for results of up to ``largest`` LSB."""
-    return ROUNDING_LSB + largest * rows * 2.0**-13
+    return ROUNDING_LSB + largest * rows * 2.0 ** -(13 + rows.bit_length())
 
 
 # Geometry of the Lorentz taggers on jets of the sample (tests/quant/test_trigger_frames.py): tokens in GeV at median,
