@@ -8,10 +8,9 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tritag.data.ragged import RaggedJets, join
 from tritag.data.shards import Shard, make_shard, plain, plan_shards, read_shard, versions, write_shard
 from tritag.data.store import read_info, write_jets
 from tritag.errors import DataError, ToolError
+from tritag.files import only_one
 
 _MERGE_STREAM = 2
 
@@ -74,7 +74,7 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
     path = Path(path)
     processes = processes or _n_cores()
     folder = path.with_suffix(".shards")
-    with _only_one(path.with_suffix(".lock")):
+    with only_one(path.with_suffix(".lock")):
         if path.exists():
             _check_same(path, config)
             return path
@@ -101,18 +101,6 @@ def _check_same(path: Path, config: DataConfig) -> None:
         raise DataError(
             f"{path} must hold the set of this configuration, got other settings; remove it or choose --out"
         )
-
-
-@contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    """Wait while another process makes the same file."""
-    import fcntl
-
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    lock.unlink(missing_ok=True)
 
 
 def _make_shards(

@@ -7,17 +7,17 @@ a graph that parses has an exact integer meaning (the *graph lint*).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import FunctionProto, ModelProto, NodeProto, helper, numpy_helper
 
 from tritag.errors import ExportError
-from tritag.export.functions import QUANT_DOMAIN
+from tritag.export.functions import QUANT_DOMAIN, op_function, quant_function
 from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_PROGRAMS, run_all
 from tritag.quant.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.integer.program import Program
@@ -140,6 +140,8 @@ class _Reader:
         if METADATA_PROGRAMS not in metadata or METADATA_INPUTS not in metadata:
             raise ExportError("the file must have been written by `tritag export`: it carries no integer programs")
         self.programs = json.loads(metadata[METADATA_PROGRAMS])
+        self.bodies = {(f.domain, f.name): f for f in model.functions}
+        self.checked: set[str] = set()
         self.constants = self._evaluate_constants()
         self.graph = FirmwareGraph()
         for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
@@ -235,11 +237,19 @@ class _Reader:
                 if min(table) < instruction.low or max(table) > instruction.high:
                     self._refuse(node, f"table entries within the interval of instruction {index}")
         bound = BoundProgram(program, tuple(entry["in_fractions"]), tuple(entry["out_fractions"]))
+        self._check_body(node, op_function, bound)
         for name, port, fraction in zip(data, program.inputs, bound.in_fractions, strict=True):
             grid, accepted = self.graph.grids[name], program.nodes[port.node]
             if grid.fraction != fraction or grid.low < accepted.low or grid.high > accepted.high:
                 self._refuse(node, f"input {name} within [{accepted.low}, {accepted.high}] at 2**-{fraction}")
         return Op(out, data, bound), bound.output_grid()
+
+    def _check_body(self, node: NodeProto, write: Callable[..., FunctionProto], *arguments: BoundProgram) -> None:
+        """Firmware is made of the program, other runtimes execute the body: both must say the same."""
+        if node.op_type not in self.checked:
+            if self.bodies.get((node.domain, node.op_type)) != write(*arguments):
+                self._refuse(node, "a function whose body is that of its integer program; export the run again")
+            self.checked.add(node.op_type)
 
     def _cut(self, node: NodeProto, out: str) -> tuple[CutTo, Grid]:
         source, scale, zero_point, bits = node.input
@@ -247,6 +257,7 @@ class _Reader:
         fraction = self._fraction(node, self.constants[scale])
         width = int(self.constants[bits])
         self._check_quant(node, self.constants[zero_point])
+        self._check_body(node, quant_function)
         if attributes["narrow"] or width != float(self.constants[bits]):
             self._refuse(node, "the full range of codes of a whole number of bits")
         fixed = FixedType(bool(attributes["signed"]), width, width - fraction)

@@ -24,7 +24,7 @@ from numpy.ctypeslib import ndpointer
 from tritag.errors import ToolError
 from tritag.export.executors import Executor
 from tritag.export.graph import CutTo, FirmwareGraph, Linear
-from tritag.files import write_text
+from tritag.files import only_one, write_text
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
 from tritag.hls_projects.project import PROJECT, ops_header, write_project
 from tritag.hls_projects.target import TargetConfig
@@ -81,10 +81,21 @@ def compile_project(
         No g++ on PATH, or the compiler failed; the message names the log.
     """
     folder = cache_root() / project_digest(graph, target, trace)
+    with only_one(folder.with_suffix(".lock")):
+        return _cached(folder) or _compile(graph, target, trace, folder, log)
+
+
+def _cached(folder: Path) -> CompiledProject | None:
     marker = folder / _DONE
-    if marker.is_file():
-        entry = json.loads(marker.read_text())
-        return CompiledProject(folder, folder / entry["library"], entry["compile_s"], True)
+    if not marker.is_file():
+        return None
+    entry = json.loads(marker.read_text())
+    return CompiledProject(folder, folder / entry["library"], entry["compile_s"], True)
+
+
+def _compile(
+    graph: FirmwareGraph, target: TargetConfig, trace: bool, folder: Path, log: Path | None
+) -> CompiledProject:
     if shutil.which("g++") is None:
         raise ToolError("C-simulation needs g++ on PATH; install it (Debian: apt-get install g++)")
     with quiet(log or folder.with_suffix(".log")):
@@ -96,7 +107,7 @@ def compile_project(
         if done.returncode or not libraries:
             raise ToolError("g++ must compile the project, but failed")
     library = libraries[-1].relative_to(folder)
-    write_text(marker, json.dumps({"library": str(library), "compile_s": round(seconds, 2)}))
+    write_text(folder / _DONE, json.dumps({"library": str(library), "compile_s": round(seconds, 2)}))
     return CompiledProject(folder, folder / library, seconds, False)
 
 

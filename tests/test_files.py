@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import signal
 import stat
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from tritag.errors import TritagError
-from tritag.files import atomic_path, write_json, write_text
+from tritag.files import atomic_path, only_one, write_json, write_text
 
 FILL_UP = """
 import resource, sys
@@ -105,3 +107,32 @@ def test_writers_that_judge_by_the_ending_find_it(tmp_path):
         np.savez(temporary, codes=np.arange(3))
     assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
     assert np.load(tmp_path / "x.npz")["codes"].tolist() == [0, 1, 2]
+
+
+def _add_one(lock, counter):
+    for _ in range(20):
+        with only_one(lock):
+            value = int(counter.read_text())
+            time.sleep(0.001)
+            counter.write_text(str(value + 1))
+
+
+def test_only_one_process_at_a_time(tmp_path):
+    lock, counter = tmp_path / "a.lock", tmp_path / "counter"
+    counter.write_text("0")
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_add_one, args=(lock, counter)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert counter.read_text() == "80"
+    assert not lock.exists()
+
+
+def test_lock_is_free_after_an_error(tmp_path):
+    lock = tmp_path / "a.lock"
+    with pytest.raises(TritagError, match="stop"), only_one(lock):
+        raise TritagError("stop")
+    with only_one(lock):
+        assert lock.exists()

@@ -236,6 +236,17 @@ class TestOps:
         edit_metadata(model, METADATA_PROGRAMS, lambda programs: programs.pop(op_of(model, "gelu").op_type))
         check_refused(model, r"gelu_\w+ 'blocks_0_gelu' must have or be its integer program in the file's metadata")
 
+    @pytest.mark.parametrize("name", ["gelu", "Quant"])
+    def test_body_that_is_not_the_program(self, model, name):
+        body = next(f for f in model.functions if f.name.startswith(name))
+        next(n for n in body.node if n.op_type == "Mul").op_type = "Add"
+        check_refused(model, r"must have or be a function whose body is that of its integer program; export the run")
+
+    def test_op_without_a_body(self, model):
+        body = next(f for f in model.functions if f.name.startswith("gelu"))
+        model.functions.remove(body)
+        check_refused(model, r"gelu_\w+ 'blocks_0_gelu' must have or be a function whose body is that of its")
+
     def test_program_of_another_format_version(self, model):
         name = op_of(model, "gelu").op_type
         edit_metadata(model, METADATA_PROGRAMS, lambda programs: programs[name]["program"].update(format=99))
