@@ -28,6 +28,8 @@ PRODUCT_MEANS, PRODUCT_SCALES = (5.7, 2.0), (0.7, 0.7)
 # Transverse momenta below this fraction of the energy count as this fraction, with azimuth 0; |eta| stays below 7.7.
 SMALLEST_SINE = 2.0**-10
 _SMALLEST_DELTA_R = 1e-6
+# Standardisation of log E in a learned frame (GeV).
+LOCAL_ENERGY_MEAN, LOCAL_ENERGY_SCALE = 1.5, 0.7
 # No pair of regulated particles is lighter.
 _SMALLEST_PAIR_MASS2 = (2 * REGULATOR_MASS_GEV) ** 2
 
@@ -192,6 +194,29 @@ class LocalScalars(nn.Module):
         local_p = torch.where(real, into_frames(frames, p), rest)
         local_jet = torch.where(real[:, : frames.shape[1]], into_frames(frames, jet), rest)
         return torch.where(real, seven_scalars(local_p, local_jet), 0.0)
+
+
+class LocalDirections(nn.Module):
+    """Energy and direction of the candidates in their frames: standardised log E and p/E of ``L_i p_i``.
+
+    ``(frames (B, K or 1, 4, 4), tokens (B, N, 4), count (B, 1)) -> (B, K, 4)``; with the laboratory scalars (B, K, 7)
+    as fourth argument they stand in front: (B, K, 11). Unlike angles to the jet axis, which is at rest in a global
+    frame, these are smooth everywhere and need neither angles nor roots. Padding is zero.
+    """
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+
+    def forward(self, frames: Tensor, tokens: Tensor, count: Tensor, *scalars: Tensor) -> Tensor:
+        """See class."""
+        k = self.n_constituents
+        real = real_tokens(count, k, k)[..., None]
+        local = torch.where(real, into_frames(frames, tokens[:, -k:]), tokens.new_tensor([1.0, 0.0, 0.0, 0.0]))
+        energy = local[..., :1].clamp(min=REGULATOR_MASS_GEV)
+        log_energy = (energy.log() - LOCAL_ENERGY_MEAN) * LOCAL_ENERGY_SCALE
+        columns = [*(s.to(energy.dtype) for s in scalars), log_energy, local[..., 1:] / energy]
+        return torch.where(real, torch.cat(columns, dim=-1), 0.0)
 
 
 def into_frames(frames: Tensor, p: Tensor) -> Tensor:

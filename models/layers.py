@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from tritag.models.frame_transport import EnterFrames, LeaveFrames
 from tritag.models.frame_vectors import ChannelLinear, PairLinear, PairVectors, TokenVectors
 from tritag.models.frames import PolarFrames
-from tritag.models.jet_geometry import JetFrame, LocalScalars, PairMasses, TokenFeatures
+from tritag.models.jet_geometry import JetFrame, LocalDirections, LocalScalars, PairMasses, TokenFeatures
 from tritag.models.scalars import JetScalars
 
 # Where a linear layer stands: the recipes quantize "hidden" weights harder than those of "input" and "output".
@@ -177,6 +177,10 @@ class FloatLayers:
     def local_scalars(self, n_constituents: int) -> nn.Module:
         """See :class:`LorentzLayers`."""
         return LocalScalars(n_constituents)
+
+    def local_directions(self, n_constituents: int) -> nn.Module:
+        """See :class:`tritag.models.lorentz_layers.LorentzLayers`."""
+        return LocalDirections(n_constituents)
 
     def leave_frames(self, channels: int, heads: int) -> nn.Module:
         """See :class:`LorentzLayers`."""

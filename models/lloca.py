@@ -1,8 +1,9 @@
 """The LLoCa-Transformer (Lorentz local canonicalization; tagger-quantization paper, Sec. 3.4).
 
 All tokens are boosted into the rest frame of the jet. A Frames-Net finds a frame per candidate (local) or per jet
-(global); the transformer sees the seven scalars of L_i p_i with respect to L_i p_jet. With local frames half of the
-attention's channels are four-vectors that travel between the frames. Formulas: docs/lloca.md.
+(global); the transformer sees the seven scalars of L_i p_i with respect to L_i p_jet, or energy and direction of
+L_i p_i beside the seven scalars in the laboratory. With local frames half of the attention's channels are four-vectors
+that travel between the frames. Formulas: docs/lloca.md.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class LLoCaConfig(TransformerConfig):
         The MLP runs on all pairs of tokens, as in the paper, or on single tokens (global frames only).
     frames_hidden : int
         Hidden channels of that MLP.
+    features : "scalars" or "directions"
+        What the transformer sees: the seven scalars in the frames, as in the paper, or energy and direction in the
+        frames, and with spurions the seven scalars in the laboratory.
     spurions : bool
         Add beam and time directions. False makes the tagger exactly Lorentz-invariant.
     """
@@ -41,6 +45,7 @@ class LLoCaConfig(TransformerConfig):
     frames: Literal["local", "global"] = "global"
     frames_net: Literal["pairs", "tokens"] = "pairs"
     frames_hidden: int = 4
+    features: Literal["scalars", "directions"] = "scalars"
     spurions: bool = True
 
     def __post_init__(self) -> None:
@@ -84,21 +89,30 @@ class LLoCa(Tagger):
             self.frames_net = PairFramesNet(layers, k, hidden, spurions, per_jet=not local)
         else:
             self.frames_net = TokenFramesNet(layers, k, hidden, spurions)
-        self.scalars = layers.local_scalars(k)
-        self.embed = layers.linear(N_SCALARS, config.channels, role="input")
+        self.lab: nn.Module | None = None
+        n_features = N_SCALARS
+        if config.features == "scalars":
+            self.features = layers.local_scalars(k)
+        else:
+            self.features = layers.local_directions(k)
+            self.lab = layers.jet_scalars(k) if spurions else None
+            n_features = 4 + (N_SCALARS if spurions else 0)
+        self.embed = layers.linear(n_features, config.channels, role="input")
         self.blocks = nn.ModuleList((LocalBlock if local else Block)(layers, k, config) for _ in range(config.blocks))
         self.pool = layers.pool(k)
         self.head = layers.linear(config.channels, 1, role="output")
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
-        """Tokens (B, N, 4) in the rest frame of the jet, and the inputs of the Frames-Net."""
-        return (self.jet_frame(codes, count), *self.frames_net.inputs(codes, count))
+        """Tokens (B, N, 4) in the rest frame of the jet, scalars in the laboratory if used, Frames-Net's inputs."""
+        scalars = () if self.lab is None else (self.lab(codes, count),)
+        return (self.jet_frame(codes, count), *scalars, *self.frames_net.inputs(codes, count))
 
     def score(self, inputs: Any, count: Any) -> Any:
         """Logit (B, 1, 1)."""
-        tokens, *features = inputs
-        frames = self.frames_net(tuple(features), tokens, count)
-        h = self.embed(self.scalars(frames, tokens, count))
+        tokens, *rest = inputs
+        n_scalars = 0 if self.lab is None else 1
+        frames = self.frames_net(tuple(rest[n_scalars:]), tokens, count)
+        h = self.embed(self.features(frames, tokens, count, *rest[:n_scalars]))
         for block in self.blocks:
             h = block(h, count, frames) if isinstance(block, LocalBlock) else block(h, count)
         return self.head(self.pool(h, count))

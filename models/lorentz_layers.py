@@ -50,6 +50,12 @@ class LorentzLayers(Layers, Protocol):
     def local_scalars(self, n_constituents: int) -> nn.Module:
         """Seven scalars in the frames: ``(frames (B, K or 1, 4, 4), tokens (B, N, 4), count) -> (B, K, 7)``."""
 
+    def local_directions(self, n_constituents: int) -> nn.Module:
+        """Log energy and direction in the frames, behind scalars if given.
+
+        ``(frames (B, K or 1, 4, 4), tokens (B, N, 4), count[, scalars (B, K, 7)]) -> (B, K, 4 or 11)``
+        """
+
     def leave_frames(self, channels: int, heads: int) -> nn.Module:
         """``(q, k, v (B, K, C), frames (B, K, 4, 4)) -> (q, k, v)`` in the frame of the jet, keys lowered."""
 

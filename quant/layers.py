@@ -154,6 +154,10 @@ class QuantLayers:
         """Seven scalars in the frame."""
         return lorentz_layers.QuantLocalScalars(n_constituents)
 
+    def local_directions(self, n_constituents: int) -> nn.Module:
+        """Log energy and direction in the frame."""
+        return lorentz_layers.QuantLocalDirections(n_constituents)
+
     def pair_masses(self, n_constituents: int, spurions: bool, n_rows: int) -> nn.Module:
         """Not there yet."""
         lorentz_layers.refuse("all-pairs Frames-Nets")

@@ -17,6 +17,7 @@ from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.four_momenta import FourMomenta
 from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
 from tritag.quant.ops.jet_scalars import JetScalars
+from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
@@ -147,6 +148,18 @@ class QuantLocalScalars(nn.Module):
     def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor) -> FixedTensor:
         """Scalars (B, K, 7)."""
         return self.op(frames, tokens.candidates, count)
+
+
+class QuantLocalDirections(nn.Module):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.local_directions`."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.op = LocalDirections(n_constituents)
+
+    def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor, *scalars: FixedTensor) -> FixedTensor:
+        """Scalars if given, log energy and direction: (B, K, 4 or 11)."""
+        return self.op(frames, tokens.candidates, count, *scalars)
 
 
 def refuse(what: str) -> NoReturn:

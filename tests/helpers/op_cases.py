@@ -17,6 +17,7 @@ from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE, JetScalars
 from tritag.quant.ops.layer_norm import LayerNorm
+from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.mean_pool import MeanPool
 from tritag.quant.ops.op import BoundProgram, IntegerOp
@@ -83,6 +84,9 @@ def trigger_frames(k: int) -> dict[str, Bound]:
     bound["spurion_features"] = SpurionFeatures(k).bind(velocity, tokens)
     bound["token_frames"] = TokenFrames(k, 3, FrameBits(), 12).bind(grid(10, 4), every, count)
     bound["local_scalars"] = LocalScalars(k).bind(bound["token_frames"].output_grid(), tokens, count)
+    inputs = (bound["token_frames"].output_grid(), tokens, count)
+    bound["local_directions"] = LocalDirections(k).bind(*inputs, Grid.of(SCALAR_TYPE))
+    bound["local_directions_alone"] = LocalDirections(k).bind(*inputs)
     rows = {"spurion_tokens": 1, "token_frames": k + 3}
     return {name: (b, rows.get(name, k)) for name, b in bound.items()}
 
@@ -124,6 +128,8 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "spurion_features": lambda: trigger_frames(5)["spurion_features"],
     "token_frames": lambda: trigger_frames(5)["token_frames"],
     "local_scalars": lambda: trigger_frames(5)["local_scalars"],
+    "local_directions": lambda: trigger_frames(5)["local_directions"],
+    "local_directions_alone": lambda: trigger_frames(5)["local_directions_alone"],
 }
 
 

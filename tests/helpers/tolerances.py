@@ -84,5 +84,7 @@ def mean_pool_lsb(rows: int, largest: float) -> float:
 TOKENS_GEV = (0.01, 0.1, 2.0)
 PRODUCTS_LSB = 4.0
 LOCAL_SCALARS_LSB = 8.0
+# Directions: half an LSB, and 2**-11 of 2**8 LSB from the table of 1/E; log E likewise.
+LOCAL_DIRECTIONS_LSB = 1.0
 FRAME_MEDIAN = 5e-3
 FRAME_90 = 0.1

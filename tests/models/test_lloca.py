@@ -73,7 +73,7 @@ def inputs_of_tokens(tagger, tokens, count):
         ("lloca-global-2k", 1876),
         ("lloca-local-20k", 17348),
         ("lloca-global-20k", 17348),
-        ("lloca-trigger-2k", 1852),
+        ("lloca-trigger-2k", 1916),
     ],
 )
 def test_parameter_counts_of_the_paper(name, parameters):

@@ -10,6 +10,7 @@ from tests.helpers import tolerances
 from tritag.data.grid import to_codes
 from tritag.data.sample import read_sample
 from tritag.models.jet_geometry import JetFrame as FloatJetFrame
+from tritag.models.jet_geometry import LocalDirections as FloatLocalDirections
 from tritag.models.jet_geometry import LocalScalars as FloatLocalScalars
 from tritag.models.jet_geometry import TokenFeatures as FloatTokenFeatures
 from tritag.models.lorentz import four_momenta
@@ -18,6 +19,7 @@ from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.lorentz_layers import JetTokens, QuantJetFrame, QuantTokenFeatures
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, SPLIT_BITS, FourMomenta
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE
+from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.token_frames import TokenFrames
 from tritag.quant.tensor import FixedTensor
@@ -106,6 +108,29 @@ def test_local_scalars_are_those_of_float64(tokens, fixed) -> None:
     expected = FloatLocalScalars(K)(matrix, tokens.candidates.value.double(), fixed[1].value)
     error = (given - expected.clamp(SCALAR_TYPE.min, SCALAR_TYPE.max)).abs() * 2.0**SCALAR_TYPE.fraction
     assert error.quantile(0.99) <= tolerances.LOCAL_SCALARS_LSB
+
+
+def test_local_directions_are_those_of_float64(tokens, fixed) -> None:
+    frame = TokenFrames(K, 3, FrameBits(), weight_bits=12).eval()(_phi(len(tokens)), tokens.every, fixed[1])
+    given = LocalDirections(K).eval()(frame, tokens.candidates, fixed[1]).value.double()
+    matrix = frame.value.double().unflatten(-1, (4, 4))
+    expected = FloatLocalDirections(K)(matrix, tokens.candidates.value.double(), fixed[1].value)
+    # rounded tokens need not be massless: their momentum may exceed their energy
+    expected[..., 1:] = expected[..., 1:].clamp(-1, 1)
+    error = (given - expected).abs() * 2.0**SCALAR_TYPE.fraction
+    assert error.max() <= tolerances.LOCAL_DIRECTIONS_LSB
+
+
+def test_scalars_stand_in_front_of_the_directions(tokens, fixed) -> None:
+    rng = np.random.default_rng(6)
+    grid = Grid.of(SCALAR_TYPE)
+    scalars = FixedTensor.from_integers(torch.from_numpy(rng.integers(grid.low, grid.high, (len(tokens), K, 7))), grid)
+    frame = TokenFrames(K, 3, FrameBits(), weight_bits=12).eval()(_phi(len(tokens)), tokens.every, fixed[1])
+    alone = LocalDirections(K).eval()(frame, tokens.candidates, fixed[1])
+    both = LocalDirections(K).eval()(frame, tokens.candidates, fixed[1], scalars)
+    real = torch.arange(K)[:, None] < fixed[1].value[..., None]
+    assert torch.equal(both.value[..., 7:], alone.value)
+    assert torch.equal(both.value[..., :7], torch.where(real, scalars.value, 0.0))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

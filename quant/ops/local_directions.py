@@ -1,0 +1,74 @@
+"""Energy and direction of the candidates in the frame of the jet. Specification: docs/ops/local_directions.md."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from tritag.models.jet_geometry import LOCAL_ENERGY_MEAN, LOCAL_ENERGY_SCALE
+from tritag.models.jet_geometry import LocalDirections as FloatLocalDirections
+from tritag.models.lorentz import REGULATOR_MASS_GEV
+from tritag.models.scalars import N_SCALARS
+from tritag.quant.fixed import Grid
+from tritag.quant.integer import blocks
+from tritag.quant.integer.lorentz import dot, scale_to
+from tritag.quant.integer.program import Tracer
+from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
+from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.tensor import FixedTensor, fake_quantize
+
+_LOG_BITS = 13
+_VECTOR_BITS = 14
+_INVERSE_BITS = 13
+
+
+class LocalDirections(IntegerOp):
+    """Frame (B, 1, 16), candidates' tokens (B, K, 4), count (B, 1, 1) to (B, K, 4) of type ``SCALAR_TYPE``.
+
+    With the scalars (B, K, 7) as fourth input they stand in front: (B, K, 11).
+    """
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+        self.reference = FloatLocalDirections(n_constituents)
+
+    def bind(self, frame: Grid, tokens: Grid, count: Grid, *scalars: Grid) -> BoundProgram:
+        """Program: L p in block floating point, one logarithm and one reciprocal per candidate."""
+        t = Tracer("local_directions", self.n_constituents)
+        matrix = t.input("frame", frame.low, frame.high, lanes=16, per_row=False)
+        token = t.input("tokens", tokens.low, tokens.high, lanes=4)
+        valid = t.row_index().less(t.input("count", 0, self.n_constituents, per_row=False))
+        lanes = []
+        for grid in scalars:
+            lab = t.input("scalars", grid.low, grid.high, lanes=N_SCALARS)
+            lanes += [lab.lane(i) for i in range(N_SCALARS)]
+        p = [token.lane(j) for j in range(4)]
+        local = [dot([matrix.lane(4 * i + j) for j in range(4)], p) for i in range(4)]
+        fraction = frame.fraction + tokens.fraction
+        least = max(1, round(REGULATOR_MASS_GEV * 2.0**fraction))
+        (energy, *momentum), exponent = scale_to([local[0].clip(least, local[0].high), *local[1:]], _VECTOR_BITS)
+        energy = energy.maximum(1)
+        exponent_gev = exponent + (1 - _VECTOR_BITS - fraction)
+        log_gev = (blocks.log2(t, energy, _LOG_BITS - 1) << 1) + (exponent_gev << _LOG_BITS)
+        scale = LOCAL_ENERGY_SCALE
+        lanes.append(affine(log_gev, _LOG_BITS, math.log(2) * scale, -LOCAL_ENERGY_MEAN * scale))
+        inverse, shift = blocks.reciprocal(t, energy, _INVERSE_BITS)
+        one = 1 << SCALAR_TYPE.fraction
+        down = shift + (_INVERSE_BITS - SCALAR_TYPE.fraction)
+        lanes += [(x * inverse).round_shift_by(down).clip(-one, one) for x in momentum]
+        t.output("directions", valid.where(t.stack(lanes), 0))
+        fractions = (frame.fraction, tokens.fraction, count.fraction, *(grid.fraction for grid in scalars))
+        return BoundProgram(t.program, fractions, (SCALAR_TYPE.fraction,))
+
+    def surrogate(self, frame: FixedTensor, tokens: FixedTensor, count: FixedTensor, *scalars: FixedTensor) -> Tensor:  # type: ignore[override]
+        """Float energies and directions, fake-quantized."""
+        matrix = frame.value.unflatten(-1, (4, 4))
+        values = self.reference(matrix, tokens.value, count.value, *(s.value for s in scalars))
+        return fake_quantize(torch.nan_to_num(values), Grid.of(SCALAR_TYPE))
+
+    def output_grid_in_training(self, *inputs: FixedTensor) -> Grid:
+        """The scalars' type."""
+        return Grid.of(SCALAR_TYPE)
