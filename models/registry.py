@@ -65,9 +65,19 @@ def tagger_names() -> list[str]:
 
 def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
     """Make the network of ``config`` out of ``layers`` (float layers by default), with fresh weights."""
-    cls, size_class = _network(config.network)
-    sizes: Any = build(size_class, config.sizes, where=f"sizes of {config.network}")
-    return cls(layers or FloatLayers(), config.n_constituents, sizes)  # type: ignore[call-arg]
+    cls, _ = _network(config.network)
+    return cls(layers or FloatLayers(), config.n_constituents, sizes_of(config))  # type: ignore[call-arg]
+
+
+def sizes_of(config: TaggerConfig) -> Any:
+    """Sizes of the network, an instance of the dataclass it is registered with.
+
+    Raises
+    ------
+    ConfigError
+        Unknown keys or values that the network cannot have.
+    """
+    return build(_network(config.network)[1], config.sizes, where=f"sizes of {config.network}")
 
 
 def count_parameters(model: nn.Module) -> int:

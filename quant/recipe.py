@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tritag.configs import build
+from tritag.data.config import load_data_config
 from tritag.errors import ConfigError, unknown_name
 from tritag.models.layers import Tagger
-from tritag.models.registry import TaggerConfig, make_tagger
+from tritag.models.registry import TaggerConfig, make_tagger, sizes_of
 from tritag.models.training import TrainingConfig, seed_everything
 from tritag.models.weights import read_weights
 from tritag.quant.config import QuantConfig
@@ -68,8 +69,11 @@ def make_recipe(
     Raises
     ------
     ConfigError
-        Unknown precision or key, or a quantized tagger off the grid.
+        Unknown precision, data or key, impossible sizes, or a quantized tagger off the grid.
     """
+    sizes_of(tagger)
+    if not Path(data).is_file():
+        load_data_config(data)
     if precision not in PRECISIONS:
         raise ConfigError(unknown_name("precision", precision, PRECISIONS))
     float_training = build(TrainingConfig, {**tagger.training, **(training or {})}, where="training")

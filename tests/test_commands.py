@@ -113,6 +113,8 @@ def test_without_compiler(
         (["train", "transformer-2k", "--precision", "int4"], "unknown precision 'int4'"),
         (["train", "transformer-2k", "--set", "training.batchsize=3"], "did you mean 'batch_size'?"),
         (["train", "transformer-2k", "--set", "trainig.batch_size=3"], "did you mean 'training'?"),
+        (["train", "transformer-2k", "--set", "sizes.chanels=8"], "did you mean 'channels'?"),
+        (["train", "transformer-2k", "--set", "sizes.heads=3"], "heads"),
         (["train", "transformer-2k", "--set", "batch_size"], "takes section.key=value"),
         (["train", "transformer-2k", "-K", "300"], "n_constituents must lie in [1, 128], got 300"),
         (["train", "transformer-2k", "--data", "no-such"], "unknown data"),
@@ -122,8 +124,16 @@ def test_without_compiler(
         (["export", "--run", "no-such-run"], "no-such-run"),
     ],
 )
-def test_wrong_calls_say_what_to_do(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_calls_say_what_to_do(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path))
     assert cli.run(arguments) == 2
+    assert not list(tmp_path.iterdir())
     error = " ".join(capsys.readouterr().err.split())
     assert message in error
     assert "Traceback" not in error

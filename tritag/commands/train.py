@@ -11,8 +11,8 @@ import typer
 from tritag.errors import ConfigError, unknown_name
 from tritag.terminal import print_json, print_progress, print_result
 
-SECTIONS = ("training", "quant", "quant_training")
-SET_HELP = "Change a setting: section.key=value with section training, quant or quant_training; may be repeated."
+SECTIONS = ("sizes", "training", "quant", "quant_training")
+SET_HELP = "Change a setting: section.key=value with section sizes, training, quant or quant_training; may be repeated."
 
 
 def command(
@@ -66,7 +66,9 @@ def recipe_of(
         if section not in sections:
             raise ConfigError(unknown_name("section of --set", section, SECTIONS))
         sections[section][name] = yaml.safe_load(value)
-    return make_recipe(load_tagger_config(tagger, constituents), data, precision, on_grid=on_grid, **sections)
+    config = load_tagger_config(tagger, constituents)
+    config = dataclasses.replace(config, sizes={**config.sizes, **sections.pop("sizes")})
+    return make_recipe(config, data, precision, on_grid=on_grid, **sections)
 
 
 def run_name(name: str, recipe: Any) -> str:
