@@ -11,6 +11,9 @@ import math
 
 from tritag.quant.integer.program import Int, Tracer
 
+# One entry of a table of exponentials covers at most 2**-6 in the exponent.
+_EXP_STEP_BITS = 6
+
 
 def _mantissa_index(x: Int, index_bits: int) -> Int:
     """Index of the mantissa in a table of ``2**index_bits`` entries; 0 for the value 0."""
@@ -98,6 +101,21 @@ def angle(t: Tracer, y: Int, x: Int, fraction: int, index_bits: int = 10) -> Int
     quadrant = ax.less(ay).where(half_pi - first, first)
     folded = x.less(0).where(pi - quadrant, quadrant)
     return y.less(0).where(-folded, folded)
+
+
+def exponential(t: Tracer, below: Int, step: float, bits: int) -> Int:
+    """``(2**bits - 1) * exp(-below * step)`` of an integer ``below`` >= 0: the weight of a logit under the largest one.
+
+    ``step`` is the logit's LSB. One table entry covers the largest power of two times ``step`` that is at most 2**-6,
+    or one LSB, and belongs to the middle of its integers; the table ends where the weight is below half a code.
+    """
+    top = (1 << bits) - 1
+    drop = max(0, math.floor(-_EXP_STEP_BITS - math.log2(step)))
+    step *= 2.0**drop
+    size = math.ceil(math.log(2 * top) / step) + 1
+    middle = 0.5 - 0.5 / (1 << drop)
+    index = (below.clip(0, (size - 1) << drop) >> drop).clip(0, size - 1)
+    return index.lookup(t.table("exp", lambda i: top * math.exp(-(i + middle) * step), size))
 
 
 def block_exponent(values: list[Int]) -> Int:

@@ -15,13 +15,10 @@ from torch import nn
 
 from tritag.models.layers import Attention as FloatAttention
 from tritag.quant.fixed import Grid, product_grid
-from tritag.quant.integer.blocks import reciprocal
+from tritag.quant.integer.blocks import exponential, reciprocal
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor, check_float32, fake_quantize
-
-# Table step of the exponent, at most 2**-_STEP_BITS.
-_STEP_BITS = 6
 
 
 class ExpWeights(IntegerOp):
@@ -33,22 +30,13 @@ class ExpWeights(IntegerOp):
 
     def bind(self, scores: Grid, count: Grid) -> BoundProgram:
         """Program: row maximum, difference, one table of exp; keys beyond ``count`` weigh nothing."""
-        top = (1 << self.bits) - 1
-        step = 2.0**-scores.fraction * self.scale
-        drop = max(0, math.floor(-_STEP_BITS - math.log2(step)))
-        step *= 2.0**drop
-        size = math.ceil(math.log(2 * top) / step) + 1
-        # The score differences of one table step are rounded down, so the entry belongs to their middle.
-        middle = 0.5 - 0.5 / (1 << drop)
-
         t = Tracer("exp_weights", self.rows)
         value = t.input("scores", scores.low, scores.high, lanes=self.n_keys)
         number = t.input("count", 0, self.n_keys, per_row=False)
         real = t.constant(list(range(self.n_keys))).less(number)
         largest = real.where(value, scores.low).max_lanes()
-        index = ((largest - value).clip(0, ((size - 1) << drop)) >> drop).clip(0, size - 1)
-        table = t.table("exp", lambda i: top * math.exp(-(i + middle) * step), size)
-        t.output("weights", real.where(index.lookup(table), 0))
+        weight = exponential(t, largest - value, 2.0**-scores.fraction * self.scale, self.bits)
+        t.output("weights", real.where(weight, 0))
         return BoundProgram(t.program, (scores.fraction, count.fraction), (0,))
 
 

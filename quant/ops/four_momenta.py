@@ -11,7 +11,7 @@ from tritag.quant.ops.jet_scalars import candidate, four_momentum
 from tritag.quant.ops.op import BoundProgram, FixedOp
 
 # Fractional bits of momenta in GeV. Boosts into the rest frame of a light jet magnify their rounding by gamma.
-MOMENTUM_FRACTION = 11
+MOMENTUM_FRACTION = 15
 _TRIG_BITS = 20
 # A momentum travels as two integers, because a tensor between ops holds 24 bits: high * 2**SPLIT_BITS + low.
 SPLIT_BITS = 12

@@ -16,13 +16,15 @@ from tritag.quant.ops.op import BoundProgram, FixedOp
 # gamma = 90.
 JET_BITS = FrameBits(vector=27, matrix=16, gamma=7)
 # Momenta in the rest frame of the jet: fractional bits in GeV, and saturation at 2**12 GeV.
-TOKEN_FRACTION = 8
+TOKEN_FRACTION = 11
 TOKEN_BITS = TOKEN_FRACTION + 12
 
 
 def read_boost(velocity: Int) -> Boost:
-    """Boost from the five lanes of :class:`JetVelocity`."""
-    return Boost(velocity.lane(0), [velocity.lane(i) for i in (1, 2, 3)], velocity.lane(4))
+    """Boost from the five lanes of :class:`JetVelocity`; the clips only tell the intervals what is known."""
+    one = 1 << JET_BITS.matrix
+    gamma, inverse = velocity.lane(0).clip(one, velocity.high), velocity.lane(4).clip(0, one >> 1)
+    return Boost(gamma, [velocity.lane(i) for i in (1, 2, 3)], inverse)
 
 
 def clip_token(value: Int) -> Int:

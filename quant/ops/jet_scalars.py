@@ -7,6 +7,7 @@ float counterpart, which defines what is approximated, is ``tritag.models.scalar
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from tritag.data.grid import TriggerGrid
 from tritag.models.scalars import SCALAR_MEANS, SCALAR_SCALES
@@ -20,8 +21,8 @@ ETA_DOMAIN = 4.0
 # Momenta are counted in 2**-MOMENTUM_BITS of the pT LSB: 1/64 GeV.
 MOMENTUM_BITS = 4
 _TRIG_BITS = 14
-_LOG_BITS = 13
-_ANGLE_BITS = 12
+LOG_BITS = 13
+ANGLE_BITS = 12
 _FACTOR_BITS = 12
 _JET_BITS = 16
 
@@ -61,19 +62,19 @@ def four_momentum(
 
 
 def jet_axis(t: Tracer, x: Int, y: Int, z: Int) -> tuple[Int, Int, Int]:
-    """``(log2 pT [_LOG_BITS], eta [_ANGLE_BITS], phi [_ANGLE_BITS])`` of a jet momentum; log2 in momentum units."""
+    """``(log2 pT [LOG_BITS], eta [ANGLE_BITS], phi [ANGLE_BITS])`` of a jet momentum; log2 in momentum units."""
     exponent = blocks.block_exponent([x, y, z])
     m_x, m_y, m_z = (blocks.block_normalize(v, exponent, _JET_BITS) for v in (x, y, z))
     pt_square = m_x * m_x + m_y * m_y
     momentum = blocks.sqrt(t, pt_square + m_z * m_z, fraction=0)
     # The logarithm of a square, read with one more fractional bit, is the logarithm of the root.
-    log_pt = blocks.log2(t, pt_square, _LOG_BITS - 1)
-    log_sum = blocks.log2(t, momentum + m_z.absolute(), _LOG_BITS - 1) << 1
+    log_pt = blocks.log2(t, pt_square, LOG_BITS - 1)
+    log_sum = blocks.log2(t, momentum + m_z.absolute(), LOG_BITS - 1) << 1
     ln2 = round(math.log(2) * 2**_FACTOR_BITS)
-    eta = ((log_sum - log_pt) * ln2).round_shift(_LOG_BITS + _FACTOR_BITS - _ANGLE_BITS).clip(0, 8 << _ANGLE_BITS)
+    eta = ((log_sum - log_pt) * ln2).round_shift(LOG_BITS + _FACTOR_BITS - ANGLE_BITS).clip(0, 8 << ANGLE_BITS)
     eta = m_z.less(0).where(-eta, eta)
-    phi = blocks.angle(t, m_y, m_x, _ANGLE_BITS)
-    return log_pt + ((exponent + (1 - _JET_BITS)) << _LOG_BITS), eta, phi
+    phi = blocks.angle(t, m_y, m_x, ANGLE_BITS)
+    return log_pt + ((exponent + (1 - _JET_BITS)) << LOG_BITS), eta, phi
 
 
 def affine(value: Int, fraction: int, slope: float, offset: float) -> Int:
@@ -81,6 +82,46 @@ def affine(value: Int, fraction: int, slope: float, offset: float) -> Int:
     bits = fraction + _FACTOR_BITS
     scaled = value * round(slope * 2**_FACTOR_BITS) + round(offset * 2**bits)
     return scaled.round_shift(bits - SCALAR_TYPE.fraction).clip(SCALAR_TYPE.int_min, SCALAR_TYPE.int_max)
+
+
+@dataclass(frozen=True)
+class Cylindrical:
+    """A momentum: log2 pT and log2 E (``LOG_BITS`` fractional bits), eta and phi (``ANGLE_BITS``, radians)."""
+
+    log_pt: Int
+    log_e: Int
+    eta: Int
+    phi: Int
+
+
+def wrap_angle(angle: Int) -> Int:
+    """Bring a difference of two angles (``ANGLE_BITS`` fractional bits) back into [-pi, pi)."""
+    turn = round(2 * math.pi * 2**ANGLE_BITS)
+    angle = angle.less(-(turn // 2)).where(angle + turn, angle)
+    return angle.less(turn // 2).where(angle, angle - turn)
+
+
+def relative_scalars(t: Tracer, p: Cylindrical, jet: Cylindrical, log_unit: float, ratio_unit: int) -> list[Int]:
+    """The seven standardised scalars of ``p`` with respect to ``jet``, each of type ``SCALAR_TYPE``.
+
+    ``log_unit`` is log2 of the momenta's unit in GeV, ``ratio_unit`` log2 of the unit of ``p`` in units of the jet's.
+    """
+    d_eta, d_phi = p.eta - jet.eta, wrap_angle(p.phi - jet.phi)
+    d_r = blocks.sqrt(t, d_eta * d_eta + d_phi * d_phi, fraction=0)
+    ratios = [p.log_pt - jet.log_pt, p.log_e - jet.log_e]
+    if ratio_unit:
+        ratios = [ratio + (ratio_unit << LOG_BITS) for ratio in ratios]
+    ln2 = math.log(2)
+    columns = [
+        (p.log_pt, LOG_BITS, ln2, log_unit * ln2),
+        (p.log_e, LOG_BITS, ln2, log_unit * ln2),
+        *((ratio, LOG_BITS, ln2, 0.0) for ratio in ratios),
+        *((distance, ANGLE_BITS, 1.0, 0.0) for distance in (d_eta, d_phi, d_r)),
+    ]
+    return [
+        affine(value, fraction, slope * scale, (offset - mean) * scale)
+        for (value, fraction, slope, offset), mean, scale in zip(columns, SCALAR_MEANS, SCALAR_SCALES, strict=True)
+    ]
 
 
 class JetScalars(FixedOp):
@@ -98,37 +139,22 @@ class JetScalars(FixedOp):
         valid, pt, eta, phi = candidate(t, code, number)
         e, x, y, z = (v.sum_rows() for v in four_momentum(t, pt, eta, phi))
         log_pt_jet, eta_jet, phi_jet = jet_axis(t, x, y, z)
-        log_e_jet = blocks.log2(t, e, _LOG_BITS - 1) << 1
+        log_e_jet = blocks.log2(t, e, LOG_BITS - 1) << 1
 
         log_cosh = t.table(
-            "log2_cosh_eta", lambda i: math.log2(math.cosh(i * TriggerGrid.ETA_LSB)) * 2**_LOG_BITS, eta.high + 1
+            "log2_cosh_eta", lambda i: math.log2(math.cosh(i * TriggerGrid.ETA_LSB)) * 2**LOG_BITS, eta.high + 1
         )
-        log_pt = blocks.log2(t, pt, _LOG_BITS - 1) << 1
+        log_pt = blocks.log2(t, pt, LOG_BITS - 1) << 1
         log_e = log_pt + eta.absolute().lookup(log_cosh)
-        unit = MOMENTUM_BITS << _LOG_BITS
         step = round(TriggerGrid.ETA_LSB * 2**20)
-        eta_rad = (eta * step).round_shift(20 - _ANGLE_BITS)
-        phi_rad = (phi * step).round_shift(20 - _ANGLE_BITS)
-        d_eta = eta_rad - eta_jet
-        turn = round(2 * math.pi * 2**_ANGLE_BITS)
-        d_phi = phi_rad - phi_jet
-        d_phi = d_phi.less(-(turn // 2)).where(d_phi + turn, d_phi)
-        d_phi = d_phi.less(turn // 2).where(d_phi, d_phi - turn)
-        d_r = blocks.sqrt(t, d_eta * d_eta + d_phi * d_phi, fraction=0)
-
-        ln2, log_lsb = math.log(2), math.log2(TriggerGrid.PT_LSB_GEV)
-        columns = [
-            (log_pt, _LOG_BITS, ln2, log_lsb * ln2),
-            (log_e, _LOG_BITS, ln2, log_lsb * ln2),
-            (log_pt - log_pt_jet + unit, _LOG_BITS, ln2, 0.0),
-            (log_e - log_e_jet + unit, _LOG_BITS, ln2, 0.0),
-            (d_eta, _ANGLE_BITS, 1.0, 0.0),
-            (d_phi, _ANGLE_BITS, 1.0, 0.0),
-            (d_r, _ANGLE_BITS, 1.0, 0.0),
-        ]
-        scalars = [
-            affine(value, fraction, slope * scale, (offset - mean) * scale)
-            for (value, fraction, slope, offset), mean, scale in zip(columns, SCALAR_MEANS, SCALAR_SCALES, strict=True)
-        ]
+        eta_rad = (eta * step).round_shift(20 - ANGLE_BITS)
+        phi_rad = (phi * step).round_shift(20 - ANGLE_BITS)
+        scalars = relative_scalars(
+            t,
+            Cylindrical(log_pt, log_e, eta_rad, phi_rad),
+            Cylindrical(log_pt_jet, log_e_jet, eta_jet, phi_jet),
+            log_unit=math.log2(TriggerGrid.PT_LSB_GEV),
+            ratio_unit=MOMENTUM_BITS,
+        )
         t.output("scalars", valid.where(t.stack(scalars), 0))
         return BoundProgram(t.program, (codes.fraction, count.fraction), (SCALAR_TYPE.fraction,))

@@ -9,23 +9,20 @@ from torch import Tensor
 
 from tritag.models.jet_geometry import SMALLEST_SINE
 from tritag.models.jet_geometry import LocalScalars as FloatLocalScalars
-from tritag.models.scalars import SCALAR_MEANS, SCALAR_SCALES
 from tritag.quant.fixed import Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
 from tritag.quant.integer.program import Int, Tracer
-from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
+from tritag.quant.ops.jet_scalars import ANGLE_BITS, LOG_BITS, SCALAR_TYPE, Cylindrical, relative_scalars
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor, fake_quantize
 
-_LOG_BITS = 13
-_ANGLE_BITS = 12
 _VECTOR_BITS = 16
 _SINE_BITS = -round(math.log2(SMALLEST_SINE))
 
 
-def cylindrical(t: Tracer, vector: list[Int]) -> tuple[Int, Int, Int, Int]:
-    """``(log2 pT, log2 E [_LOG_BITS], eta, phi [_ANGLE_BITS])`` of a four-vector; logarithms in units of its LSB.
+def cylindrical(t: Tracer, vector: list[Int]) -> Cylindrical:
+    """Of a four-vector; logarithms in units of its LSB.
 
     pT is at least ``SMALLEST_SINE`` times E, with azimuth 0 below.
     """
@@ -37,15 +34,15 @@ def cylindrical(t: Tracer, vector: list[Int]) -> tuple[Int, Int, Int, Int]:
     x, y = tiny.where(least, x), tiny.where(0, y)
     momentum = blocks.sqrt(t, square + z * z, fraction=0)
     # The logarithm of a square, read with one more fractional bit, is the logarithm of the root.
-    log_pt = blocks.log2(t, square, _LOG_BITS - 1)
-    log_sum = blocks.log2(t, momentum + z.absolute(), _LOG_BITS - 1) << 1
+    log_pt = blocks.log2(t, square, LOG_BITS - 1)
+    log_sum = blocks.log2(t, momentum + z.absolute(), LOG_BITS - 1) << 1
     ln2 = round(math.log(2) * 2**12)
-    eta = ((log_sum - log_pt) * ln2).round_shift(_LOG_BITS + 12 - _ANGLE_BITS).clip(0, 8 << _ANGLE_BITS)
+    eta = ((log_sum - log_pt) * ln2).round_shift(LOG_BITS + 12 - ANGLE_BITS).clip(0, 8 << ANGLE_BITS)
     eta = z.less(0).where(-eta, eta)
-    phi = blocks.angle(t, y, x, _ANGLE_BITS)
-    shift = (exponent - (_VECTOR_BITS - 1)) << _LOG_BITS
-    log_e = (blocks.log2(t, energy.clip(0, energy.high), _LOG_BITS - 1) << 1) + shift
-    return log_pt + shift, log_e, eta, phi
+    phi = blocks.angle(t, y, x, ANGLE_BITS)
+    shift = (exponent - (_VECTOR_BITS - 1)) << LOG_BITS
+    log_e = (blocks.log2(t, energy.clip(0, energy.high), LOG_BITS - 1) << 1) + shift
+    return Cylindrical(log_pt + shift, log_e, eta, phi)
 
 
 class LocalScalars(IntegerOp):
@@ -67,27 +64,8 @@ class LocalScalars(IntegerOp):
         local = [dot(row, p).round_shift(frame.fraction) for row in entries]
         mass = token.lane(0).clip(0, tokens.high).sum_rows()
         jet = [(row[0] * mass).round_shift(frame.fraction) for row in entries]
-        log_pt, log_e, eta, phi = cylindrical(t, [local[0].clip(0, local[0].high), *local[1:]])
-        jet_pt, jet_e, jet_eta, jet_phi = cylindrical(t, [jet[0].clip(0, jet[0].high), *jet[1:]])
-        turn = round(2 * math.pi * 2**_ANGLE_BITS)
-        d_eta, d_phi = eta - jet_eta, phi - jet_phi
-        d_phi = d_phi.less(-(turn // 2)).where(d_phi + turn, d_phi)
-        d_phi = d_phi.less(turn // 2).where(d_phi, d_phi - turn)
-        d_r = blocks.sqrt(t, d_eta * d_eta + d_phi * d_phi, fraction=0)
-        ln2, unit = math.log(2), -tokens.fraction * math.log(2)
-        columns = [
-            (log_pt, _LOG_BITS, ln2, unit),
-            (log_e, _LOG_BITS, ln2, unit),
-            (log_pt - jet_pt, _LOG_BITS, ln2, 0.0),
-            (log_e - jet_e, _LOG_BITS, ln2, 0.0),
-            (d_eta, _ANGLE_BITS, 1.0, 0.0),
-            (d_phi, _ANGLE_BITS, 1.0, 0.0),
-            (d_r, _ANGLE_BITS, 1.0, 0.0),
-        ]
-        scalars = [
-            affine(value, fraction, slope * scale, (offset - mean) * scale)
-            for (value, fraction, slope, offset), mean, scale in zip(columns, SCALAR_MEANS, SCALAR_SCALES, strict=True)
-        ]
+        own, of_jet = (cylindrical(t, [v[0].clip(0, v[0].high), *v[1:]]) for v in (local, jet))
+        scalars = relative_scalars(t, own, of_jet, log_unit=-tokens.fraction, ratio_unit=0)
         t.output("scalars", valid.where(t.stack(scalars), 0))
         return BoundProgram(t.program, (frame.fraction, tokens.fraction, count.fraction), (SCALAR_TYPE.fraction,))
 

@@ -7,19 +7,16 @@ vectors are (V_k S_0 - V_0 S_k) / (S_0 S_k), and the frame needs them up to a fa
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 from tritag.models.frame_vectors import TokenVectors
 from tritag.models.frames import PolarFrames
 from tritag.quant.fixed import Grid
+from tritag.quant.integer.blocks import exponential
 from tritag.quant.integer.lorentz import FrameBits, polar_frame
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor
-
-_STEP_BITS = 6
 
 
 class TokenFrames(IntegerOp):
@@ -36,22 +33,13 @@ class TokenFrames(IntegerOp):
 
     def bind(self, phi: Grid, tokens: Grid, count: Grid) -> BoundProgram:
         """Program: a pass for the largest logit, a pass for weights and sums, then the frame."""
-        top = (1 << self.weight_bits) - 1
-        step = 2.0**-phi.fraction
-        drop = max(0, math.floor(-_STEP_BITS - math.log2(step)))
-        step *= 2.0**drop
-        size = math.ceil(math.log(2 * top) / step) + 1
-        middle = 0.5 - 0.5 / (1 << drop)
-
         t = Tracer("token_frames", self.n_constituents + self.n_spurions)
         logit = t.input("phi", phi.low, phi.high, lanes=3)
         token = t.input("tokens", tokens.low, tokens.high, lanes=4)
         number = t.input("count", 0, self.n_constituents, per_row=False)
         real = t.row_index().less(number + self.n_spurions)
         largest = real.where(logit, phi.low).max_rows()
-        index = ((largest - logit).clip(0, (size - 1) << drop) >> drop).clip(0, size - 1)
-        table = t.table("exp", lambda i: top * math.exp(-(i + middle) * step), size)
-        weight = real.where(index.lookup(table), 0)
+        weight = real.where(exponential(t, largest - logit, 2.0**-phi.fraction, self.weight_bits), 0)
         sums = weight.sum_rows()
         vectors = [[(weight.lane(k) * token.lane(i)).sum_rows() for i in range(4)] for k in range(3)]
         first = vectors[0]

@@ -81,6 +81,17 @@ def test_angle(plane, index_bits, fraction):
     assert error.max() <= tolerances.angle_error(index_bits, fraction)
 
 
+@pytest.mark.parametrize("bits", [6, 8, 12])
+@pytest.mark.parametrize("step", [0.5, 2.0**-6, 3.0 * 2.0**-12])
+def test_exponential(bits, step):
+    below = np.arange(0, round(30 / step))
+    (weight,) = evaluate(lambda t, x: blocks.exponential(t, x, step, bits), below)
+    expected = ((1 << bits) - 1) * np.exp(-below * step)
+    assert (np.abs(weight - expected) <= tolerances.exp_weights_lsb(bits)).all()
+    assert (np.diff(weight) <= 0).all()
+    assert not weight[-1]
+
+
 def test_angle_is_symmetric(plane):
     y, x = plane
     (angle,) = evaluate(lambda t, y, x: blocks.angle(t, y, x, 12), y, x)
