@@ -26,7 +26,7 @@ from tritag.models.coded_jets import CodedJets
 from tritag.quant.layers import QuantTagger
 
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
-FRAMES = {"frames": "global", "frames_net": "tokens", "frames_hidden": 4}
+FRAMES = {"frames": "global", "frames_net": "tokens", "frames_hidden": 4, "features": "directions"}
 
 # Network, constituents, weights, sizes, and whether the C-simulation shows every layer.
 TAGGERS = {
