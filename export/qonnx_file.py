@@ -19,7 +19,7 @@ import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tritag.export.functions import OPSET, QUANT_DOMAIN, op_function, quant_function
-from tritag.quant.coded_linear import with_constant_weights
+from tritag.quant.coded_linear import with_plain_layers
 from tritag.quant.layers import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
 
@@ -43,7 +43,7 @@ def export_model(tagger: QuantTagger) -> ModelProto:
     """
     from brevitas.export import export_qonnx
 
-    tagger = with_constant_weights(tagger.eval())
+    tagger = with_plain_layers(tagger.eval())
     k = tagger.config.n_constituents
     example = (torch.zeros(1, k, 3), torch.ones(1, 1))
     names = {"input_names": ["codes", "count"], "output_names": ["logit"]}

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritag.quant.cut import Cut
+from tritag.quant.learned_cut import LearnedCut
+from tritag.quant.learned_weights import LearnedWeights
 from tritag.quant.linear import QuantLinear
 from tritag.quant.quantizers import Int8Weight
 
@@ -67,6 +69,10 @@ class CodedLinear(QuantLinear):
         """See :class:`QuantLinear`."""
         return self.coder.codes(self.weight)
 
+    def weight_bits(self) -> Tensor | float:
+        """See :class:`QuantLinear`; differentiable when widths are learned."""
+        return self.coder.bits(self.weight) if isinstance(self.coder, LearnedWeights) else super().weight_bits()
+
     def constant(self) -> QuantLinear:
         """The same map as a plain Brevitas layer."""
         codes, fraction = self.weight_integers()
@@ -79,16 +85,18 @@ class CodedLinear(QuantLinear):
         return plain.train(self.training)
 
 
-def with_constant_weights(tagger: Any) -> Any:
-    """A copy of ``tagger`` in which every :class:`CodedLinear` is a plain layer; itself when it has none."""
-    if not any(isinstance(module, CodedLinear) for module in tagger.modules()):
+def with_plain_layers(tagger: Any) -> Any:
+    """A copy of ``tagger`` with plain layers only: constant weights and widths; itself when it has no others."""
+    kinds = (LearnedCut, CodedLinear)  # in this order: linear layers hand their cuts on
+    if not any(isinstance(module, kinds) for module in tagger.modules()):
         return tagger
     tagger = copy.deepcopy(tagger)
-    for parent in list(tagger.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, CodedLinear):
-                setattr(parent, name, child.constant())
+    for kind in kinds:
+        for parent in list(tagger.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, kind):
+                    setattr(parent, name, child.constant())
     return tagger
 
 
-__all__ = ["CodedLinear", "WeightCoder", "with_constant_weights"]
+__all__ = ["CodedLinear", "WeightCoder", "with_plain_layers"]

@@ -37,6 +37,9 @@ class QuantConfig:
     between the fractions ``parq_start`` and ``parq_end`` of the training, as steep as ``parq_steepness``.
     ``activations`` other than "static" make a *study*: a float network with fake-quantized linear layers
     (:mod:`tritag.quant.study_layers`), which has no exact form and cannot be exported.
+    ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
+    ``learned_cuts`` those of all activations but the residual stream, one number per tensor. ``bit_penalty`` is added
+    to the loss for every million effective bit operations of a jet.
     ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors,
     ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization
     (:class:`tritag.quant.integer.lorentz.FrameBits`).
@@ -45,7 +48,7 @@ class QuantConfig:
     labels); it is what makes ternary weights work.
     """
 
-    weights: Literal["int8", "ternary", "binary", "float"] = "int8"
+    weights: Literal["int8", "ternary", "binary", "float", "learned"] = "int8"
     activation_bits: int = 8
     residual_bits: int = 12
     attention_bits: int = 8
@@ -66,6 +69,10 @@ class QuantConfig:
     parq_start: float = field(default=0.45, metadata=ADDED)
     parq_end: float = field(default=0.55, metadata=ADDED)
     parq_steepness: float = field(default=100.0, metadata=ADDED)
+
+    bit_granularity: Literal["tensor", "channel", "weight"] = field(default="weight", metadata=ADDED)
+    learned_cuts: bool = field(default=False, metadata=ADDED)
+    bit_penalty: float = field(default=0.0, metadata=ADDED)
 
     @property
     def exact(self) -> bool:
@@ -90,6 +97,10 @@ class QuantConfig:
             )
         if self.weight_method == "parq" and self.weights not in ("ternary", "binary"):
             raise ConfigError(f"weight_method: parq needs ternary or binary weights, got {self.weights}")
+        if not self.bit_penalty >= 0:
+            raise ConfigError(f"bit_penalty must be >= 0, got {self.bit_penalty}")
+        if not self.exact and (self.weights == "learned" or self.learned_cuts or self.bit_penalty):
+            raise ConfigError(f"learned widths need activations: static, got {self.activations}")
         if not 0 <= self.dynamic_fraction <= self.frozen_fraction <= 1:
             raise ConfigError(
                 "observer phases must satisfy 0 <= dynamic_fraction <= frozen_fraction <= 1, got "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tritag.errors import ExportError
@@ -16,8 +17,11 @@ from tritag.quant.cut import Cut
 from tritag.quant.fixed import Grid
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.layer_selection import matching_layers
+from tritag.quant.learned_cut import LearnedCut
+from tritag.quant.learned_weights import LearnedWeights
 from tritag.quant.linear import QuantLinear
 from tritag.quant.low_bit_weights import LowBitWeights
+from tritag.quant.meter import meters
 from tritag.quant.ops.attention import Attention
 from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
@@ -40,17 +44,33 @@ class QuantResidual(nn.Module):
         return self.cut(FixedTensor(h.value + branch.value, grid and check_float32(grid, "residual sum")))
 
 
+class NormAndCut(nn.Module):
+    """A norm whose result is cut further."""
+
+    def __init__(self, norm: nn.Module, cut: Cut) -> None:
+        super().__init__()
+        self.norm, self.cut = norm, cut
+
+    def forward(self, x: FixedTensor) -> FixedTensor:
+        """Norm and cut."""
+        return self.cut(self.norm(x))
+
+
 class QuantLayers:
     """Factory of quantized layers for :func:`tritag.models.registry.make_tagger`."""
 
     def __init__(self, config: QuantConfig, n_tokens: int) -> None:
         self.config, self.n_tokens = config, n_tokens
 
-    def cut(self, bits: int | None = None) -> Cut:
-        """A cut of an activation."""
+    def residual_cut(self) -> Cut:
+        """A cut of the residual stream."""
+        return self.cut(self.config.residual_bits, learned=False)
+
+    def cut(self, bits: int, learned: bool = True) -> Cut:
+        """A cut of an activation to ``bits`` bits, or to as many as it learns."""
         c = self.config
-        return Cut(
-            bits or c.activation_bits,
+        return (LearnedCut if learned and c.learned_cuts else Cut)(
+            bits,
             range_quantile=c.range_quantile,
             range_momentum=c.range_momentum,
             dynamic_fraction=c.dynamic_fraction,
@@ -63,9 +83,11 @@ class QuantLayers:
 
     def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        bits = {"input": self.config.residual_bits, "hidden": self.config.activation_bits, "output": None}[role]
-        cut = None if summed or bits is None else self.cut(bits)
-        return self.weighted(n_in, n_out, cut, low_bits=role == "hidden" and not self.config.low_bit_layers)
+        cut = None
+        if not summed and role != "output":
+            cut = self.residual_cut() if role == "input" else self.cut(self.config.activation_bits)
+        everywhere = self.config.weights == "learned" or role == "hidden"
+        return self.weighted(n_in, n_out, cut, low_bits=everywhere and not self.config.low_bit_layers)
 
     def weighted(self, n_in: int, n_out: int, cut: Cut | None, low_bits: bool) -> QuantLinear:
         """Linear layer with int8 weights, or with those of the configuration."""
@@ -75,15 +97,18 @@ class QuantLayers:
         if c.weights == "ternary" and c.weight_method == "ste":
             settings = {"weight_quant": TernaryWeight, "weight_scale_frozen_fraction": c.scale_frozen_fraction}
             return QuantLinear(n_in, n_out, settings, c.bias_bits, cut)
+        if c.weights == "learned":
+            return CodedLinear(n_in, n_out, LearnedWeights(n_in, n_out, c.bit_granularity), c.bias_bits, cut)
         return CodedLinear(n_in, n_out, LowBitWeights(c, power_of_two=True), c.bias_bits, cut)
 
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return LayerNorm(self.n_tokens, channels, self.config.activation_bits)
+        norm = LayerNorm(self.n_tokens, channels, self.config.activation_bits)
+        return NormAndCut(norm, self.cut(self.config.activation_bits)) if self.config.learned_cuts else norm
 
     def gelu(self) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return Gelu(self.n_tokens, self.cut())
+        return Gelu(self.n_tokens, self.cut(self.config.activation_bits))
 
     def attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
@@ -91,7 +116,7 @@ class QuantLayers:
 
     def residual(self) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return QuantResidual(self.cut(self.config.residual_bits))
+        return QuantResidual(self.residual_cut())
 
     def pool(self, n_tokens: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
@@ -106,9 +131,9 @@ class QuantLayers:
         return lorentz_layers.QuantTokenFeatures(n_constituents, spurions)
 
     def frame_linear(self, n_in: int, n_out: int) -> nn.Module:
-        """Affine map inside a Frames-Net: int8 weights always."""
-        cut = self.cut(self.config.frames_net_bits)
-        return QuantLinear(n_in, n_out, {"weight_quant": Int8Weight}, self.config.bias_bits, cut)
+        """Affine map inside a Frames-Net: int8 weights, unless widths are learned."""
+        learned = self.config.weights == "learned" and not self.config.low_bit_layers
+        return self.weighted(n_in, n_out, self.cut(self.config.frames_net_bits), low_bits=learned)
 
     def frame_gelu(self, n_rows: int) -> nn.Module:
         """GELU inside a Frames-Net."""
@@ -161,6 +186,15 @@ class QuantTagger(Tagger):
             new = layers.weighted(old.in_features, old.out_features, old.cut, low_bits=True)  # type: ignore[arg-type]
             new.weight, new.bias = old.weight, old.bias  # type: ignore[assignment]
             self.tagger.set_submodule(name, new)
+        for meter in meters(self.tagger):
+            meter.on = quant.bit_penalty > 0
+
+    def penalty(self) -> Tensor | None:
+        """See :class:`tritag.models.layers.Tagger`: ``bit_penalty`` for every million effective bit operations."""
+        if not self.quant.bit_penalty:
+            return None
+        readings = [meter.reading for meter in meters(self.tagger) if meter.reading is not None]
+        return self.quant.bit_penalty * 1e-6 * torch.as_tensor(sum(readings))
 
     def load_float(self, state: dict[str, Tensor]) -> None:
         """Start from the weights of the float tagger.

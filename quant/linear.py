@@ -10,7 +10,9 @@ from torch import Tensor
 
 from tritag.errors import ExportError
 from tritag.quant.cut import Cut
+from tritag.quant.effective_bits import significant_bits
 from tritag.quant.fixed import Grid, accumulator_grid
+from tritag.quant.meter import Meter
 from tritag.quant.quantizers import Bias
 from tritag.quant.tensor import FixedTensor, check_float32
 
@@ -24,11 +26,21 @@ class QuantLinear(qnn.QuantLinear):
     def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
         super().__init__(n_in, n_out, bias=True, bias_quant=Bias, bias_bit_width=bias_bits, **weights)
         self.cut, self.bias_bits = cut, bias_bits
+        self.meter = Meter()
 
     def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
         """Map ``x`` (..., n_in) to (..., n_out)."""
         y = FixedTensor(self.affine(x.value), None if self.training else self.accumulator(x.known_grid()))
+        self.meter.read(self, x)
         return y if self.cut is None else self.cut(y)
+
+    def bit_operations(self, x: FixedTensor) -> Tensor | float:
+        """Effective bit operations of one jet on ``x`` (B, N, n_in), differentiable in learned widths."""
+        return x.value.shape[1] * x.width() * self.weight_bits()
+
+    def weight_bits(self) -> Tensor | float:
+        """Sum of the weights' effective bits."""
+        return float(significant_bits(self.weight_integers()[0]).sum())
 
     def affine(self, x: Tensor) -> Tensor:
         """Product with the quantized weights, plus the quantized bias."""
