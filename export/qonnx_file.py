@@ -19,6 +19,7 @@ import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tritag.export.functions import OPSET, QUANT_DOMAIN, op_function, quant_function
+from tritag.quant.coded_linear import with_plain_layers
 from tritag.quant.layers import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
 
@@ -34,10 +35,15 @@ def export_model(tagger: QuantTagger) -> ModelProto:
     """Exported file of ``tagger``: inputs ``codes`` (batch, K, 3) and ``count`` (batch, 1), output ``logit``.
 
     All tensors are float32 and hold values on power-of-two grids.
+
+    Raises
+    ------
+    ExportError
+        The tagger has no exact form in firmware.
     """
     from brevitas.export import export_qonnx
 
-    tagger.eval()
+    tagger = with_plain_layers(tagger.eval())
     k = tagger.config.n_constituents
     example = (torch.zeros(1, k, 3), torch.ones(1, 1))
     names = {"input_names": ["codes", "count"], "output_names": ["logit"]}

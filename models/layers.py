@@ -210,6 +210,10 @@ class Tagger(nn.Module):
         """Logit (B, 1, 1) of the jet being signal."""
         return self.score(self.inputs(codes, count), count)
 
+    def penalty(self) -> Tensor | None:
+        """What is added to the loss of a training step, apart from the jets; nothing by default."""
+        return None
+
     def logits(self, inputs: Any, count: Tensor) -> Tensor:
         """Logits (B,) as a plain tensor, from the result of ``inputs``: what losses and metrics take."""
         score = self.score(inputs, count)

@@ -240,7 +240,7 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
 
 
 def _add_gradients(tagger: Tagger, jets: PreparedJets, index: Tensor, micro_batch: int) -> float:
-    """Gradients of the mean loss over the jets of ``index``; returns that loss."""
+    """Gradients of the mean loss over the jets of ``index`` and of the tagger's penalty; returns their sum."""
     total = 0.0
     for part in index.to(jets.count.device).split(micro_batch):
         batch = jets.select(part)
@@ -249,6 +249,11 @@ def _add_gradients(tagger: Tagger, jets: PreparedJets, index: Tensor, micro_batc
         loss = F.binary_cross_entropy_with_logits(logits, label, reduction="sum") / len(index)
         loss.backward()
         total += loss.item()
+    penalty = tagger.penalty()
+    if penalty is not None:
+        if penalty.requires_grad:
+            penalty.backward()
+        total += penalty.item()
     return total
 
 

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from tritag.errors import ConfigError
+
+Activations = Literal["static", "asymmetric", "asymmetric-dynamic", "per-token", "bfloat16"]
+
+
+# Marks a setting that joined after runs had been made: it is left out of a run's digest while it has its default.
+ADDED = {"added": True}
+
+
+def plain_settings(config: Any) -> dict[str, Any]:
+    """``config`` (a dataclass, with nested ones) as a dictionary, without added settings that have their default."""
+    plain = dataclasses.asdict(config)
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if f.metadata.get("added") and value == f.default:
+            del plain[f.name]
+        elif dataclasses.is_dataclass(value):
+            plain[f.name] = plain_settings(value)
+    return plain
 
 
 @dataclass(frozen=True)
 class QuantConfig:
     """Bits, observers and teacher of a quantized tagger.
 
-    ``weights`` concerns the linear layers inside the blocks; input and output layers are int8 always.
+    ``weights`` concerns the linear layers inside the blocks, or those of ``low_bit_layers`` (names, or patterns such as
+    ``blocks.*.query``); the others are int8. ``weight_method`` is how low-bit weights are trained: the straight-through
+    estimator, or piecewise-affine regularized quantization (:mod:`tritag.quant.low_bit_weights`) with its transition
+    between the fractions ``parq_start`` and ``parq_end`` of the training, as steep as ``parq_steepness``.
+    ``activations`` other than "static" make a *study*: a float network with fake-quantized linear layers
+    (:mod:`tritag.quant.study_layers`), which has no exact form and cannot be exported.
+    ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
+    ``learned_cuts`` those of all activations but the residual stream, one number per tensor. ``bit_penalty`` is added
+    to the loss for every million effective bit operations of a jet.
     ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors,
     ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization
     (:class:`tritag.quant.integer.lorentz.FrameBits`).
@@ -21,7 +48,7 @@ class QuantConfig:
     labels); it is what makes ternary weights work.
     """
 
-    weights: Literal["int8", "ternary"] = "int8"
+    weights: Literal["int8", "ternary", "binary", "float", "learned"] = "int8"
     activation_bits: int = 8
     residual_bits: int = 12
     attention_bits: int = 8
@@ -36,6 +63,21 @@ class QuantConfig:
     frozen_fraction: float = 0.8
     scale_frozen_fraction: float = 0.3
     distillation: float = 1.0
+    activations: Activations = field(default="static", metadata=ADDED)
+    weight_method: Literal["ste", "parq"] = field(default="ste", metadata=ADDED)
+    low_bit_layers: tuple[str, ...] = field(default=(), metadata=ADDED)
+    parq_start: float = field(default=0.45, metadata=ADDED)
+    parq_end: float = field(default=0.55, metadata=ADDED)
+    parq_steepness: float = field(default=100.0, metadata=ADDED)
+
+    bit_granularity: Literal["tensor", "channel", "weight"] = field(default="weight", metadata=ADDED)
+    learned_cuts: bool = field(default=False, metadata=ADDED)
+    bit_penalty: float = field(default=0.0, metadata=ADDED)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the tagger has an exact integer form."""
+        return self.activations == "static"
 
     def __post_init__(self) -> None:
         for name in ("activation_bits", "residual_bits", "attention_bits", "bias_bits"):
@@ -44,6 +86,21 @@ class QuantConfig:
         for name in ("scale_frozen_fraction", "distillation"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if not 0 <= self.parq_start < self.parq_end <= 1 or not self.parq_steepness > 0:
+            raise ConfigError(
+                "PARQ must satisfy 0 <= parq_start < parq_end <= 1 and parq_steepness > 0, got "
+                f"{self.parq_start}, {self.parq_end} and {self.parq_steepness}"
+            )
+        if (self.weights == "float") != (self.activations == "bfloat16"):
+            raise ConfigError(
+                f"weights: float and activations: bfloat16 must go together, got {self.weights}, {self.activations}"
+            )
+        if self.weight_method == "parq" and self.weights not in ("ternary", "binary"):
+            raise ConfigError(f"weight_method: parq needs ternary or binary weights, got {self.weights}")
+        if not self.bit_penalty >= 0:
+            raise ConfigError(f"bit_penalty must be >= 0, got {self.bit_penalty}")
+        if not self.exact and (self.weights == "learned" or self.learned_cuts or self.bit_penalty):
+            raise ConfigError(f"learned widths need activations: static, got {self.activations}")
         if not 0 <= self.dynamic_fraction <= self.frozen_fraction <= 1:
             raise ConfigError(
                 "observer phases must satisfy 0 <= dynamic_fraction <= frozen_fraction <= 1, got "

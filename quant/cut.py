@@ -31,6 +31,10 @@ class Cut(nn.Module):
         fraction = 1 - int(torch.frexp(scale).exponent)
         return Grid(-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1, fraction)
 
+    def learned_width(self) -> torch.Tensor | None:
+        """Bits as a number with a gradient, when they are learned."""
+        return None
+
     def forward(self, x: FixedTensor) -> FixedTensor:
         """Cut ``x``."""
         value = self.quantizer(x.value)

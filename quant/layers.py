@@ -4,60 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import brevitas.nn as qnn
-import numpy as np
+import torch
 from torch import Tensor, nn
 
 from tritag.errors import ExportError
 from tritag.models.layers import Role, Tagger
 from tritag.models.registry import TaggerConfig, make_tagger
 from tritag.quant import lorentz_layers
+from tritag.quant.coded_linear import CodedLinear
 from tritag.quant.config import QuantConfig
 from tritag.quant.cut import Cut
-from tritag.quant.fixed import Grid, accumulator_grid
+from tritag.quant.fixed import Grid
 from tritag.quant.integer.lorentz import FrameBits
+from tritag.quant.layer_selection import matching_layers
+from tritag.quant.learned_cut import LearnedCut
+from tritag.quant.learned_weights import LearnedWeights
+from tritag.quant.linear import QuantLinear
+from tritag.quant.low_bit_weights import LowBitWeights
+from tritag.quant.meter import meters
 from tritag.quant.ops.attention import Attention
 from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.mean_pool import MeanPool
-from tritag.quant.quantizers import Bias, Int8Weight, TernaryWeight
+from tritag.quant.quantizers import Int8Weight, TernaryWeight
 from tritag.quant.tensor import FixedTensor, check_float32
-
-
-class QuantLinear(qnn.QuantLinear):
-    """Affine map with quantized weights and bias; the product and the sum are exact.
-
-    The result is cut to ``cut`` bits when one is given, else it keeps every bit of the accumulator.
-    """
-
-    def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
-        super().__init__(n_in, n_out, bias=True, bias_quant=Bias, bias_bit_width=bias_bits, **weights)
-        self.cut = cut
-
-    def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
-        """Map ``x`` (..., n_in) to (..., n_out)."""
-        y = FixedTensor(super().forward(x.value), None if self.training else self.accumulator(x.known_grid()))
-        return y if self.cut is None else self.cut(y)
-
-    def integers(self) -> tuple[np.ndarray, int, np.ndarray, int]:
-        """``(weight (n_out, n_in), its fraction, bias (n_out,), its fraction)``, weights and bias as int64."""
-        weight, bias = self.quant_weight(), self.quant_bias()
-        return (*_codes(weight.value, weight.scale), *_codes(bias.value, bias.scale))
-
-    def accumulator(self, x: Grid) -> Grid:
-        """Grid of the result: exact bounds from the actual weights for inputs on ``x``."""
-        weight, weight_fraction, bias, bias_fraction = self.integers()
-        grid = accumulator_grid(weight.T, weight_fraction, bias, bias_fraction, x)
-        return check_float32(grid, "accumulator of a linear layer")
-
-
-def _codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
-    step = float(scale)
-    fraction = -round(np.log2(step))
-    if 2.0**-fraction != step:
-        raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {step}")
-    return np.rint(value.detach().double().numpy() / step).astype(np.int64), fraction
 
 
 class QuantResidual(nn.Module):
@@ -73,17 +44,33 @@ class QuantResidual(nn.Module):
         return self.cut(FixedTensor(h.value + branch.value, grid and check_float32(grid, "residual sum")))
 
 
+class NormAndCut(nn.Module):
+    """A norm whose result is cut further."""
+
+    def __init__(self, norm: nn.Module, cut: Cut) -> None:
+        super().__init__()
+        self.norm, self.cut = norm, cut
+
+    def forward(self, x: FixedTensor) -> FixedTensor:
+        """Norm and cut."""
+        return self.cut(self.norm(x))
+
+
 class QuantLayers:
     """Factory of quantized layers for :func:`tritag.models.registry.make_tagger`."""
 
     def __init__(self, config: QuantConfig, n_tokens: int) -> None:
         self.config, self.n_tokens = config, n_tokens
 
-    def cut(self, bits: int | None = None) -> Cut:
-        """A cut of an activation."""
+    def residual_cut(self) -> Cut:
+        """A cut of the residual stream."""
+        return self.cut(self.config.residual_bits, learned=False)
+
+    def cut(self, bits: int, learned: bool = True) -> Cut:
+        """A cut of an activation to ``bits`` bits, or to as many as it learns."""
         c = self.config
-        return Cut(
-            bits or c.activation_bits,
+        return (LearnedCut if learned and c.learned_cuts else Cut)(
+            bits,
             range_quantile=c.range_quantile,
             range_momentum=c.range_momentum,
             dynamic_fraction=c.dynamic_fraction,
@@ -96,21 +83,32 @@ class QuantLayers:
 
     def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        weights: dict[str, Any] = {"weight_quant": Int8Weight}
-        if role == "hidden" and self.config.weights == "ternary":
-            frozen = self.config.scale_frozen_fraction
-            weights = {"weight_quant": TernaryWeight, "weight_scale_frozen_fraction": frozen}
-        bits = {"input": self.config.residual_bits, "hidden": self.config.activation_bits, "output": None}[role]
-        cut = None if summed or bits is None else self.cut(bits)
-        return QuantLinear(n_in, n_out, weights, self.config.bias_bits, cut)
+        cut = None
+        if not summed and role != "output":
+            cut = self.residual_cut() if role == "input" else self.cut(self.config.activation_bits)
+        everywhere = self.config.weights == "learned" or role == "hidden"
+        return self.weighted(n_in, n_out, cut, low_bits=everywhere and not self.config.low_bit_layers)
+
+    def weighted(self, n_in: int, n_out: int, cut: Cut | None, low_bits: bool) -> QuantLinear:
+        """Linear layer with int8 weights, or with those of the configuration."""
+        c = self.config
+        if not low_bits or c.weights == "int8":
+            return QuantLinear(n_in, n_out, {"weight_quant": Int8Weight}, c.bias_bits, cut)
+        if c.weights == "ternary" and c.weight_method == "ste":
+            settings = {"weight_quant": TernaryWeight, "weight_scale_frozen_fraction": c.scale_frozen_fraction}
+            return QuantLinear(n_in, n_out, settings, c.bias_bits, cut)
+        if c.weights == "learned":
+            return CodedLinear(n_in, n_out, LearnedWeights(n_in, n_out, c.bit_granularity), c.bias_bits, cut)
+        return CodedLinear(n_in, n_out, LowBitWeights(c, power_of_two=True), c.bias_bits, cut)
 
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return LayerNorm(self.n_tokens, channels, self.config.activation_bits)
+        norm = LayerNorm(self.n_tokens, channels, self.config.activation_bits)
+        return NormAndCut(norm, self.cut(self.config.activation_bits)) if self.config.learned_cuts else norm
 
     def gelu(self) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return Gelu(self.n_tokens, self.cut())
+        return Gelu(self.n_tokens, self.cut(self.config.activation_bits))
 
     def attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
@@ -118,7 +116,7 @@ class QuantLayers:
 
     def residual(self) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return QuantResidual(self.cut(self.config.residual_bits))
+        return QuantResidual(self.residual_cut())
 
     def pool(self, n_tokens: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
@@ -133,9 +131,9 @@ class QuantLayers:
         return lorentz_layers.QuantTokenFeatures(n_constituents, spurions)
 
     def frame_linear(self, n_in: int, n_out: int) -> nn.Module:
-        """Affine map inside a Frames-Net: int8 weights always."""
-        cut = self.cut(self.config.frames_net_bits)
-        return QuantLinear(n_in, n_out, {"weight_quant": Int8Weight}, self.config.bias_bits, cut)
+        """Affine map inside a Frames-Net: int8 weights, unless widths are learned."""
+        learned = self.config.weights == "learned" and not self.config.low_bit_layers
+        return self.weighted(n_in, n_out, self.cut(self.config.frames_net_bits), low_bits=learned)
 
     def frame_gelu(self, n_rows: int) -> nn.Module:
         """GELU inside a Frames-Net."""
@@ -185,7 +183,22 @@ class QuantTagger(Tagger):
     def __init__(self, config: TaggerConfig, quant: QuantConfig) -> None:
         super().__init__()
         self.config, self.quant = config, quant
-        self.tagger: Tagger = make_tagger(config, QuantLayers(quant, config.n_constituents))
+        layers = QuantLayers(quant, config.n_constituents)
+        self.tagger: Tagger = make_tagger(config, layers)
+        for name in matching_layers(self.tagger, quant.low_bit_layers, QuantLinear):
+            old = self.tagger.get_submodule(name)
+            new = layers.weighted(old.in_features, old.out_features, old.cut, low_bits=True)  # type: ignore[arg-type]
+            new.weight, new.bias = old.weight, old.bias  # type: ignore[assignment]
+            self.tagger.set_submodule(name, new)
+        for meter in meters(self.tagger):
+            meter.on = quant.bit_penalty > 0
+
+    def penalty(self) -> Tensor | None:
+        """See :class:`tritag.models.layers.Tagger`: ``bit_penalty`` for every million effective bit operations."""
+        if not self.quant.bit_penalty:
+            return None
+        readings = [meter.reading for meter in meters(self.tagger) if meter.reading is not None]
+        return self.quant.bit_penalty * 1e-6 * torch.as_tensor(sum(readings))
 
     def load_float(self, state: dict[str, Tensor]) -> None:
         """Start from the weights of the float tagger.

@@ -9,20 +9,23 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from tritag.configs import build
+from tritag.configs import build, config_names, load_config
 from tritag.data.config import load_data_config
 from tritag.errors import ConfigError, unknown_name
 from tritag.models.layers import Tagger
 from tritag.models.registry import TaggerConfig, make_tagger, sizes_of
 from tritag.models.training import TrainingConfig, seed_everything
 from tritag.models.weights import read_weights
-from tritag.quant.config import QuantConfig
+from tritag.quant.config import QuantConfig, plain_settings
 from tritag.quant.layers import QuantTagger
+from tritag.quant.study_layers import StudyTagger
 
-Precision = Literal["float", "int8", "int8-ternary"]
-PRECISIONS: tuple[str, ...] = ("float", "int8", "int8-ternary")
+
+def precision_names() -> list[str]:
+    """Names of all precisions: "float" and the files of ``configs/precisions``."""
+    return ["float", *config_names("precisions")]
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,15 @@ class Recipe:
 
     tagger: TaggerConfig
     data: str
-    precision: Precision = "int8-ternary"
+    precision: str = "int8-ternary"
     on_grid: bool = True
     training: TrainingConfig = field(default_factory=TrainingConfig)
     quant: QuantConfig | None = None
     quant_training: TrainingConfig | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What a run directory keeps, and what its digest is made of."""
+        return plain_settings(self)
 
     def float_part(self) -> Recipe:
         """The float training that a quantized one starts from."""
@@ -74,25 +81,27 @@ def make_recipe(
     sizes_of(tagger)
     if not Path(data).is_file():
         load_data_config(data)
-    if precision not in PRECISIONS:
-        raise ConfigError(unknown_name("precision", precision, PRECISIONS))
+    if precision not in precision_names():
+        raise ConfigError(unknown_name("precision", precision, precision_names()))
     float_training = build(TrainingConfig, {**tagger.training, **(training or {})}, where="training")
     if precision == "float":
         return Recipe(tagger, data, "float", on_grid, float_training)
     if not on_grid:
         raise ConfigError("a quantized tagger takes the trigger's integer codes; drop the off-grid option")
-    weights = "ternary" if precision == "int8-ternary" else "int8"
-    config = build(QuantConfig, {"weights": weights, **(quant or {})}, where="quant")
+    preset = load_config("precisions", precision)["quant"]
+    config = build(QuantConfig, {**preset, **(quant or {})}, where="quant")
     # Fine-tuning: the same batches at a lower rate, which the frozen ranges follow.
     fine = {**dataclasses.asdict(float_training), "learning_rate": 0.5 * float_training.learning_rate}
     second = build(TrainingConfig, {**fine, **(quant_training or {})}, where="quant_training")
-    return Recipe(tagger, data, precision, True, float_training, config, second)  # type: ignore[arg-type]
+    return Recipe(tagger, data, precision, True, float_training, config, second)
 
 
 def fresh_tagger(recipe: Recipe) -> Tagger:
     """The recipe's network with initial weights, which depend on the seed alone."""
     seed_everything(recipe.training.seed)
-    return make_tagger(recipe.tagger) if recipe.quant is None else QuantTagger(recipe.tagger, recipe.quant)
+    if recipe.quant is None:
+        return make_tagger(recipe.tagger)
+    return (QuantTagger if recipe.quant.exact else StudyTagger)(recipe.tagger, recipe.quant)
 
 
 def trained_tagger(recipe: Recipe, weights: Path) -> Tagger:

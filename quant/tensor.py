@@ -21,17 +21,18 @@ class FixedTensor:
     """Real values (float32) and their grid.
 
     ``grid`` is None during training where it is not needed (sums of products whose exact bounds only the frozen
-    network has).
+    network has). ``bits`` is the width as a number with a gradient, in training and behind learned cuts only.
     """
 
     value: Tensor
     grid: Grid | None
+    bits: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.value)
 
     def __getitem__(self, index: Any) -> FixedTensor:
-        return FixedTensor(self.value[index], self.grid)
+        return FixedTensor(self.value[index], self.grid, self.bits)
 
     @classmethod
     def cat(cls, parts: Sequence[FixedTensor]) -> FixedTensor:
@@ -40,7 +41,11 @@ class FixedTensor:
 
     def reshape(self, *shape: int) -> FixedTensor:
         """Same values, other shape."""
-        return FixedTensor(self.value.reshape(*shape), self.grid)
+        return FixedTensor(self.value.reshape(*shape), self.grid, self.bits)
+
+    def width(self) -> Tensor | float:
+        """Bits of an integer, sign included; with a gradient behind learned cuts."""
+        return float(self.known_grid().type.width) if self.bits is None else self.bits
 
     def known_grid(self) -> Grid:
         """The grid.

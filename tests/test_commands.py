@@ -176,3 +176,14 @@ def test_run_of_another_version(run: Path, capsys: pytest.CaptureFixture[str]) -
     finally:
         path.write_text(text)
     assert "was written by tritag run format 7" in capsys.readouterr().err
+
+
+def test_a_study_is_trained_but_not_exported(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["train", "transformer-2k", "--data", str(SAMPLE), "-K", "5", "--precision", "asymmetric-int8", *SMALL]
+    assert cli.run(arguments) == 0
+    directory = next((root / "runs").glob("transformer-2k-k5-asymmetric-int8-*"))
+    capsys.readouterr()
+    assert cli.run(["export", "--run", str(directory)]) == 2
+    message = capsys.readouterr().err
+    assert "activations: asymmetric is a study without exact form in firmware: its scales are free floats" in message
+    assert cli.run(["evaluate", "--run", str(directory)]) == 0

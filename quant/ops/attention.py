@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tritag.models.layers import Attention as FloatAttention
 from tritag.quant.fixed import Grid, product_grid
 from tritag.quant.integer.blocks import exponential, reciprocal
 from tritag.quant.integer.program import Tracer
+from tritag.quant.meter import Meter
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor, check_float32, fake_quantize
 
@@ -73,12 +74,19 @@ class Attention(nn.Module):
         self.reference = FloatAttention(n_tokens, channels, heads)
         self.exp_weights = ExpWeights(rows, n_tokens, 1 / math.sqrt(self.d_head), weight_bits)
         self.weighted_mean = WeightedMean(rows, self.d_head, n_tokens)
+        self.meter = Meter()
+
+    def bit_operations(self, q: FixedTensor, k: FixedTensor, v: FixedTensor) -> Tensor | float:
+        """Bit operations of both products of one jet, differentiable in learned widths."""
+        macs = self.n_tokens**2 * self.heads * self.d_head
+        return macs * (q.width() * k.width() + self.exp_weights.bits * v.width())
 
     def forward(self, q: FixedTensor, k: FixedTensor, v: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Map q, k, v (B, N, C) and count (B, 1) to (B, N, C)."""
+        self.meter.read(self, q, k, v)
         if self.training:
             mean = self.reference(q.value, k.value, v.value, count.value)
-            return FixedTensor(fake_quantize(mean, v.known_grid()), v.grid)
+            return FixedTensor(fake_quantize(mean, v.known_grid()), v.grid, v.bits)
         n, heads, d = self.n_tokens, self.heads, self.d_head
         query, key, value = (x.reshape(-1, n, heads, d) for x in (q, k, v))
         scores = exact_product("bnhd,bmhd->bnhm", query, key, terms=d)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from torch import Tensor
@@ -39,6 +40,11 @@ class Gelu(IntegerOp):
     def surrogate(self, x: FixedTensor) -> Tensor:  # type: ignore[override]
         """Float GELU, fake-quantized by the observer."""
         return self.cut(FixedTensor(F.gelu(x.value), None)).value
+
+    def forward(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the op; in training the width of a learned cut goes along."""
+        y = super().forward(*inputs)
+        return dataclasses.replace(y, bits=self.cut.learned_width()) if self.training else y
 
     def exact(self, *inputs: FixedTensor) -> FixedTensor:
         """Run the lookup."""

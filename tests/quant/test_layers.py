@@ -13,7 +13,8 @@ from tritag.errors import ConfigError, ExportError
 from tritag.models.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
 from tritag.quant.fixed import Grid
-from tritag.quant.layers import QuantLayers, QuantTagger, _codes
+from tritag.quant.layers import QuantLayers, QuantTagger
+from tritag.quant.linear import _codes
 from tritag.quant.tensor import FixedTensor
 
 WEIGHTS = ("int8", "ternary")

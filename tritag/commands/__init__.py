@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("tritag.commands.data", "Make, convert and inspect jet files."),
     "train": ("tritag.commands.train", "Train a tagger into a new run directory."),
     "study": ("tritag.commands.study", "Train many taggers and seeds, and write their table."),
+    "cost": ("tritag.commands.cost", "MACs, bit operations and energy of a tagger, by formula or as exported."),
     "evaluate": ("tritag.commands.evaluate", "Measure a tagger: AUC, background rejection and its error."),
     "export": ("tritag.commands.export", "Write the tagger as QONNX with golden integer vectors."),
     "csim": ("tritag.commands.csim", "Write the hls4ml project, compile it, run the C-simulation."),

@@ -37,6 +37,7 @@ def export_run(where: str) -> Any:
     from tritag.export.qonnx_file import export_model
     from tritag.files import atomic_path, write_json
     from tritag.quant.recipe import trained_tagger
+    from tritag.quant.study_layers import why_not_exact
 
     run, recipe = open_run(where)
     if recipe.quant is None:
@@ -44,6 +45,8 @@ def export_run(where: str) -> Any:
             f"only a quantized tagger has an exact form in firmware, got the float run {run.directory.name}; "
             f"train with --precision int8 or int8-ternary"
         )
+    if not recipe.quant.exact:
+        raise ExportError(why_not_exact(recipe.quant))
     weights = run.require("weights.safetensors")
     run.discard_from("export")
     tagger = trained_tagger(recipe, weights)

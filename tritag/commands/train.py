@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +18,7 @@ def command(
     tagger: Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")] = None,
     data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
     constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
-    precision: Annotated[str, typer.Option(help="float, int8 or int8-ternary.")] = "int8-ternary",
+    precision: Annotated[str, typer.Option(help="float, or a name in configs/precisions.")] = "int8-ternary",
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
     settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
@@ -91,7 +90,7 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
     from tritag.quant.recipe import fresh_tagger, trained_tagger
     from tritag.run import Run
 
-    run = Run.create(run_name(name, recipe), dataclasses.asdict(recipe))
+    run = Run.create(run_name(name, recipe), recipe.settings())
     if fresh:
         run.discard_from("train")
     elif run.path("metrics.json").is_file() and run.path("weights.safetensors").is_file():
@@ -103,7 +102,7 @@ def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True
         start = train_run(name, recipe.float_part(), progress=progress)
         settings = recipe.quant_training
         # Written again, so that a tagger's name finds this run and not the float one that it begins with.
-        run = Run.create(run_name(name, recipe), dataclasses.asdict(recipe))
+        run = Run.create(run_name(name, recipe), recipe.settings())
     jets = {split: coded_jets(recipe, split) for split in ("train", "val", "test")}
     network = fresh_tagger(recipe)
     # One thread: the weights do not depend on the number of cores.
