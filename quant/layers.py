@@ -4,60 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import brevitas.nn as qnn
-import numpy as np
 from torch import Tensor, nn
 
 from tritag.errors import ExportError
 from tritag.models.layers import Role, Tagger
 from tritag.models.registry import TaggerConfig, make_tagger
-from tritag.quant import lorentz_layers
+from tritag.quant import lorentz_layers, pair_layers
 from tritag.quant.config import QuantConfig
 from tritag.quant.cut import Cut
-from tritag.quant.fixed import Grid, accumulator_grid
+from tritag.quant.fixed import Grid
 from tritag.quant.integer.lorentz import FrameBits
+from tritag.quant.linear import QuantLinear
 from tritag.quant.ops.attention import Attention
 from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.mean_pool import MeanPool
-from tritag.quant.quantizers import Bias, Int8Weight, TernaryWeight
+from tritag.quant.quantizers import Int8Weight, TernaryWeight
 from tritag.quant.tensor import FixedTensor, check_float32
-
-
-class QuantLinear(qnn.QuantLinear):
-    """Affine map with quantized weights and bias; the product and the sum are exact.
-
-    The result is cut to ``cut`` bits when one is given, else it keeps every bit of the accumulator.
-    """
-
-    def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
-        super().__init__(n_in, n_out, bias=True, bias_quant=Bias, bias_bit_width=bias_bits, **weights)
-        self.cut = cut
-
-    def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
-        """Map ``x`` (..., n_in) to (..., n_out)."""
-        y = FixedTensor(super().forward(x.value), None if self.training else self.accumulator(x.known_grid()))
-        return y if self.cut is None else self.cut(y)
-
-    def integers(self) -> tuple[np.ndarray, int, np.ndarray, int]:
-        """``(weight (n_out, n_in), its fraction, bias (n_out,), its fraction)``, weights and bias as int64."""
-        weight, bias = self.quant_weight(), self.quant_bias()
-        return (*_codes(weight.value, weight.scale), *_codes(bias.value, bias.scale))
-
-    def accumulator(self, x: Grid) -> Grid:
-        """Grid of the result: exact bounds from the actual weights for inputs on ``x``."""
-        weight, weight_fraction, bias, bias_fraction = self.integers()
-        grid = accumulator_grid(weight.T, weight_fraction, bias, bias_fraction, x)
-        return check_float32(grid, "accumulator of a linear layer")
-
-
-def _codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
-    step = float(scale)
-    fraction = -round(np.log2(step))
-    if 2.0**-fraction != step:
-        raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {step}")
-    return np.rint(value.detach().double().numpy() / step).astype(np.int64), fraction
 
 
 class QuantResidual(nn.Module):
@@ -146,33 +110,40 @@ class QuantLayers:
         return lorentz_layers.QuantTokenVectors()
 
     def frames(self) -> nn.Module:
-        """Lorentz transformation from three vectors."""
+        """Lorentz transformations from three vectors."""
         bits = FrameBits(self.config.frame_vector_bits, self.config.frame_matrix_bits)
         return lorentz_layers.QuantFrames(self.n_tokens, bits, self.config.frame_weight_bits)
 
     def local_scalars(self, n_constituents: int) -> nn.Module:
-        """Seven scalars in the frame."""
+        """Seven scalars in the frames."""
         return lorentz_layers.QuantLocalScalars(n_constituents)
 
     def pair_masses(self, n_constituents: int, spurions: bool, n_rows: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("all-pairs Frames-Nets")
+        """Masses of all pairs."""
+        return pair_layers.QuantPairMasses(n_constituents, spurions, n_rows)
 
-    def pair_linear(self, n_scalars: int, n_out: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("all-pairs Frames-Nets")
+    def pair_first(self, n_scalars: int, n_out: int) -> nn.Module:
+        """First layer of an all-pairs Frames-Net: int8 weights always."""
+        cut = self.cut(self.config.frames_net_bits)
+        return pair_layers.QuantPairLinear(self.n_tokens, n_scalars, n_out, self.config.bias_bits, cut)
+
+    def pair_linear(self, n_in: int, n_out: int) -> nn.Module:
+        """Affine map of the channels of each pair: int8 weights always."""
+        cut = self.cut(self.config.frames_net_bits)
+        return pair_layers.QuantChannelLinear(n_in, n_out, self.config.bias_bits, cut)
 
     def pair_vectors(self, n_constituents: int, per_jet: bool) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("all-pairs Frames-Nets")
+        """Three vectors from pairs."""
+        return pair_layers.QuantPairVectors(n_constituents, per_jet)
 
     def leave_frames(self, channels: int, heads: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("local frames")
+        """Queries, keys and values to the frame of the jet, two bits wider than they were."""
+        cuts = [self.cut(self.config.activation_bits + 2) for _ in range(3)]
+        return lorentz_layers.QuantLeaveFrames(self.n_tokens, channels, heads, cuts)
 
     def enter_frames(self, channels: int, heads: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("local frames")
+        """Attention's result into the frames."""
+        return lorentz_layers.QuantEnterFrames(self.n_tokens, channels, heads, self.cut())
 
 
 class QuantTagger(Tagger):

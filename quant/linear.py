@@ -1,0 +1,57 @@
+"""The quantized linear layer: integer weights, exact accumulator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brevitas.nn as qnn
+import numpy as np
+from torch import Tensor
+
+from tritag.errors import ExportError
+from tritag.quant.cut import Cut
+from tritag.quant.fixed import Grid, accumulator_grid
+from tritag.quant.quantizers import Bias
+from tritag.quant.tensor import FixedTensor, check_float32
+
+
+class QuantLinear(qnn.QuantLinear):
+    """Affine map with quantized weights and bias; the product and the sum are exact.
+
+    The result is cut to ``cut`` bits when one is given, else it keeps every bit of the accumulator.
+    """
+
+    def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
+        super().__init__(n_in, n_out, bias=True, bias_quant=Bias, bias_bit_width=bias_bits, **weights)
+        self.cut = cut
+
+    def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
+        """Map ``x`` (..., n_in) to (..., n_out)."""
+        y = FixedTensor(super().forward(x.value), None if self.training else self.accumulator(x.known_grid()))
+        return y if self.cut is None else self.cut(y)
+
+    def integers(self) -> tuple[np.ndarray, int, np.ndarray, int]:
+        """``(weight (n_out, n_in), its fraction, bias (n_out,), its fraction)``, weights and bias as int64."""
+        weight, bias = self.quant_weight(), self.quant_bias()
+        return (*codes(weight.value, weight.scale), *codes(bias.value, bias.scale))
+
+    def accumulator(self, x: Grid) -> Grid:
+        """Grid of the result: exact bounds from the actual weights for inputs on ``x``."""
+        weight, weight_fraction, bias, bias_fraction = self.integers()
+        grid = accumulator_grid(weight.T, weight_fraction, bias, bias_fraction, x)
+        return check_float32(grid, "accumulator of a linear layer")
+
+
+def codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
+    """Integer codes (int64) of values on a power-of-two scale, and its fractional bits.
+
+    Raises
+    ------
+    ExportError
+        The scale is not a power of two.
+    """
+    step = float(scale)
+    fraction = -round(np.log2(step))
+    if 2.0**-fraction != step:
+        raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {step}")
+    return np.rint(value.detach().double().numpy() / step).astype(np.int64), fraction
