@@ -11,14 +11,14 @@ from tritag.errors import ConfigError, unknown_name
 
 
 def matching_layers(tagger: nn.Module, patterns: Sequence[str], kind: type[nn.Module]) -> list[str]:
-    """Names of the layers of ``kind`` that match one of ``patterns`` (``blocks.*.query``, ``head``).
+    """Names of the layers of exactly ``kind`` that match one of ``patterns`` (``blocks.*.query``, ``head``).
 
     Raises
     ------
     ConfigError
         A pattern that matches nothing; the layers are listed.
     """
-    names = [name for name, module in tagger.named_modules() if isinstance(module, kind)]
+    names = [name for name, module in tagger.named_modules() if type(module) is kind]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigError(unknown_name("layer in low_bit_layers", pattern, names))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tritag.errors import ExportError
 from tritag.models.layers import Role, Tagger
 from tritag.models.registry import TaggerConfig, make_tagger
-from tritag.quant import lorentz_layers
+from tritag.quant import lorentz_layers, pair_layers
 from tritag.quant.coded_linear import CodedLinear
 from tritag.quant.config import QuantConfig
 from tritag.quant.cut import Cut
@@ -144,12 +144,12 @@ class QuantLayers:
         return lorentz_layers.QuantTokenVectors()
 
     def frames(self) -> nn.Module:
-        """Lorentz transformation from three vectors."""
+        """Lorentz transformations from three vectors."""
         bits = FrameBits(self.config.frame_vector_bits, self.config.frame_matrix_bits)
         return lorentz_layers.QuantFrames(self.n_tokens, bits, self.config.frame_weight_bits)
 
     def local_scalars(self, n_constituents: int) -> nn.Module:
-        """Seven scalars in the frame."""
+        """Seven scalars in the frames."""
         return lorentz_layers.QuantLocalScalars(n_constituents)
 
     def local_directions(self, n_constituents: int) -> nn.Module:
@@ -157,24 +157,31 @@ class QuantLayers:
         return lorentz_layers.QuantLocalDirections(n_constituents)
 
     def pair_masses(self, n_constituents: int, spurions: bool, n_rows: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("all-pairs Frames-Nets")
+        """Masses of all pairs."""
+        return pair_layers.QuantPairMasses(n_constituents, spurions, n_rows)
 
-    def pair_linear(self, n_scalars: int, n_out: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("all-pairs Frames-Nets")
+    def pair_first(self, n_scalars: int, n_out: int) -> nn.Module:
+        """First layer of an all-pairs Frames-Net: int8 weights always."""
+        cut = self.cut(self.config.frames_net_bits)
+        return pair_layers.QuantPairLinear(self.n_tokens, n_scalars, n_out, self.config.bias_bits, cut)
+
+    def pair_linear(self, n_in: int, n_out: int) -> nn.Module:
+        """Affine map of the channels of each pair: int8 weights always."""
+        cut = self.cut(self.config.frames_net_bits)
+        return pair_layers.QuantChannelLinear(n_in, n_out, self.config.bias_bits, cut)
 
     def pair_vectors(self, n_constituents: int, per_jet: bool) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("all-pairs Frames-Nets")
+        """Three vectors from pairs."""
+        return pair_layers.QuantPairVectors(n_constituents, per_jet)
 
     def leave_frames(self, channels: int, heads: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("local frames")
+        """Queries, keys and values to the frame of the jet, two bits wider than they were."""
+        cuts = [self.cut(self.config.activation_bits + 2) for _ in range(3)]
+        return lorentz_layers.QuantLeaveFrames(self.n_tokens, channels, heads, cuts)
 
     def enter_frames(self, channels: int, heads: int) -> nn.Module:
-        """Not there yet."""
-        lorentz_layers.refuse("local frames")
+        """Attention's result into the frames."""
+        return lorentz_layers.QuantEnterFrames(self.n_tokens, channels, heads, self.cut(self.config.activation_bits))
 
 
 class QuantTagger(Tagger):

@@ -1,29 +1,37 @@
 """Quantized layers of taggers with learned frames: the geometry in wide integers, the Frames-Net in int8.
 
-The parts that only float taggers have so far are refused with a clear message.
+Between the layers of an all-pairs Frames-Net a pair tensor is (B, R, N C): rows in rows, and the channels of the N
+columns, token by token, in lanes. So an op takes the time of R rows, not of R N.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import nn
 
 from tritag.errors import ExportError
+from tritag.quant.cut import Cut
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.four_momenta import FourMomenta
+from tritag.quant.ops.frame_transport import Direction, FrameTransport
 from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
 from tritag.quant.ops.jet_scalars import JetScalars
 from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
+from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
+from tritag.quant.ops.pair_masses import N_SPURIONS
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
 from tritag.quant.tensor import FixedTensor
 
-_N_SPURIONS = 3
+# What frames from pairs of tokens have more than those from single tokens: bits of the weights, which span more orders
+# of magnitude, and, one per candidate, bits of vectors and entries and of the largest gamma, which reaches 29 on data.
+_PAIR_WEIGHT_BITS = 4
+_LOCAL_VECTOR_BITS, _LOCAL_MATRIX_BITS, _LOCAL_GAMMA, _LOCAL_DEGENERATE = 6, 1, 1, 2
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class QuantJetFrame(_Geometry):
         _, velocity, candidates = self.geometry(codes, count)
         if not self.spurions:
             return JetTokens(candidates, candidates)
-        spurions = self.spurion_tokens(velocity).reshape(-1, _N_SPURIONS, 4)
+        spurions = self.spurion_tokens(velocity).reshape(-1, N_SPURIONS, 4)
         return JetTokens(concatenate_rows(spurions, candidates), candidates)
 
 
@@ -105,8 +113,19 @@ class QuantTokenFeatures(_Geometry):
         """Features (B, N, 9)."""
         momenta, velocity, tokens = self.geometry(codes, count)
         candidates = self.candidate_features(self.scalars(codes, count), momenta, tokens, count)
-        spurions = self.spurion_features(velocity, tokens).reshape(-1, _N_SPURIONS, candidates.value.shape[-1])
+        spurions = self.spurion_features(velocity, tokens).reshape(-1, N_SPURIONS, candidates.value.shape[-1])
         return concatenate_rows(spurions, candidates)
+
+
+@dataclass(frozen=True)
+class PairWeighted:
+    """What :class:`tritag.quant.pair_layers.QuantPairVectors` hands on, for the same reason."""
+
+    phi: FixedTensor
+    pairs: FixedTensor
+    tokens: JetTokens
+    count: FixedTensor
+    per_jet: bool
 
 
 @dataclass(frozen=True)
@@ -131,11 +150,26 @@ class QuantFrames(nn.Module):
 
     def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
         super().__init__()
-        self.token_frames = TokenFrames(n_constituents, _N_SPURIONS, bits, weight_bits)
+        self.n_constituents = n_constituents
+        wide = FrameBits(
+            bits.vector + _LOCAL_VECTOR_BITS,
+            bits.matrix + _LOCAL_MATRIX_BITS,
+            bits.gamma + _LOCAL_GAMMA,
+            bits.degenerate + _LOCAL_DEGENERATE,
+        )
+        self.token_frames = TokenFrames(n_constituents, N_SPURIONS, bits, weight_bits)
+        self.jet_pair_frames = JetPairFrames(n_constituents, bits, weight_bits + _PAIR_WEIGHT_BITS)
+        self.pair_frames = PairFrames(n_constituents, wide, weight_bits + _PAIR_WEIGHT_BITS)
 
-    def forward(self, vectors: _Weighted) -> FixedTensor:
-        """Frame (B, 1, 16), row by row."""
-        return self.token_frames(vectors.phi, vectors.tokens, vectors.count)
+    def forward(self, vectors: _Weighted | PairWeighted) -> FixedTensor:
+        """Frames (B, 1 or K, 16), row by row."""
+        v = vectors
+        if isinstance(v, _Weighted):
+            return self.token_frames(v.phi, v.tokens, v.count)
+        every = v.tokens.every.reshape(-1, 1, 4 * (self.n_constituents + N_SPURIONS))
+        if v.per_jet:
+            return self.jet_pair_frames(v.phi, v.pairs, v.tokens.every, every, v.count)
+        return self.pair_frames(v.phi, v.pairs, v.tokens.candidates, every, v.count)
 
 
 class QuantLocalScalars(nn.Module):
@@ -162,12 +196,32 @@ class QuantLocalDirections(nn.Module):
         return self.op(frames, tokens.candidates, count, *scalars)
 
 
-def refuse(what: str) -> NoReturn:
-    """Raise for a part without quantized form.
+class QuantLeaveFrames(nn.Module):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.leave_frames`."""
 
-    Raises
-    ------
-    ExportError
-        Always.
-    """
-    raise ExportError(f"{what} have no quantized form yet; train this tagger with --precision float")
+    def __init__(self, n_constituents: int, channels: int, heads: int, cuts: Sequence[Cut]) -> None:
+        super().__init__()
+        directions: tuple[Direction, ...] = ("leave", "leave-lowered", "leave")
+        self.transports = nn.ModuleList(FrameTransport(n_constituents, channels, heads, d) for d in directions)
+        self.cuts = nn.ModuleList(cuts)
+
+    def forward(
+        self, q: FixedTensor, k: FixedTensor, v: FixedTensor, frames: FixedTensor
+    ) -> tuple[FixedTensor, FixedTensor, FixedTensor]:
+        """Queries, keys and values (B, K, C)."""
+        q, k, v = (
+            cut(transport(x, frames)) for x, transport, cut in zip((q, k, v), self.transports, self.cuts, strict=True)
+        )
+        return q, k, v
+
+
+class QuantEnterFrames(nn.Module):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.enter_frames`."""
+
+    def __init__(self, n_constituents: int, channels: int, heads: int, cut: Cut) -> None:
+        super().__init__()
+        self.transport, self.cut = FrameTransport(n_constituents, channels, heads, "enter"), cut
+
+    def forward(self, x: FixedTensor, frames: FixedTensor) -> FixedTensor:
+        """Channels (B, K, C)."""
+        return self.cut(self.transport(x, frames))

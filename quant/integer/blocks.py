@@ -118,6 +118,33 @@ def exponential(t: Tracer, below: Int, step: float, bits: int) -> Int:
     return index.lookup(t.table("exp", lambda i: top * math.exp(-(i + middle) * step), size))
 
 
+def exp2(t: Tracer, below: Int, fraction: int, bits: int) -> Int:
+    """``(2**bits - 1) * 2**-below`` of a number ``below`` >= 0 with LSB ``2**-fraction``.
+
+    A table of the fractional part with an entry for every code, and a shift: a relative error at all sizes, unlike
+    :func:`exponential`.
+    """
+    top, name = (1 << bits) - 1, f"exp2_{fraction}_{bits}"
+    if name not in t.program.tables:
+        t.table(name, lambda i: top * 2.0 ** (-i / 2**fraction), 1 << fraction)
+    below = below.clip(0, ((bits + 2) << fraction) - 1)
+    whole = below >> fraction
+    part = (below - (whole << fraction)).clip(0, (1 << fraction) - 1)
+    return part.lookup(name).round_shift_by(whole)
+
+
+def log2_sum(t: Tracer, a: Int, b: Int, fraction: int, index_bits: int = 7) -> Int:
+    """``log2(2**a + 2**b)``, all with LSB ``2**-fraction``: the larger one and a table of the distance.
+
+    A table step is ``2**-index_bits``; the table ends where the smaller term is 2**-11 of the larger one.
+    """
+    name, size = f"log2_sum_{index_bits}_{fraction}", 11 << index_bits
+    if name not in t.program.tables:
+        t.table(name, lambda i: math.log2(1 + 2.0 ** (-(i + 0.5) / 2**index_bits)) * 2**fraction, size)
+    index = ((a - b).absolute() >> (fraction - index_bits)).clip(0, size - 1)
+    return a.maximum(b) + index.lookup(name)
+
+
 def block_exponent(values: list[Int]) -> Int:
     """Leading-one position of the largest magnitude among ``values``: their common power-of-two scale."""
     largest = values[0].absolute()

@@ -24,6 +24,8 @@ from tritag.quant.integer.blocks import _even_index, _even_middle, _mantissa_ind
 from tritag.quant.integer.program import Int, Tracer
 
 Vector = list[Int]
+# Fractional bits, below the LSB of the momenta, of the factor that a boost multiplies u with.
+_SPARE = 4
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class FrameBits:
     def root(self) -> int:
         """Fractional bits of reciprocal square roots."""
         return self.matrix + 6
+
+    @property
+    def axis(self) -> int:
+        """Fractional bits of 1/(1 + gamma) and of axes: a boost multiplies their errors by up to 2**gamma."""
+        return self.matrix + self.gamma
 
 
 def rsqrt_newton(t: Tracer, x: Int, bits: int) -> tuple[Int, Int]:
@@ -112,16 +119,20 @@ def cross(a: Sequence[Int], b: Sequence[Int]) -> Vector:
     return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 
 
-def unit(t: Tracer, v: Sequence[Int], bits: FrameBits) -> Vector:
-    """Unit vector of a normalised three-vector, ``bits.matrix`` fractional bits."""
-    inverse, shift = rsqrt_newton(t, dot(v, v).maximum(1), bits.root)
-    one = 1 << bits.matrix
-    return [(x * inverse).round_shift_by(shift + (bits.root - bits.matrix)).clip(-one, one) for x in v]
+def unit(t: Tracer, v: Sequence[Int], fraction: int) -> Vector:
+    """Unit vector of a normalised three-vector, with ``fraction`` fractional bits."""
+    spare = 2
+    inverse, shift = rsqrt_newton(t, dot(v, v).maximum(1), fraction + spare)
+    one = 1 << fraction
+    return [(x * inverse).round_shift_by(shift + spare).clip(-one, one) for x in v]
 
 
 @dataclass(frozen=True)
 class Boost:
-    """Rest frame of a timelike vector: gamma, u and 1/(1 + gamma) with ``FrameBits.matrix`` fractional bits."""
+    """Rest frame of a timelike vector.
+
+    gamma and u have ``FrameBits.matrix`` fractional bits, 1/(1 + gamma) has ``FrameBits.axis``.
+    """
 
     gamma: Int
     u: Vector
@@ -161,9 +172,9 @@ def boost_of(t: Tracer, u: Vector, bits: FrameBits) -> Boost:
 
 
 def _inverse(mantissa: Int, down: Int, bits: FrameBits) -> Int:
-    """1/(1 + gamma) with ``bits.matrix`` fractional bits; gamma has as many, so 1 + gamma >= 2**(matrix + 1)."""
-    lift = 2 * bits.matrix - bits.root
-    return (mantissa << max(lift, 0)).round_shift_by(down + max(-lift, 0)).clip(0, 1 << (bits.matrix - 1))
+    """1/(1 + gamma) with ``bits.axis`` fractional bits; 1 + gamma has ``bits.matrix``, and is at least 2."""
+    lift = bits.matrix + bits.axis - bits.root
+    return (mantissa << max(lift, 0)).round_shift_by(down + max(-lift, 0)).clip(0, 1 << (bits.axis - 1))
 
 
 def boosted(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> tuple[Int, Vector]:
@@ -174,8 +185,8 @@ def boosted(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> tu
     energy, *momentum = v
     f = bits.matrix
     rest_energy = (energy * boost.gamma - dot(momentum, boost.u)).round_shift(f).clip(-(1 << largest), 1 << largest)
-    factor = ((energy + rest_energy) * boost.inverse).round_shift(f)
-    return rest_energy, [p - (u * factor).round_shift(f) for p, u in zip(momentum, boost.u, strict=True)]
+    factor = ((energy + rest_energy) * boost.inverse).round_shift(bits.axis - _SPARE)
+    return rest_energy, [p - (u * factor).round_shift(f + _SPARE) for p, u in zip(momentum, boost.u, strict=True)]
 
 
 def polar_frame(
@@ -202,22 +213,23 @@ def polar_frame(
         short.append((length + exponent).less(least))
     z_axis, x_axis = ([t.constant(int(i == k) << (bits.vector - 1)) for i in range(3)] for k in (2, 0))
     r_1 = [short[0].where(z, x) for z, x in zip(z_axis, rest[0], strict=True)]
-    e_1 = unit(t, r_1, bits)
+    e_1 = unit(t, r_1, bits.axis)
     normal = cross(r_1, rest[1])
     # Sine of the angle between r_1 and r_2, from the normalised vectors.
     parallel = block_exponent(normal).less(2 * (bits.vector - 1) - bits.degenerate)
-    near_z = (e_1[2] * e_1[2]).less((15 << (2 * bits.matrix)) >> 4)
+    near_z = (e_1[2] * e_1[2]).less((15 << (2 * bits.axis)) >> 4)
     spare = [near_z.where(z, x) for z, x in zip(z_axis, x_axis, strict=True)]
     lost = parallel.maximum(short[1])
     normal = [lost.where(b, a) for a, b in zip(normal, cross(r_1, spare), strict=True)]
-    e_3 = unit(t, scale_to(normal, bits.vector)[0], bits)
-    limit = 1 << bits.matrix
-    e_2 = [x.round_shift(bits.matrix).clip(-limit, limit) for x in cross(e_3, e_1)]
+    e_3 = unit(t, scale_to(normal, bits.vector)[0], bits.axis)
+    limit = 1 << bits.axis
+    e_2 = [x.round_shift(bits.axis).clip(-limit, limit) for x in cross(e_3, e_1)]
     rows = [[boost.gamma, *(-x for x in boost.u)]]
     for axis in (e_1, e_2, e_3):
-        along = dot(axis, boost.u).round_shift(bits.matrix)
+        along = dot(axis, boost.u).round_shift(bits.axis)
         factor = (along * boost.inverse).round_shift(bits.matrix)
-        spatial = [e + (u * factor).round_shift(bits.matrix) for e, u in zip(axis, boost.u, strict=True)]
+        parts = zip(axis, boost.u, strict=True)
+        spatial = [((e << bits.matrix) + u * factor).round_shift(bits.axis) for e, u in parts]
         rows.append([-along, *spatial])
     # No entry is larger than gamma; the intervals do not know that.
     largest = (2 << (bits.matrix + bits.gamma)) - 1

@@ -23,7 +23,7 @@ TOKEN_BITS = TOKEN_FRACTION + 12
 def read_boost(velocity: Int) -> Boost:
     """Boost from the five lanes of :class:`JetVelocity`; the clips only tell the intervals what is known."""
     one = 1 << JET_BITS.matrix
-    gamma, inverse = velocity.lane(0).clip(one, velocity.high), velocity.lane(4).clip(0, one >> 1)
+    gamma, inverse = velocity.lane(0).clip(one, velocity.high), velocity.lane(4).clip(0, 1 << (JET_BITS.axis - 1))
     return Boost(gamma, [velocity.lane(i) for i in (1, 2, 3)], inverse)
 
 
@@ -33,7 +33,10 @@ def clip_token(value: Int) -> Int:
 
 
 class JetVelocity(FixedOp):
-    """Momenta (B, K, 8) to (gamma, u_x, u_y, u_z, 1/(1 + gamma)) of their sum: (B, 1, 5)."""
+    """Momenta (B, K, 8) to (gamma, u_x, u_y, u_z, 2**7/(1 + gamma)) of their sum: (B, 1, 5).
+
+    The factor 2**JET_BITS.gamma in the last lane gives it as many significant bits as the others have.
+    """
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()

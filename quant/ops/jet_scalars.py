@@ -32,12 +32,19 @@ SCALAR_TYPE = FixedType(True, 12, 4)
 
 def candidate(t: Tracer, codes: Int, count: Int) -> tuple[Int, Int, Int, Int]:
     """Clip the codes (3 lanes) to the grid's domain: ``(valid, pt, eta, phi)``; pt is 0 beyond ``count``."""
-    eta_max = int(ETA_DOMAIN / TriggerGrid.ETA_LSB)
     valid = t.row_index().less(count)
-    pt = valid.where(codes.lane(0).clip(1, TriggerGrid.PT_MAX), 0)
-    eta = codes.lane(1).clip(-eta_max, eta_max)
-    phi = codes.lane(2).clip(TriggerGrid.PHI_MIN, TriggerGrid.PHI_MAX)
-    return valid, pt, eta, phi
+    pt, eta, phi = inside_domain(*(codes.lane(i) for i in range(3)))
+    return valid, valid.where(pt, 0), eta, phi
+
+
+def inside_domain(pt: Int, eta: Int, phi: Int) -> tuple[Int, Int, Int]:
+    """Clip codes to the grid's domain."""
+    eta_max = int(ETA_DOMAIN / TriggerGrid.ETA_LSB)
+    return (
+        pt.clip(1, TriggerGrid.PT_MAX),
+        eta.clip(-eta_max, eta_max),
+        phi.clip(TriggerGrid.PHI_MIN, TriggerGrid.PHI_MAX),
+    )
 
 
 def four_momentum(

@@ -46,17 +46,18 @@ def cylindrical(t: Tracer, vector: list[Int]) -> Cylindrical:
 
 
 class LocalScalars(IntegerOp):
-    """Frame (B, 1, 16), candidates' tokens (B, K, 4), count (B, 1, 1) to standardised scalars (B, K, 7)."""
+    """Frames (B, 1 or K, 16), candidates' tokens (B, K, 4), count (B, 1, 1) to standardised scalars (B, K, 7)."""
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
         self.n_constituents = n_constituents
         self.reference = FloatLocalScalars(n_constituents)
+        self.per_row = False
 
     def bind(self, frame: Grid, tokens: Grid, count: Grid) -> BoundProgram:
         """Program: L p and its cylindrical coordinates per candidate; L p_jet is the first column of L times m_jet."""
         t = Tracer("local_scalars", self.n_constituents)
-        matrix = t.input("frame", frame.low, frame.high, lanes=16, per_row=False)
+        matrix = t.input("frame", frame.low, frame.high, lanes=16, per_row=self.per_row)
         token = t.input("tokens", tokens.low, tokens.high, lanes=4)
         valid = t.row_index().less(t.input("count", 0, self.n_constituents, per_row=False))
         entries = [[matrix.lane(4 * i + j) for j in range(4)] for i in range(4)]
@@ -68,6 +69,14 @@ class LocalScalars(IntegerOp):
         scalars = relative_scalars(t, own, of_jet, log_unit=-tokens.fraction, ratio_unit=0)
         t.output("scalars", valid.where(t.stack(scalars), 0))
         return BoundProgram(t.program, (frame.fraction, tokens.fraction, count.fraction), (SCALAR_TYPE.fraction,))
+
+    def exact(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the program; the frames' rows tell whether there is one for each candidate."""
+        self.per_row = int(inputs[0].value.shape[1]) > 1
+        return super().exact(*inputs)
+
+    def _settings(self) -> object:
+        return self.per_row
 
     def surrogate(self, frame: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> Tensor:  # type: ignore[override]
         """Float scalars, fake-quantized."""

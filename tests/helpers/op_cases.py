@@ -13,6 +13,7 @@ from tritag.quant.fixed import FixedType, Grid, product_grid
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
 from tritag.quant.ops.four_momenta import FourMomenta
+from tritag.quant.ops.frame_transport import Direction, FrameTransport
 from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE, JetScalars
@@ -21,6 +22,9 @@ from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.mean_pool import MeanPool
 from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
+from tritag.quant.ops.pair_masses import PairMasses, SpurionMasses
+from tritag.quant.ops.pair_sum import PairSum, TokenScalars
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
 
@@ -91,10 +95,39 @@ def trigger_frames(k: int) -> dict[str, Bound]:
     return {name: (b, rows.get(name, k)) for name, b in bound.items()}
 
 
+def pair_frames(k: int) -> dict[str, Bound]:
+    """The ops of frames from pairs for ``k`` constituents, each bound to the grids of those before it."""
+    count, scalars = Grid(0, k, 0), Grid.of(SCALAR_TYPE)
+    tokens = trigger_frames(k)["into_jet_frame"][0].output_grid()
+    masses, spurions = PairMasses(k).bind(CODE_GRID, CODE_GRID, count), SpurionMasses(k).bind(CODE_GRID, count)
+    pairs = masses.output_grid().union(spurions.output_grid())
+    inputs = (grid(10, 4), pairs, tokens, tokens, count)
+    local = PairFrames(k, FrameBits(24, 17, 6, 14), 16).bind(*inputs)
+    op = LocalScalars(k)
+    op.per_row = True
+    return {
+        "pair_masses": (masses, k),
+        "spurion_masses": (spurions, 1),
+        "token_scalars": (TokenScalars(k).bind(scalars), 1),
+        "pair_sum": (PairSum(k, k, 2).bind(grid(20, 4), grid(21, 6), grid(16, 2)), k),
+        "pair_frames": (local, k),
+        "jet_pair_frames": (JetPairFrames(k, FrameBits(), 16).bind(*inputs), k + 3),
+        "local_scalars": (op.bind(local.output_grid(), tokens, count), k),
+    }
+
+
+def frame_transport(k: int, channels: int, heads: int, direction: Direction) -> Bound:
+    """Channels of ``k`` constituents from frame to frame."""
+    frames = Grid(-(1 << 24) + 1, (1 << 24) - 1, 17)
+    return FrameTransport(k, channels, heads, direction).bind(grid(8, 3), frames), k
+
+
 def attention_scores(d_head: int, fraction: int) -> Grid:
     """Grid of the product of int8 queries and keys."""
     return product_grid(Grid(-128, 127, fraction), Grid(-128, 127, 0), d_head)
 
+
+PAIR_OPS = ("pair_masses", "spurion_masses", "token_scalars", "pair_sum", "pair_frames", "jet_pair_frames")
 
 OP_CASES: dict[str, Callable[[], Bound]] = {
     "jet_scalars_k1": lambda: jet_scalars(1),
@@ -130,6 +163,11 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "local_scalars": lambda: trigger_frames(5)["local_scalars"],
     "local_directions": lambda: trigger_frames(5)["local_directions"],
     "local_directions_alone": lambda: trigger_frames(5)["local_directions_alone"],
+    **{name: lambda name=name: pair_frames(3)[name] for name in PAIR_OPS},  # type: ignore[misc]
+    "local_scalars_rows": lambda: pair_frames(3)["local_scalars"],
+    "transport_enter": lambda: frame_transport(3, 16, 2, "enter"),
+    "transport_leave": lambda: frame_transport(2, 8, 1, "leave"),
+    "transport_lowered": lambda: frame_transport(2, 16, 1, "leave-lowered"),
 }
 
 

@@ -88,3 +88,7 @@ LOCAL_SCALARS_LSB = 8.0
 LOCAL_DIRECTIONS_LSB = 1.0
 FRAME_MEDIAN = 5e-3
 FRAME_90 = 0.1
+# Frames from pairs (tests/quant/test_pair_frames.py): masses in LSB, frame entries at median and 90 %.
+PAIR_MASS_LSB = 1.2
+PAIR_FRAME_MEDIAN = 1e-3
+PAIR_FRAME_90 = 1e-2

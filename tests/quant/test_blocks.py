@@ -92,6 +92,30 @@ def test_exponential(bits, step):
     assert not weight[-1]
 
 
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("fraction", [4, 10])
+def test_exp2(bits, fraction):
+    below = np.arange(0, (bits + 6) << fraction)
+    (weight,) = evaluate(lambda t, x: blocks.exp2(t, x, fraction, bits), below)
+    error = np.abs(weight - ((1 << bits) - 1) * 2.0 ** (-below / 2**fraction))
+    assert error.max() <= 1.0
+    assert (np.diff(weight) <= 0).all()
+    assert weight[0] == (1 << bits) - 1
+    assert not weight[-1]
+
+
+@pytest.mark.parametrize("index_bits", [4, 7])
+def test_log2_sum(index_bits, rng):
+    fraction = 12
+    a, b = rng.integers(-(20 << fraction), 20 << fraction, (2, 20000))
+    b[::2] = a[::2] + rng.integers(-3 << fraction, 3 << fraction, len(a[::2]))
+    (y,) = evaluate(lambda t, a, b: blocks.log2_sum(t, a, b, fraction, index_bits), a, b)
+    error = np.abs(y * 2.0**-fraction - np.logaddexp2(a * 2.0**-fraction, b * 2.0**-fraction))
+    assert error.max() <= max(2.0 ** -(index_bits + 2) + 2.0 ** -(fraction + 1), 2.0**-10)
+    (swapped,) = evaluate(lambda t, a, b: blocks.log2_sum(t, a, b, fraction, index_bits), b, a)
+    np.testing.assert_array_equal(y, swapped)
+
+
 def test_angle_is_symmetric(plane):
     y, x = plane
     (angle,) = evaluate(lambda t, y, x: blocks.angle(t, y, x, 12), y, x)

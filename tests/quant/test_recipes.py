@@ -39,9 +39,6 @@ DIGESTS = {
     ("transformer-2k", "float"): "8964212a",
     ("transformer-2k", "int8"): "916c99b9",
     ("transformer-2k", "int8-ternary"): "44a94f5d",
-    ("lloca-trigger-2k", "float"): "08c2bfff",
-    ("lloca-trigger-2k", "int8"): "6de0bcf3",
-    ("lloca-trigger-2k", "int8-ternary"): "b9779dc7",
 }
 
 

@@ -1,0 +1,177 @@
+"""Frames from weights over pairs of tokens: one per candidate, or one per jet. Specification: docs/ops/pair_frames.md.
+
+``v_ik = sum over j != i of softmax_j(phi_ijk) (p_i + p_j)/m_ij``, then the Lorentz transformation of the three vectors.
+The weights span many orders of magnitude (a pair on one cell of the grid weighs 1/(10 MeV)), so ``phi - log m`` is
+formed as one logarithm and each sum is counted in units of its largest weight.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tritag.models.frame_vectors import PairVectors
+from tritag.models.frames import PolarFrames
+from tritag.models.jet_geometry import PAIR_MASS_SCALE
+from tritag.quant.fixed import Grid
+from tritag.quant.integer.blocks import block_exponent, exp2
+from tritag.quant.integer.lorentz import FrameBits, dot, polar_frame, reciprocal_newton, rsqrt_newton, scale_to
+from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.pair_masses import N_SPURIONS
+from tritag.quant.tensor import FixedTensor
+
+# Fractional bits of base-2 logarithms of weights, and of the constants that make them.
+_LOG_BITS = 12
+_FACTOR_BITS = 12
+# Per jet: bits of the factor between a token's three vectors and of these when they are normalised, fractional bits of
+# the unit vectors, and log2 of their largest energy.
+_FACTOR, _ROW, _UNIT, _LARGEST = 16, 27, 20, 10
+# Bits of the vectors whose differences are formed.
+_DIFFERENCE = 29
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """One of the three vectors, ``sum_j w_j (p_i + p_j)``, and log2 of the weights' unit."""
+
+    vector: list[Int]
+    unit: Int
+
+
+class _PairProgram:
+    """What both ops begin with: inputs, and weights over the columns of a row."""
+
+    def __init__(self, name: str, rows: int, k: int, phi: Grid, pairs: Grid, own: Grid, every: Grid) -> None:
+        n = k + N_SPURIONS
+        self.t = t = Tracer(name, rows)
+        logits = t.input("phi", phi.low, phi.high, lanes=3 * n)
+        masses = t.input("pairs", pairs.low, pairs.high, lanes=n)
+        token = t.input("own", own.low, own.high, lanes=4)
+        tokens = t.input("every", every.low, every.high, lanes=4 * n, per_row=False)
+        self.number = t.input("count", 0, k, per_row=False) + N_SPURIONS
+        self.own = [token.lane(i) for i in range(4)]
+        self.every = [t.stack([tokens.lane(4 * j + i) for j in range(n)]) for i in range(4)]
+        self.row = t.row_index() + (n - rows)
+        column = t.constant(list(range(n)))
+        self.real = (column.less(self.number) - column.equal(self.row)).clip(0, 1)
+        bits = _LOG_BITS + _FACTOR_BITS
+        slope = round(math.log2(math.e) * 2.0 ** (bits - phi.fraction))
+        inverse_mass = round(-0.5 / PAIR_MASS_SCALE * math.log2(math.e) * 2.0 ** (bits - pairs.fraction))
+        self.logits = [t.stack([logits.lane(3 * j + i) for j in range(n)]) * slope for i in range(3)]
+        self.inverse_mass = masses * inverse_mass
+
+    def weights(self, logarithm: Int, bits: int) -> tuple[Int, Int]:
+        """Weights over the columns relative to the largest one, and its base-2 logarithm."""
+        exponent = logarithm.round_shift(_FACTOR_BITS)
+        largest = self.real.where(exponent, exponent.low).max_lanes()
+        return self.real.where(exp2(self.t, largest - exponent, _LOG_BITS, bits), 0), largest
+
+    def sums(self, k: int, bits: int) -> _Sums:
+        """Sums over the columns for vector k."""
+        weight, unit = self.weights(self.logits[k] + self.inverse_mass, bits)
+        total = weight.sum_lanes()
+        energy, *momentum = ((weight * p).sum_lanes() + total * q for p, q in zip(self.every, self.own, strict=True))
+        return _Sums([energy.clip(0, energy.high), *momentum], unit)
+
+
+def _frame(t: Tracer, vectors: list[list[Int]], bits: FrameBits) -> Int:
+    """Frame (16 lanes) of three vectors of positive energy, each in a unit of its own.
+
+    Instead of the differences v_k - v_0 the frame gets E_0 v_k - E_k v_0: another multiple of v_0, which does not
+    matter, and no energy, so that what is left is as small as it can be. Both products are exact.
+    """
+    narrow = [scale_to(v, _DIFFERENCE)[0] for v in vectors]
+    first, *others = ([v[0].clip(0, v[0].high), *v[1:]] for v in narrow)
+    differences = [
+        [t.constant(0), *(x * first[0] - y * other[0] for x, y in zip(other[1:], first[1:], strict=True))]
+        for other in others
+    ]
+    rows = polar_frame(t, first, differences, [other[0] for other in others], bits)
+    return t.stack([x for row in rows for x in row])
+
+
+class _PairOp(IntegerOp):
+    per_jet: bool
+
+    def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
+        super().__init__()
+        self.n_constituents, self.bits, self.weight_bits = n_constituents, bits, weight_bits
+        self.vectors, self.frames = PairVectors(n_constituents, self.per_jet), PolarFrames("cross")
+
+    def surrogate(  # type: ignore[override]
+        self, phi: FixedTensor, pairs: FixedTensor, own: FixedTensor, every: FixedTensor, count: FixedTensor
+    ) -> Tensor:
+        """Float vectors and polar decomposition."""
+        logits = phi.value.unflatten(-1, (-1, 3)).movedim(-1, 0)
+        tokens = every.value.reshape(len(every), -1, 4)
+        return self.frames(self.vectors(logits, pairs.value, tokens, count.value.reshape(-1, 1))).flatten(2)
+
+
+class PairFrames(_PairOp):
+    """One frame per candidate, row by row (B, K, 16).
+
+    Inputs: phi (B, K, 3 N), pairs (B, K, N), candidates' tokens (B, K, 4), all tokens in one row (B, 1, 4 N), count.
+    """
+
+    per_jet = False
+
+    def bind(self, phi: Grid, pairs: Grid, own: Grid, every: Grid, count: Grid) -> BoundProgram:
+        """Program: three weighted sums over the columns of a row, then its frame."""
+        k = self.n_constituents
+        p = _PairProgram("pair_frames", k, k, phi, pairs, own, every)
+        vectors = [p.sums(i, self.weight_bits).vector for i in range(3)]
+        p.t.output("frames", _frame(p.t, vectors, self.bits))
+        fractions = tuple(x.fraction for x in (phi, pairs, own, every, count))
+        return BoundProgram(p.t.program, fractions, (self.bits.matrix,))
+
+
+class JetPairFrames(_PairOp):
+    """One frame per jet (B, 1, 16): each token's vectors are divided by ``sqrt|sum_k v_k^2|`` and added.
+
+    Inputs: phi (B, N, 3 N), pairs (B, N, N), all tokens (B, N, 4), the same in one row (B, 1, 4 N), count.
+    """
+
+    per_jet = True
+
+    def bind(self, phi: Grid, pairs: Grid, own: Grid, every: Grid, count: Grid) -> BoundProgram:
+        """Program: per row three sums, their size and a division by it; sums over the rows; the frame."""
+        k = self.n_constituents
+        p = _PairProgram("jet_pair_frames", k + N_SPURIONS, k, phi, pairs, own, every)
+        t = p.t
+        vectors = self._unit_vectors(p)
+        valid = p.row.less(p.number)
+        jet = [[valid.where(x, 0).sum_rows() for x in v] for v in vectors]
+        t.output("frame", _frame(t, jet, self.bits))
+        fractions = tuple(x.fraction for x in (phi, pairs, own, every, count))
+        return BoundProgram(t.program, fractions, (self.bits.matrix,))
+
+    def _unit_vectors(self, p: _PairProgram) -> list[list[Int]]:
+        """The row's three vectors over their common size, ``_UNIT`` fractional bits."""
+        t, top = p.t, (1 << self.weight_bits) - 1
+        sums = [p.sums(i, self.weight_bits) for i in range(3)]
+        # v_k = 2**unit_k V_k / Z_k with V_k = sum_j w_j (p_i + p_j) and Z_k the softmax's own sum.
+        softmax = [p.weights(logit, self.weight_bits) for logit in p.logits]
+        units = [s.unit - largest for s, (_, largest) in zip(sums, softmax, strict=True)]
+        largest = units[0].maximum(units[1]).maximum(units[2])
+        scaled: list[list[Int]] = []
+        for s, (weight, _), unit in zip(sums, softmax, units, strict=True):
+            # The largest weight is 2**bits - 1, so Z is at least that.
+            inverse, shift = reciprocal_newton(t, weight.sum_lanes().maximum(top), _FACTOR)
+            relative = exp2(t, largest - unit, _LOG_BITS, _FACTOR)
+            down = shift + (_FACTOR - (self.weight_bits - 1))
+            factor = (relative * inverse).round_shift_by(down).clip(0, 1 << _FACTOR)
+            scaled.append([factor * x for x in s.vector])
+        exponent = block_exponent([x for v in scaled for x in v])
+        scaled = [[x.aligned(exponent, _ROW) for x in v] for v in scaled]
+        energies = [v[0] * v[0] for v in scaled]
+        energy = energies[0] + energies[1] + energies[2]
+        momenta = [dot(v[1:], v[1:]) for v in scaled]
+        # Energies are at most 2**_LARGEST times the size.
+        smallest = (energy >> (2 * _LARGEST)).maximum(1)
+        size = (energy - (momenta[0] + momenta[1] + momenta[2])).maximum(smallest)
+        inverse, shift = rsqrt_newton(t, size, _UNIT)
+        limit = 1 << (_LARGEST + _UNIT + 1)
+        return [[(x * inverse).round_shift_by(shift).clip(-limit, limit) for x in v] for v in scaled]
