@@ -64,12 +64,12 @@ class QuantLayers:
 
     def residual_cut(self) -> Cut:
         """A cut of the residual stream."""
-        return self.cut(self.config.residual_bits, learned=False)
+        return self.cut(self.config.residual_bits)
 
-    def cut(self, bits: int, learned: bool = True) -> Cut:
-        """A cut of an activation to ``bits`` bits, or to as many as it learns."""
+    def cut(self, bits: int) -> Cut:
+        """A cut of an activation to ``bits`` bits, or to as many of them as it learns."""
         c = self.config
-        return (LearnedCut if learned and c.learned_cuts else Cut)(
+        return (LearnedCut if c.learned_cuts else Cut)(
             bits,
             range_quantile=c.range_quantile,
             range_momentum=c.range_momentum,
