@@ -66,11 +66,11 @@ class QuantLayers:
         """A cut of the residual stream."""
         return self.cut(self.config.residual_bits)
 
-    def cut(self, bits: int) -> Cut:
+    def cut(self, bits: int | None = None) -> Cut:
         """A cut of an activation to ``bits`` bits, or to as many of them as it learns."""
         c = self.config
         return (LearnedCut if c.learned_cuts else Cut)(
-            bits,
+            bits or c.activation_bits,
             range_quantile=c.range_quantile,
             range_momentum=c.range_momentum,
             dynamic_fraction=c.dynamic_fraction,
@@ -85,7 +85,7 @@ class QuantLayers:
         """See :class:`tritag.models.layers.Layers`."""
         cut = None
         if not summed and role != "output":
-            cut = self.residual_cut() if role == "input" else self.cut(self.config.activation_bits)
+            cut = self.residual_cut() if role == "input" else self.cut()
         everywhere = self.config.weights == "learned" or role == "hidden"
         return self.weighted(n_in, n_out, cut, low_bits=everywhere and not self.config.low_bit_layers)
 
@@ -104,11 +104,11 @@ class QuantLayers:
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
         norm = LayerNorm(self.n_tokens, channels, self.config.activation_bits)
-        return NormAndCut(norm, self.cut(self.config.activation_bits)) if self.config.learned_cuts else norm
+        return NormAndCut(norm, self.cut()) if self.config.learned_cuts else norm
 
     def gelu(self) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return Gelu(self.n_tokens, self.cut(self.config.activation_bits))
+        return Gelu(self.n_tokens, self.cut())
 
     def attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""

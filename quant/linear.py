@@ -1,4 +1,4 @@
-"""Linear layers with quantized weights and exact accumulators."""
+"""The quantized linear layer: integer weights, exact accumulator."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class QuantLinear(qnn.QuantLinear):
     def integers(self) -> tuple[np.ndarray, int, np.ndarray, int]:
         """``(weight (n_out, n_in), its fraction, bias (n_out,), its fraction)``, weights and bias as int64."""
         bias = self.quant_bias()
-        return (*self.weight_integers(), *_codes(bias.value, bias.scale))
+        return (*self.weight_integers(), *codes(bias.value, bias.scale))
 
     def weight_integers(self) -> tuple[np.ndarray, int]:
         """Weights (n_out, n_in), int64, and their fraction."""
         weight = self.quant_weight()
-        return _codes(weight.value, weight.scale)
+        return codes(weight.value, weight.scale)
 
     def accumulator(self, x: Grid) -> Grid:
         """Grid of the result: exact bounds from the actual weights for inputs on ``x``."""
@@ -63,7 +63,14 @@ class QuantLinear(qnn.QuantLinear):
         return check_float32(grid, "accumulator of a linear layer")
 
 
-def _codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
+def codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
+    """Integer codes (int64) of values on a power-of-two scale, and its fractional bits.
+
+    Raises
+    ------
+    ExportError
+        The scale is not a power of two.
+    """
     step = float(scale)
     fraction = -round(np.log2(step))
     if 2.0**-fraction != step:

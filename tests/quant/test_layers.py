@@ -14,7 +14,7 @@ from tritag.models.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
 from tritag.quant.fixed import Grid
 from tritag.quant.layers import QuantLayers, QuantTagger
-from tritag.quant.linear import _codes
+from tritag.quant.linear import codes
 from tritag.quant.tensor import FixedTensor
 
 WEIGHTS = ("int8", "ternary")
@@ -57,7 +57,7 @@ class TestLinear:
 
     def test_scales_must_be_powers_of_two(self):
         with pytest.raises(ExportError, match=r"scales must be powers of two .* got 0\.300000"):
-            _codes(torch.tensor([0.6]), torch.tensor(0.3))
+            codes(torch.tensor([0.6]), torch.tensor(0.3))
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)

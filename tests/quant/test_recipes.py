@@ -39,8 +39,6 @@ DIGESTS = {
     ("transformer-2k", "float"): "8964212a",
     ("transformer-2k", "int8"): "916c99b9",
     ("transformer-2k", "int8-ternary"): "44a94f5d",
-    ("lloca-global-2k", "float"): "5273429a",
-    ("lloca-global-2k", "int8"): "7d5e6a5a",
 }
 
 
