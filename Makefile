@@ -10,6 +10,7 @@ TAGGER ?= transformer-2k
 DATA ?= top-demo
 K ?=
 RUN ?= $(TAGGER)
+STUDY ?= ladder-reduced
 DEMO_ARGS ?=
 PYTHON ?= python3.11
 # Installed first and alone. Where the default wheel brings gigabytes of CUDA libraries, give the CPU one:
@@ -25,7 +26,7 @@ TRITAG := $(BIN)/tritag
 ROOMS := configs data models quant export hls_projects report
 MYPY_TREE := .mypy_tree/tritag
 
-.PHONY: demo env train-mini hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler
+.PHONY: demo env train-mini study hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler
 
 demo: $(STAMP) need-compiler ## the whole way with a small tagger: data, training, export, C-simulation, bit check, report
 	$(TRITAG) demo $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K)) $(DEMO_ARGS)
@@ -34,6 +35,9 @@ env: $(STAMP) ## make or update the environment in .venv
 
 train-mini: $(STAMP) ## train TAGGER on DATA, with K constituents when given
 	$(TRITAG) train $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K))
+
+study: $(STAMP) ## train all taggers of STUDY, write its table and figures; goes on where it was stopped
+	$(TRITAG) study $(STUDY) --write docs/results.md --figures docs/figures
 
 hls-synth: $(STAMP) need-compiler ## firmware project of RUN, C-simulation, latency and resource figures
 	$(TRITAG) export --run $(RUN)
@@ -70,7 +74,7 @@ distclean: clean ## also remove the environment
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  Variables: TAGGER=$(TAGGER) DATA=$(DATA) K=$(K) RUN=$(RUN) PYTHON=$(PYTHON) TORCH='$(TORCH)' PYTEST_ARGS='$(PYTEST_ARGS)'"
+	@echo "  Variables: TAGGER=$(TAGGER) DATA=$(DATA) K=$(K) RUN=$(RUN) STUDY=$(STUDY) PYTHON=$(PYTHON) TORCH='$(TORCH)' PYTEST_ARGS='$(PYTEST_ARGS)'"
 	@echo "  Without the CUDA libraries: TORCH=<path of the CPU wheel>"
 
 # torch goes first: resolved together with the rest, pip may take another build of it and its CUDA packages.

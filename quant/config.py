@@ -38,7 +38,7 @@ class QuantConfig:
     ``activations`` other than "static" make a *study*: a float network with fake-quantized linear layers
     (:mod:`tritag.quant.study_layers`), which has no exact form and cannot be exported.
     ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
-    ``learned_cuts`` those of all activations but the residual stream, one number per tensor. ``bit_penalty`` is added
+    ``learned_cuts`` those of all activations, one number per tensor. ``bit_penalty`` is added
     to the loss for every million effective bit operations of a jet.
     ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors,
     ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization

@@ -64,13 +64,13 @@ class QuantLayers:
 
     def residual_cut(self) -> Cut:
         """A cut of the residual stream."""
-        return self.cut(self.config.residual_bits, learned=False)
+        return self.cut(self.config.residual_bits)
 
-    def cut(self, bits: int, learned: bool = True) -> Cut:
-        """A cut of an activation to ``bits`` bits, or to as many as it learns."""
+    def cut(self, bits: int | None = None) -> Cut:
+        """A cut of an activation to ``bits`` bits, or to as many of them as it learns."""
         c = self.config
-        return (LearnedCut if learned and c.learned_cuts else Cut)(
-            bits,
+        return (LearnedCut if c.learned_cuts else Cut)(
+            bits or c.activation_bits,
             range_quantile=c.range_quantile,
             range_momentum=c.range_momentum,
             dynamic_fraction=c.dynamic_fraction,
@@ -85,7 +85,7 @@ class QuantLayers:
         """See :class:`tritag.models.layers.Layers`."""
         cut = None
         if not summed and role != "output":
-            cut = self.residual_cut() if role == "input" else self.cut(self.config.activation_bits)
+            cut = self.residual_cut() if role == "input" else self.cut()
         everywhere = self.config.weights == "learned" or role == "hidden"
         return self.weighted(n_in, n_out, cut, low_bits=everywhere and not self.config.low_bit_layers)
 
@@ -104,11 +104,11 @@ class QuantLayers:
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
         norm = LayerNorm(self.n_tokens, channels, self.config.activation_bits)
-        return NormAndCut(norm, self.cut(self.config.activation_bits)) if self.config.learned_cuts else norm
+        return NormAndCut(norm, self.cut()) if self.config.learned_cuts else norm
 
     def gelu(self) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        return Gelu(self.n_tokens, self.cut(self.config.activation_bits))
+        return Gelu(self.n_tokens, self.cut())
 
     def attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""

@@ -1,4 +1,4 @@
-"""Linear layers with quantized weights and exact accumulators."""
+"""The quantized linear layer: integer weights, exact accumulator."""
 
 from __future__ import annotations
 

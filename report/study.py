@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,17 @@ from numpy.typing import NDArray
 
 from tritag.models.comparison import rejection_ratio
 from tritag.models.metrics import Metrics, measure
+from tritag.quant.cost import Cost
+from tritag.report.pareto import pareto_front
 
 _EFFICIENCIES = (0.3, 0.5)
+# Costs of a row: head of the column and how a figure is written.
+_COSTS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "effective_bit_operations": ("10^6 effective bit operations", lambda x: f"{x * 1e-6:.3g}"),
+    "pareto": ("on the front", lambda x: "yes" if x else "no"),
+    "paper_bit_operations": ("10^6 bit operations (formula)", lambda x: f"{x * 1e-6:.3g}"),
+    "paper_energy_nj": ("energy (formula), nJ", lambda x: f"{x:.3g}"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,10 @@ class StudyEntry:
     ----------
     reference : int, optional
         Index of the row whose rejections this one's are divided by, seed by seed, on the same jets.
+    costs : sequence of dict, optional
+        Counts of :func:`tritag.export.cost.count_cost`, one a seed, when the recipe has an exact form.
+    paper : Cost, optional
+        Cost by formula, when the recipe has one.
     """
 
     label: str
@@ -30,6 +43,8 @@ class StudyEntry:
     scores: Sequence[NDArray[np.float64]]
     labels: NDArray[np.int64]
     reference: int | None = None
+    costs: Sequence[dict[str, Any]] | None = None
+    paper: Cost | None = None
 
 
 def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
@@ -52,13 +67,25 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
             ratios = [rejection_ratio(a, b, entry.labels) for a, b in zip(entry.scores, other.scores, strict=True)]
             row["ratio"] = _mean([(r.value, r.error) for r in ratios])
             row["reference"] = other.label
+        if entry.costs:
+            row["effective_bit_operations"] = float(np.mean([c["effective_bit_operations"] for c in entry.costs]))
+            row["effective_weight_bits"] = float(np.mean([c["effective_weight_bits"] for c in entry.costs]))
+        if entry.paper is not None:
+            row["paper_bit_operations"] = float(entry.paper.bit_operations)
+            row["paper_energy_nj"] = float(entry.paper.energy_pj) * 1e-3
         rows.append(row)
+    measured = [row for row in rows if "effective_bit_operations" in row]
+    points = [(row["effective_bit_operations"], row["rejection_0.3"]["value"]) for row in measured]
+    for index, row in enumerate(measured):
+        row["pareto"] = index in pareto_front(points)
     return rows
 
 
 def study_markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown table; value ± statistical error (± spread over seeds when there are several)."""
-    columns = ("tagger", "AUC", "accuracy", "1/ε_B at ε_S = 0.3", "1/ε_B at ε_S = 0.5", "relative to float at 0.3")
+    """Markdown table; value ± statistical error (± spread over seeds when there are several), and costs where known."""
+    columns = ["tagger", "AUC", "accuracy", "1/ε_B at ε_S = 0.3", "1/ε_B at ε_S = 0.5", "relative to float at 0.3"]
+    costs = [key for key in _COSTS if any(key in row for row in rows)]
+    columns += [_COSTS[key][0] for key in costs]
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for row in rows:
         ratio = _text(row["ratio"], 2) if "ratio" in row else "-"
@@ -69,6 +96,7 @@ def study_markdown(rows: Sequence[dict[str, Any]]) -> str:
             _text(row["rejection_0.3"], 0),
             _text(row["rejection_0.5"], 0),
             ratio,
+            *(_COSTS[key][1](row[key]) if key in row else "-" for key in costs),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

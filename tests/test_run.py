@@ -207,7 +207,7 @@ def test_discard_removes_a_step_and_what_is_built_on_it():
     run.log_file("csim").write_text("noise")
     run.discard_from("export")
     kept = {path.name for path in run.directory.iterdir()}
-    assert kept == {"config.yaml", "logs", *STEPS["train"].files, *STEPS["evaluate"].files}
+    assert kept == {"config.yaml", "logs", *STEPS["train"].files, *STEPS["evaluate"].files, "cost.json"}
     assert not run.log_file("csim").exists()
 
 

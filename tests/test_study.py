@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tritag.commands.study import replace_section
+from tritag import cli
+from tritag.commands.study import StudyConfig, _paper_cost, _recipe, replace_section
+from tritag.configs import build, config_names, load_config
 from tritag.errors import ConfigError
+from tritag.models.registry import load_tagger_config
+from tritag.quant.cost import total_cost
+from tritag.quant.cost_taggers import cost_sizes
+from tritag.report.figures import write_figures
+from tritag.report.pareto import pareto_front
 from tritag.report.study import StudyEntry, study_markdown, study_rows
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "jets400.h5"
 
 
 def _entries(n: int = 4000) -> list[StudyEntry]:
@@ -46,3 +56,95 @@ def test_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     assert page.read_text() == "before\n<!-- study a -->\n| new |\n<!-- end a -->\nafter\n"
     with pytest.raises(ConfigError, match="must hold the lines '<!-- study b -->'"):
         replace_section(page, "b", "x")
+
+
+def test_pareto_front() -> None:
+    points = [(1.0, 10.0), (2.0, 9.0), (3.0, 30.0), (3.0, 20.0), (0.5, 1.0), (4.0, 30.0)]
+    assert pareto_front(points) == [4, 0, 2]
+    assert pareto_front([(1.0, 1.0), (1.0, 1.0)]) == [0, 1]
+    assert pareto_front([]) == []
+
+
+def test_costs_get_columns_where_they_are_known() -> None:
+    plain = study_markdown(study_rows(_entries()))
+    assert "bit operations" not in plain
+    good, bad = _entries()
+    paper = total_cost(cost_sizes("transformer-2k"), 30, "int8")
+    cheap = [{"effective_bit_operations": x, "effective_weight_bits": 5} for x in (1e6, 2e6)]
+    dear = [{"effective_bit_operations": 9e6, "effective_weight_bits": 9}] * 2
+    rows = study_rows([replace(good, costs=cheap, paper=paper), replace(bad, costs=dear)])
+    assert rows[0]["effective_bit_operations"] == 1.5e6
+    assert [row["pareto"] for row in rows] == [True, False]
+    head, _, first, second = study_markdown(rows).splitlines()
+    assert head.endswith(
+        "| 10^6 effective bit operations | on the front | 10^6 bit operations (formula) | energy (formula), nJ |"
+    )
+    assert first.endswith(f"| 1.5 | yes | 13.5 | {float(paper.energy_pj) * 1e-3:.3g} |")
+    assert second.endswith("| 9 | no | - | - |")
+
+
+def test_figures_are_the_same_for_the_same_rows(tmp_path: Path) -> None:
+    good, bad = _entries()
+    costs = [{"effective_bit_operations": x, "effective_weight_bits": 5} for x in (1e6, 2e6)]
+    rows = study_rows([replace(good, costs=costs), replace(bad, costs=costs[:1])])
+    (first,) = write_figures(rows, tmp_path / "a", "ladder")
+    (second,) = write_figures(rows, tmp_path / "b", "ladder")
+    assert first.name == "ladder-effective-bit-operations.svg"
+    assert first.read_bytes() == second.read_bytes()
+    assert first.stat().st_size > 5000
+    assert write_figures(study_rows(_entries()), tmp_path, "none") == []
+
+
+@pytest.mark.parametrize("name", config_names("studies"))
+def test_every_study_is_valid(name: str) -> None:
+    config = build(StudyConfig, load_config("studies", name))
+    assert config.rows
+    for row in config.rows:
+        assert _recipe(config, row, config.seeds[0]).precision == row.precision
+
+
+def test_paper_costs_belong_to_precisions() -> None:
+    config = build(StudyConfig, load_config("studies", "learned-bits"))
+    tagger = load_tagger_config("transformer-2k", 30)
+    costs = {row.note or row.precision: _paper_cost(tagger, row) for row in config.rows}
+    assert costs["int8"].bit_operations == 13455360
+    assert costs["float"].bit_operations == 82575360
+    assert costs["penalty 0.01"] is None
+
+
+def test_a_study_from_jets_to_front(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A small study of all kinds of rows: trained, counted, drawn; called again, nothing is trained twice."""
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    study = tmp_path / "small.yaml"
+    training = "training.iterations=10, training.batch_size=64, training.validate_every=10"
+    rows = "".join(
+        f"  - {{tagger: transformer-2k, constituents: 4, precision: {precision}}}\n"
+        for precision in ("float", "int8", "learned-bits", "asymmetric-int8")
+    )
+    study.write_text(f"data: {SAMPLE}\nseeds: [1]\nsettings: [{training}]\nrows:\n{rows}")
+    page = tmp_path / "page.md"
+    page.write_text("<!-- study small -->\n<!-- end small -->\n")
+    call = ["study", str(study), "--write", str(page), "--figures", str(tmp_path / "figures"), "--processes", "1"]
+    assert cli.run(call) == 0
+    assert len([line for line in page.read_text().splitlines() if line.startswith("| transformer-2k")]) == 4
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        "small-effective-bit-operations.svg",
+        "small-bit-operations.svg",
+        "small-energy.svg",
+    }
+    weights = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/weights.safetensors")}
+    assert len(weights) == 4
+    assert len(list(tmp_path.glob("runs/*/cost.json"))) == 2
+    text = page.read_text()
+    assert cli.run(call) == 0
+    assert page.read_text() == text
+    assert all(path.stat().st_mtime_ns == at for path, at in weights.items())
+    learned = next(tmp_path.glob("runs/*learned-bits*"))
+    capsys.readouterr()
+    assert cli.run(["cost", "--run", str(learned), "--json"]) == 0
+    assert '"effective_bit_operations"' in capsys.readouterr().out
+    study_run = next(tmp_path.glob("runs/*asymmetric-int8*"))
+    assert cli.run(["cost", "--run", str(study_run)]) == 2
+    assert "costs are counted on exported graphs, but activations: asymmetric" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from tritag.quant.fixed import FixedType, Grid
 from tritag.quant.integer.blocks import rsqrt
 from tritag.quant.integer.program import Tracer
+from tritag.quant.meter import Meter
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor, fake_quantize
 
@@ -28,6 +29,17 @@ class LayerNorm(IntegerOp):
         # Integer bits: sqrt(C - 1) and the sign, but at most +-4: larger values are rare and saturate.
         integer = min(math.ceil(math.log2(math.sqrt(max(channels - 1, 1)))), 2) + 1
         self.output = FixedType(True, bits, integer)
+        self.meter = Meter()
+
+    def forward(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the op."""
+        self.meter.read(self, *inputs)
+        return super().forward(*inputs)
+
+    def bit_operations(self, x: FixedTensor) -> Tensor | float:
+        """Bit operations of one jet, differentiable in a learned width: squares, and products with 1/deviation."""
+        deviation = x.width() + (1 + math.ceil(math.log2(self.channels)))
+        return self.n_tokens * self.channels * deviation * (deviation + _MANTISSA_BITS)
 
     def bind(self, x: Grid) -> BoundProgram:
         """Program: exact deviations C*x - sum, their exact square sum, one rsqrt, one product per channel."""

@@ -184,8 +184,12 @@ class TestTagger:
         stages = count_cost(read_graph(export_model(tagger)))["stages"]
         attention = sum(float(m.reading) for m in meters(tagger.tagger.blocks[0].attention))
         assert attention == stages["attention"]["effective_bit_operations"]
+        block = tagger.tagger.blocks[0]
+        norms = sum(float(m.reading) for part in (block.norm_attention, block.norm_mlp) for m in meters(part))
+        assert norms == stages["layer_norm"]["effective_bit_operations"]
         linear = stages["linear"]["effective_bit_operations"]
-        assert linear <= total - attention <= 1.6 * linear  # trailing zeros are not seen by the penalty
+        # The penalty does not see trailing zeros.
+        assert linear <= total - attention - norms <= 1.6 * linear
 
     def test_gradients_reach_every_parameter(self):
         tagger = QuantTagger(TAGGER, LEARNED).train()

@@ -129,6 +129,20 @@ def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, tmp_pa
                 assert len(np.unique(layer.weight)) <= LEVELS[precision], name
 
 
+@pytest.mark.parametrize("precision", ["int8-binary-parq", "learned-bits"])
+def test_learned_frames_too(precision, jets, tmp_path):
+    """The trigger LLoCa, with a Frames-Net on single tokens, through the same recipes."""
+    sizes = {**TINY, "frames": "global", "frames_net": "tokens", "frames_hidden": 2}
+    recipe = recipe_of(precision, TaggerConfig("lloca", K, sizes))
+    tagger = fresh_tagger(recipe)
+    train(tagger, *jets, recipe.quant_training, tmp_path, progress=False)
+    model = export_model(tagger)
+    graph = read_graph(model)
+    codes, count = jets[1].codes.numpy(), jets[1].count.numpy().ravel()
+    expected = TorchExecutor(graph, tagger, model).run(codes, count)
+    np.testing.assert_array_equal(OnnxRuntimeExecutor(graph, model).run(codes, count), expected)
+
+
 class TestSelection:
     def test_names_and_patterns(self):
         quant = QuantConfig(weights="ternary", low_bit_layers=("blocks.*.key", "head"))

@@ -61,12 +61,39 @@ def _formula(tagger: str, constituents: int, precision: str) -> dict[str, Any]:
 
 
 def _measured(where: str) -> dict[str, Any]:
+    from tritag.commands.train import open_run
+
+    run, recipe = open_run(where)
+    return {"run": run.directory.name, **cost_run(run, recipe)}
+
+
+def cost_run(run: Any, recipe: Any) -> dict[str, Any]:
+    """Count the cost of a trained run on the graph that is exported of it; kept in ``cost.json``.
+
+    Raises
+    ------
+    ExportError
+        The recipe has no exact form.
+    """
+    import json
+
+    from tritag.errors import ExportError
     from tritag.export.cost import count_cost
     from tritag.export.graph import read_graph
-    from tritag.run import Run
+    from tritag.export.qonnx_file import export_model
+    from tritag.files import write_json
+    from tritag.quant.recipe import trained_tagger
+    from tritag.quant.study_layers import why_not_exact
 
-    run = Run.open(where)
-    return {"run": run.directory.name, **count_cost(read_graph(run.require("model.qonnx.onnx")))}
+    if run.path("cost.json").is_file():
+        return json.loads(run.path("cost.json").read_text())
+    weights = run.require("weights.safetensors")
+    if recipe.quant is None or not recipe.quant.exact:
+        reason = "the run is float" if recipe.quant is None else why_not_exact(recipe.quant)
+        raise ExportError(f"costs are counted on exported graphs, but {reason}")
+    cost = count_cost(read_graph(export_model(trained_tagger(recipe, weights))))  # type: ignore[arg-type]
+    write_json(run.path("cost.json"), cost)
+    return cost
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ class StudyConfig:
 def command(
     name: Annotated[str, typer.Argument(help="A name in configs/studies, or a YAML file.")],
     write: Annotated[Path | None, typer.Option(help="Markdown file whose section of this study is replaced.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for figures of rejection against cost.")] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; by default one a core.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -56,6 +57,11 @@ def command(
     if write is not None:
         replace_section(write, Path(name).stem, table)
         print_progress(f"wrote the section of study {Path(name).stem} in {write}")
+    if figures is not None:
+        from tritag.report.figures import write_figures
+
+        for path in write_figures(rows, figures, Path(name).stem):
+            print_progress(f"wrote {path}")
     if json:
         print_json(rows)
     else:
@@ -113,15 +119,20 @@ def _train_all(config: StudyConfig, processes: int) -> None:
 
 
 def _train_group(config: StudyConfig, group: list[tuple[StudyRow, int]]) -> None:
+    from tritag.commands.cost import cost_run
     from tritag.commands.train import train_run
 
     for row, seed in group:
-        train_run(Path(row.tagger).stem, _recipe(config, row, seed), progress=False)
+        recipe = _recipe(config, row, seed)
+        run = train_run(Path(row.tagger).stem, recipe, progress=False)
+        if recipe.quant is not None and recipe.quant.exact:
+            cost_run(run, recipe)
 
 
 def _entries(config: StudyConfig) -> list[Any]:
     import numpy as np
 
+    from tritag.commands.cost import cost_run
     from tritag.commands.train import train_run
     from tritag.models.registry import count_parameters, make_tagger
     from tritag.report.study import StudyEntry
@@ -133,9 +144,12 @@ def _entries(config: StudyConfig) -> list[Any]:
         if row.precision == "float" and row.on_grid and key not in references:
             references[key] = index
     for index, row in enumerate(config.rows):
-        scores, labels = [], np.zeros(0, np.int64)
+        scores, labels, costs = [], np.zeros(0, np.int64), []
         for seed in config.seeds:
-            run = train_run(Path(row.tagger).stem, _recipe(config, row, seed), progress=False)
+            recipe = _recipe(config, row, seed)
+            run = train_run(Path(row.tagger).stem, recipe, progress=False)
+            if recipe.quant is not None and recipe.quant.exact:
+                costs.append(cost_run(run, recipe))
             with np.load(run.require("scores.npz")) as file:
                 scores.append(file["scores"])
                 labels = file["labels"].astype(np.int64)
@@ -149,6 +163,20 @@ def _entries(config: StudyConfig) -> list[Any]:
                 scores,
                 labels,
                 None if reference == index else reference,
+                costs,
+                _paper_cost(tagger, row),
             )
         )
     return entries
+
+
+def _paper_cost(tagger: Any, row: StudyRow) -> Any:
+    """Cost by formula, where precision and network have one and the row changes no width."""
+    from tritag.configs import load_config
+    from tritag.quant.cost import total_cost
+    from tritag.quant.cost_taggers import NETWORKS, sizes_of
+
+    name = "f32" if row.precision == "float" else load_config("precisions", row.precision).get("cost")
+    if name is None or tagger.network not in NETWORKS or any(s.startswith("quant.") for s in row.settings):
+        return None
+    return total_cost(sizes_of(tagger), tagger.n_constituents, name)

@@ -1,0 +1,67 @@
+"""Figures of a study: rejection against bit operations and energy (tagger-quantization paper, Figs. 5 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tritag.errors import ToolError
+from tritag.files import atomic_path
+from tritag.report.pareto import pareto_front
+
+# Key of a study's row, name of the file, label of the axis.
+AXES = (
+    ("effective_bit_operations", "effective-bit-operations", "effective bit operations of a jet (as exported)"),
+    ("paper_bit_operations", "bit-operations", "bit operations of a jet (formula)"),
+    ("paper_energy_nj", "energy", "energy of a jet in nJ (formula)"),
+)
+
+
+def write_figures(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> list[Path]:
+    """Write one SVG file for each cost that at least two rows have; returns the files.
+
+    Points are means over seeds; bars are the spread over seeds, or the statistical error of a single one. Where the
+    cost is counted on exported graphs, a line joins the Pareto front.
+
+    Raises
+    ------
+    ToolError
+        matplotlib is not installed.
+    """
+    written = []
+    for key, ending, label in AXES:
+        chosen = [row for row in rows if row.get(key) is not None]
+        if len(chosen) > 1:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{name}-{ending}.svg"
+            _draw(chosen, key, label, path, front=key == "effective_bit_operations")
+            written.append(path)
+    return written
+
+
+def _draw(rows: Sequence[dict[str, Any]], key: str, label: str, path: Path, front: bool) -> None:
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ToolError("figures need matplotlib; install it with pip install 'tritag[plots]'") from error
+    # Without salt and date the same rows give the same file.
+    with matplotlib.rc_context({"svg.hashsalt": "tritag", "font.size": 9}):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        for index, row in enumerate(rows):
+            rejection = row["rejection_0.3"]
+            bar = rejection["error"] if rejection["spread"] is None else rejection["spread"]
+            marker = "osD^v<>pXh"[index % 10]
+            axes.errorbar(row[key], rejection["value"], bar, fmt=marker, capsize=2, label=row["tagger"])
+        if front:
+            points = [(row[key], row["rejection_0.3"]["value"]) for row in rows]
+            best = [points[i] for i in pareto_front(points)]
+            axes.plot(*zip(*best, strict=True), color="0.7", zorder=0)
+        axes.set_xscale("log")
+        axes.set_xlabel(label)
+        axes.set_ylabel("background rejection at signal efficiency 0.3")
+        axes.legend(fontsize=6, loc="best")
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None})
