@@ -13,9 +13,9 @@ class QuantConfig:
     """Bits, observers and teacher of a quantized tagger.
 
     ``weights`` concerns the linear layers inside the blocks; input and output layers are int8 always.
-    ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors,
-    ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization
-    (:class:`tritag.quant.integer.lorentz.FrameBits`).
+    ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors
+    (four spare bits are added), ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization of
+    one frame per jet (:class:`tritag.quant.integer.lorentz.FrameBits`); one per candidate is wider.
     ``residual_bits`` is the width of the residual stream, which feeds the norms only.
     ``distillation`` is the share of the float tagger's probability in the labels of the quantized training (0: plain
     labels); it is what makes ternary weights work.

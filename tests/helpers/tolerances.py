@@ -84,8 +84,8 @@ def mean_pool_lsb(rows: int, largest: float) -> float:
 TOKENS_GEV = (0.002, 0.05, 0.5)
 PRODUCTS_LSB = 4.0
 LOCAL_SCALARS_LSB = 8.0
-FRAME_MEDIAN = 5e-3
-FRAME_90 = 0.1
+FRAME_MEDIAN = 2e-4
+FRAME_90 = 1e-3
 # Frames from pairs (tests/quant/test_pair_frames.py): masses in LSB, frame entries at median and 90 %.
 PAIR_MASS_LSB = 1.2
 PAIR_FRAME_MEDIAN = 1e-3
