@@ -52,6 +52,7 @@ class _FunctionWriter:
         for index in self.stored:
             node = program.nodes[index]
             body.append(f"ap_int<{width(node)}> a{index}[{self.rows}][{node.lanes}];")
+            body.append(_proof(f"a{index}", node))
             body.append(f"#pragma HLS ARRAY_PARTITION variable=a{index} complete dim=0")
         last = max(self.times)
         for time in range(-1, last + 1):
@@ -103,7 +104,7 @@ class _FunctionWriter:
         for index in over_rows:
             node = self.program.nodes[index]
             start = "0" if node.op == "sumr" else f"{node.low}LL"
-            lines.append(f"ap_int<{width(node)}> v{index}[{node.lanes}];")
+            lines += [f"ap_int<{width(node)}> v{index}[{node.lanes}];", _proof(f"v{index}", node)]
             lines += _each(node.lanes, f"v{index}[@] = {start};")
         lines.append(f"{self.program.name}_pass{number}:")
         lines.append(f"for (int row = 0; row < {self.rows}; row++) {{")
@@ -150,21 +151,21 @@ class _FunctionWriter:
         if node.op == "const":
             values = ", ".join(f"{v}LL" for v in node.params)
             return [f"const ap_int<{width(node)}> c{index}[{node.lanes}] = {{{values}}};"]
-        declare = f"ap_int<{width(node)}> v{index}[{node.lanes}];"
+        declare = [f"ap_int<{width(node)}> v{index}[{node.lanes}];", _proof(f"v{index}", node)]
         reads = [self._read(a, self.times[index]) for a in node.args]
         if node.op in ("suml", "maxl"):
             lanes = self.program.nodes[node.args[0]].lanes
             first, each = reads[0].replace(_LANE, "0"), reads[0]
             if node.op == "suml":
-                return [declare, f"v{index}[0] = 0;", *_each(lanes, f"v{index}[0] += {each};")]
+                return [*declare, f"v{index}[0] = 0;", *_each(lanes, f"v{index}[0] += {each};")]
             return [
-                declare,
+                *declare,
                 f"v{index}[0] = {first};",
                 *_each(lanes, f"if ({each} > v{index}[0]) v{index}[0] = {each};"),
             ]
         if node.op == "stack":
-            return [declare, *(f"v{index}[{i}] = {read};" for i, read in enumerate(reads))]
-        return [declare, *_each(node.lanes, f"v{index}[@] = {self._expression(index, reads)};")]
+            return [*declare, *(f"v{index}[{i}] = {read};" for i, read in enumerate(reads))]
+        return [*declare, *_each(node.lanes, f"v{index}[@] = {self._expression(index, reads)};")]
 
     def _expression(self, index: int, x: list[str]) -> str:
         node = self.program.nodes[index]
@@ -208,6 +209,12 @@ class _FunctionWriter:
         if name == "lane":
             return x[0].replace(_LANE, str(params[0]))
         raise NotImplementedError(f"instruction {name} has no C++ form")
+
+
+def _proof(name: str, node: Node) -> str:
+    """Assertion that the type of a variable holds the proven interval of its value."""
+    ends = f"{node.low}LL, {node.high}LL"
+    return f'static_assert(tritag::holds<decltype({name})>({ends}), "{name} must hold its proven interval");'
 
 
 def _each(lanes: int, statement: str) -> list[str]:

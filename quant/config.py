@@ -40,9 +40,9 @@ class QuantConfig:
     ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
     ``learned_cuts`` those of all activations, one number per tensor. ``bit_penalty`` is added
     to the loss for every million effective bit operations of a jet.
-    ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors,
-    ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization
-    (:class:`tritag.quant.integer.lorentz.FrameBits`).
+    ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors
+    (four spare bits are added), ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization of
+    one frame per jet (:class:`tritag.quant.integer.lorentz.FrameBits`); one per candidate is wider.
     ``residual_bits`` is the width of the residual stream, which feeds the norms only.
     ``distillation`` is the share of the float tagger's probability in the labels of the quantized training (0: plain
     labels); it is what makes ternary weights work.

@@ -28,10 +28,9 @@ from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
 from tritag.quant.tensor import FixedTensor
 
-# What frames from pairs of tokens have more than those from single tokens: bits of the weights, which span more orders
-# of magnitude, and, one per candidate, bits of vectors and entries and of the largest gamma, which reaches 29 on data.
-_PAIR_WEIGHT_BITS = 4
-_LOCAL_VECTOR_BITS, _LOCAL_MATRIX_BITS, _LOCAL_GAMMA, _LOCAL_DEGENERATE = 6, 1, 1, 2
+# Bits of weights beyond the recipe's: untrained networks have almost equal weights, and all of the rotation is in their
+# differences.
+_SPARE_WEIGHT_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -151,15 +150,10 @@ class QuantFrames(nn.Module):
     def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
         super().__init__()
         self.n_constituents = n_constituents
-        wide = FrameBits(
-            bits.vector + _LOCAL_VECTOR_BITS,
-            bits.matrix + _LOCAL_MATRIX_BITS,
-            bits.gamma + _LOCAL_GAMMA,
-            bits.degenerate + _LOCAL_DEGENERATE,
-        )
+        weight_bits += _SPARE_WEIGHT_BITS
         self.token_frames = TokenFrames(n_constituents, N_SPURIONS, bits, weight_bits)
-        self.jet_pair_frames = JetPairFrames(n_constituents, bits, weight_bits + _PAIR_WEIGHT_BITS)
-        self.pair_frames = PairFrames(n_constituents, wide, weight_bits + _PAIR_WEIGHT_BITS)
+        self.jet_pair_frames = JetPairFrames(n_constituents, bits, weight_bits)
+        self.pair_frames = PairFrames(n_constituents, bits.for_candidates(), weight_bits)
 
     def forward(self, vectors: _Weighted | PairWeighted) -> FixedTensor:
         """Frames (B, 1 or K, 16), row by row."""

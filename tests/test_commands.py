@@ -64,6 +64,21 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert "<table>" in (run / "report.html").read_text()
 
 
+def test_equivariance(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["equivariance", str(run), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result == json.loads((run / "equivariance.json").read_text())
+    assert result["frames"] is None
+    assert {c["tagger"] for c in result["changes"]} == {"float", "float, re-gridded", "fixed"}
+    batch = read_sample("test")
+    np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
+    assert cli.run(["equivariance", str(run), "--jets", str(tmp_path / "jets.npz"), "--n-max", "10"]) == 0
+    assert "median / 99 % of 10 jets" in capsys.readouterr().out
+    float_run = next(run.parent.glob("transformer-2k-k5-float-*"))
+    assert cli.run(["equivariance", str(float_run)]) == 2
+    assert "must be a quantized run" in capsys.readouterr().err
+
+
 def test_changed_table_entry_is_found_and_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import onnx
     from onnx import numpy_helper

@@ -9,6 +9,18 @@
 
 namespace tritag {
 
+// Bits of the integers in an array.
+template <class T> struct Bits;
+template <int W> struct Bits<ap_int<W>> {
+    static const int value = W;
+};
+template <class T, int N> struct Bits<T[N]> : Bits<T> {};
+
+// Whether the integers of an array hold every value from low to high.
+template <class T> constexpr bool holds(long long low, long long high) {
+    return low >= -(1LL << (Bits<T>::value - 1)) && high <= (1LL << (Bits<T>::value - 1)) - 1;
+}
+
 // The integer behind a fixed-point value: its bits, without the binary point.
 template <int W, int I, ap_q_mode Q, ap_o_mode O, int N> ap_int<W> code(const ap_fixed<W, I, Q, O, N> &x) {
     #pragma HLS INLINE

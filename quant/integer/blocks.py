@@ -11,6 +11,8 @@ import math
 
 from tritag.quant.integer.program import Int, Tracer
 
+# Fractional bits of a weight's exponent that are rounded away once its terms are added.
+WEIGHT_SPARE = 12
 # One entry of a table of exponentials covers at most 2**-6 in the exponent.
 _EXP_STEP_BITS = 6
 
@@ -131,6 +133,11 @@ def exp2(t: Tracer, below: Int, fraction: int, bits: int) -> Int:
     whole = below >> fraction
     part = (below - (whole << fraction)).clip(0, (1 << fraction) - 1)
     return part.lookup(name).round_shift_by(whole)
+
+
+def logarithm_of_weight(value: Int, value_fraction: int, factor: float, fraction: int) -> Int:
+    """``value * factor`` in units of log 2, with LSB ``2**-(fraction + WEIGHT_SPARE)``: part of a weight's exponent."""
+    return value * round(factor * math.log2(math.e) * 2.0 ** (fraction + WEIGHT_SPARE - value_fraction))
 
 
 def log2_sum(t: Tracer, a: Int, b: Int, fraction: int, index_bits: int = 7) -> Int:

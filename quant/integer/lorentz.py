@@ -26,6 +26,8 @@ from tritag.quant.integer.program import Int, Tracer
 Vector = list[Int]
 # Fractional bits, below the LSB of the momenta, of the factor that a boost multiplies u with.
 _SPARE = 4
+# Bits of three vectors whose differences are formed.
+_DIFFERENCE = 29
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ class FrameBits:
     matrix: int = 16
     gamma: int = 5
     degenerate: int = 12
+
+    def for_candidates(self) -> FrameBits:
+        """Widths of one frame per candidate instead of one per jet: gamma reaches 29 on data instead of 5.
+
+        Errors grow with its square; more than one bit of ``matrix`` would not fit a tensor between ops.
+        """
+        return FrameBits(self.vector + 6, self.matrix + 1, self.gamma + 1, self.degenerate + 2)
 
     @property
     def root(self) -> int:
@@ -189,6 +198,21 @@ def boosted(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> tu
     return rest_energy, [p - (u * factor).round_shift(f + _SPARE) for p, u in zip(momentum, boost.u, strict=True)]
 
 
+def frame_of_vectors(t: Tracer, vectors: Sequence[Sequence[Int]], bits: FrameBits) -> list[Vector]:
+    """Frame of three vectors of positive energy, each in a unit of its own, as :func:`polar_frame` gives it.
+
+    Instead of the differences v_k - v_0 it takes E_0 v_k - E_k v_0: another multiple of v_0, which the frame does not
+    see, and no energy, so that nothing large is left to cancel. Both products are exact.
+    """
+    narrow = [scale_to(v, _DIFFERENCE)[0] for v in vectors]
+    first, *others = ([v[0].clip(0, v[0].high), *v[1:]] for v in narrow)
+    differences = [
+        [t.constant(0), *(x * first[0] - y * other[0] for x, y in zip(other[1:], first[1:], strict=True))]
+        for other in others
+    ]
+    return polar_frame(t, first, differences, [other[0] for other in others], bits)
+
+
 def polar_frame(
     t: Tracer, first: Sequence[Int], differences: Sequence[Sequence[Int]], scales: Sequence[Int], bits: FrameBits
 ) -> list[Vector]:
@@ -210,7 +234,8 @@ def polar_frame(
         direction, length = scale_to(boosted(narrow, boost, bits, bits.vector + bits.gamma + 1)[1], bits.vector)
         rest.append(direction)
         least = mass_exponent + scale.leading() + (bits.vector - 1 - bits.degenerate)
-        short.append((length + exponent).less(least))
+        # A difference of zero is short whatever it is compared with.
+        short.append((length + exponent).less(least.maximum(1)))
     z_axis, x_axis = ([t.constant(int(i == k) << (bits.vector - 1)) for i in range(3)] for k in (2, 0))
     r_1 = [short[0].where(z, x) for z, x in zip(z_axis, rest[0], strict=True)]
     e_1 = unit(t, r_1, bits.axis)

@@ -7,7 +7,6 @@ formed as one logarithm and each sum is counted in units of its largest weight.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -16,21 +15,17 @@ from tritag.models.frame_vectors import PairVectors
 from tritag.models.frames import PolarFrames
 from tritag.models.jet_geometry import PAIR_MASS_SCALE
 from tritag.quant.fixed import Grid
-from tritag.quant.integer.blocks import block_exponent, exp2
-from tritag.quant.integer.lorentz import FrameBits, dot, polar_frame, reciprocal_newton, rsqrt_newton, scale_to
+from tritag.quant.integer.blocks import WEIGHT_SPARE, block_exponent, exp2, logarithm_of_weight
+from tritag.quant.integer.lorentz import FrameBits, dot, frame_of_vectors, reciprocal_newton, rsqrt_newton
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.ops.pair_masses import N_SPURIONS
+from tritag.quant.ops.token_frames import LOG_BITS
 from tritag.quant.tensor import FixedTensor
 
-# Fractional bits of base-2 logarithms of weights, and of the constants that make them.
-_LOG_BITS = 12
-_FACTOR_BITS = 12
 # Per jet: bits of the factor between a token's three vectors and of these when they are normalised, fractional bits of
 # the unit vectors, and log2 of their largest energy.
 _FACTOR, _ROW, _UNIT, _LARGEST = 16, 27, 20, 10
-# Bits of the vectors whose differences are formed.
-_DIFFERENCE = 29
 
 
 @dataclass(frozen=True)
@@ -57,17 +52,15 @@ class _PairProgram:
         self.row = t.row_index() + (n - rows)
         column = t.constant(list(range(n)))
         self.real = (column.less(self.number) - column.equal(self.row)).clip(0, 1)
-        bits = _LOG_BITS + _FACTOR_BITS
-        slope = round(math.log2(math.e) * 2.0 ** (bits - phi.fraction))
-        inverse_mass = round(-0.5 / PAIR_MASS_SCALE * math.log2(math.e) * 2.0 ** (bits - pairs.fraction))
-        self.logits = [t.stack([logits.lane(3 * j + i) for j in range(n)]) * slope for i in range(3)]
-        self.inverse_mass = masses * inverse_mass
+        by_vector = [t.stack([logits.lane(3 * j + i) for j in range(n)]) for i in range(3)]
+        self.logits = [logarithm_of_weight(x, phi.fraction, 1.0, LOG_BITS) for x in by_vector]
+        self.inverse_mass = logarithm_of_weight(masses, pairs.fraction, -0.5 / PAIR_MASS_SCALE, LOG_BITS)
 
     def weights(self, logarithm: Int, bits: int) -> tuple[Int, Int]:
         """Weights over the columns relative to the largest one, and its base-2 logarithm."""
-        exponent = logarithm.round_shift(_FACTOR_BITS)
+        exponent = logarithm.round_shift(WEIGHT_SPARE)
         largest = self.real.where(exponent, exponent.low).max_lanes()
-        return self.real.where(exp2(self.t, largest - exponent, _LOG_BITS, bits), 0), largest
+        return self.real.where(exp2(self.t, largest - exponent, LOG_BITS, bits), 0), largest
 
     def sums(self, k: int, bits: int) -> _Sums:
         """Sums over the columns for vector k."""
@@ -75,22 +68,6 @@ class _PairProgram:
         total = weight.sum_lanes()
         energy, *momentum = ((weight * p).sum_lanes() + total * q for p, q in zip(self.every, self.own, strict=True))
         return _Sums([energy.clip(0, energy.high), *momentum], unit)
-
-
-def _frame(t: Tracer, vectors: list[list[Int]], bits: FrameBits) -> Int:
-    """Frame (16 lanes) of three vectors of positive energy, each in a unit of its own.
-
-    Instead of the differences v_k - v_0 the frame gets E_0 v_k - E_k v_0: another multiple of v_0, which does not
-    matter, and no energy, so that what is left is as small as it can be. Both products are exact.
-    """
-    narrow = [scale_to(v, _DIFFERENCE)[0] for v in vectors]
-    first, *others = ([v[0].clip(0, v[0].high), *v[1:]] for v in narrow)
-    differences = [
-        [t.constant(0), *(x * first[0] - y * other[0] for x, y in zip(other[1:], first[1:], strict=True))]
-        for other in others
-    ]
-    rows = polar_frame(t, first, differences, [other[0] for other in others], bits)
-    return t.stack([x for row in rows for x in row])
 
 
 class _PairOp(IntegerOp):
@@ -123,7 +100,8 @@ class PairFrames(_PairOp):
         k = self.n_constituents
         p = _PairProgram("pair_frames", k, k, phi, pairs, own, every)
         vectors = [p.sums(i, self.weight_bits).vector for i in range(3)]
-        p.t.output("frames", _frame(p.t, vectors, self.bits))
+        rows = frame_of_vectors(p.t, vectors, self.bits)
+        p.t.output("frames", p.t.stack([x for row in rows for x in row]))
         fractions = tuple(x.fraction for x in (phi, pairs, own, every, count))
         return BoundProgram(p.t.program, fractions, (self.bits.matrix,))
 
@@ -144,7 +122,8 @@ class JetPairFrames(_PairOp):
         vectors = self._unit_vectors(p)
         valid = p.row.less(p.number)
         jet = [[valid.where(x, 0).sum_rows() for x in v] for v in vectors]
-        t.output("frame", _frame(t, jet, self.bits))
+        rows = frame_of_vectors(t, jet, self.bits)
+        t.output("frame", t.stack([x for row in rows for x in row]))
         fractions = tuple(x.fraction for x in (phi, pairs, own, every, count))
         return BoundProgram(t.program, fractions, (self.bits.matrix,))
 
@@ -160,7 +139,7 @@ class JetPairFrames(_PairOp):
         for s, (weight, _), unit in zip(sums, softmax, units, strict=True):
             # The largest weight is 2**bits - 1, so Z is at least that.
             inverse, shift = reciprocal_newton(t, weight.sum_lanes().maximum(top), _FACTOR)
-            relative = exp2(t, largest - unit, _LOG_BITS, _FACTOR)
+            relative = exp2(t, largest - unit, LOG_BITS, _FACTOR)
             down = shift + (_FACTOR - (self.weight_bits - 1))
             factor = (relative * inverse).round_shift_by(down).clip(0, 1 << _FACTOR)
             scaled.append([factor * x for x in s.vector])

@@ -1,8 +1,7 @@
 """The frame of a jet from weights over its tokens: the float-safe block. Specification: docs/ops/lorentz_frames.md.
 
 v_k = sum over tokens of softmax(phi_k) p, k = 0, 1, 2, then the Lorentz transformation of the three vectors. The
-softmax is not normalised: with V_k the weighted sums and S_k the sums of the weights, the differences of the normalised
-vectors are (V_k S_0 - V_0 S_k) / (S_0 S_k), and the frame needs them up to a factor, so they are formed exactly.
+softmax is not normalised, because a frame does not depend on the length of its vectors.
 """
 
 from __future__ import annotations
@@ -12,11 +11,14 @@ from torch import Tensor
 from tritag.models.frame_vectors import TokenVectors
 from tritag.models.frames import PolarFrames
 from tritag.quant.fixed import Grid
-from tritag.quant.integer.blocks import exponential
-from tritag.quant.integer.lorentz import FrameBits, polar_frame
+from tritag.quant.integer.blocks import WEIGHT_SPARE, exp2, logarithm_of_weight
+from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor
+
+# Fractional bits of base-2 logarithms of weights.
+LOG_BITS = 12
 
 
 class TokenFrames(IntegerOp):
@@ -38,15 +40,12 @@ class TokenFrames(IntegerOp):
         token = t.input("tokens", tokens.low, tokens.high, lanes=4)
         number = t.input("count", 0, self.n_constituents, per_row=False)
         real = t.row_index().less(number + self.n_spurions)
-        largest = real.where(logit, phi.low).max_rows()
-        weight = real.where(exponential(t, largest - logit, 2.0**-phi.fraction, self.weight_bits), 0)
-        sums = weight.sum_rows()
+        exponent = logarithm_of_weight(logit, phi.fraction, 1.0, LOG_BITS).round_shift(WEIGHT_SPARE)
+        largest = real.where(exponent, exponent.low).max_rows()
+        weight = real.where(exp2(t, largest - exponent, LOG_BITS, self.weight_bits), 0)
         vectors = [[(weight.lane(k) * token.lane(i)).sum_rows() for i in range(4)] for k in range(3)]
-        first = vectors[0]
-        total = [sums.lane(k) for k in range(3)]
-        differences = [[v * total[0] - w * total[k] for v, w in zip(vectors[k], first, strict=True)] for k in (1, 2)]
-        rows = polar_frame(t, [first[0].clip(0, first[0].high), *first[1:]], differences, total[1:], self.bits)
-        t.output("frame", t.stack([x for row in rows for x in row]))
+        forward = [[v[0].clip(0, v[0].high), *v[1:]] for v in vectors]
+        t.output("frame", t.stack([x for row in frame_of_vectors(t, forward, self.bits) for x in row]))
         fractions = (phi.fraction, tokens.fraction, count.fraction)
         return BoundProgram(t.program, fractions, (self.bits.matrix,))
 

@@ -86,7 +86,7 @@ def trigger_frames(k: int) -> dict[str, Bound]:
     every = tokens.union(bound["spurion_tokens"].output_grid())
     bound["token_features"] = TokenFeatures(k).bind(Grid.of(SCALAR_TYPE), momenta, tokens, count)
     bound["spurion_features"] = SpurionFeatures(k).bind(velocity, tokens)
-    bound["token_frames"] = TokenFrames(k, 3, FrameBits(), 12).bind(grid(10, 4), every, count)
+    bound["token_frames"] = TokenFrames(k, 3, FrameBits(), 16).bind(grid(10, 4), every, count)
     bound["local_scalars"] = LocalScalars(k).bind(bound["token_frames"].output_grid(), tokens, count)
     inputs = (bound["token_frames"].output_grid(), tokens, count)
     bound["local_directions"] = LocalDirections(k).bind(*inputs, Grid.of(SCALAR_TYPE))
@@ -102,7 +102,7 @@ def pair_frames(k: int) -> dict[str, Bound]:
     masses, spurions = PairMasses(k).bind(CODE_GRID, CODE_GRID, count), SpurionMasses(k).bind(CODE_GRID, count)
     pairs = masses.output_grid().union(spurions.output_grid())
     inputs = (grid(10, 4), pairs, tokens, tokens, count)
-    local = PairFrames(k, FrameBits(24, 17, 6, 14), 16).bind(*inputs)
+    local = PairFrames(k, FrameBits().for_candidates(), 16).bind(*inputs)
     op = LocalScalars(k)
     op.per_row = True
     return {

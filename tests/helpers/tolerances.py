@@ -86,8 +86,8 @@ PRODUCTS_LSB = 4.0
 LOCAL_SCALARS_LSB = 8.0
 # Directions: half an LSB, and 2**-11 of 2**8 LSB from the table of 1/E; log E likewise.
 LOCAL_DIRECTIONS_LSB = 1.0
-FRAME_MEDIAN = 5e-3
-FRAME_90 = 0.1
+FRAME_MEDIAN = 2e-4
+FRAME_90 = 1e-3
 # Frames from pairs (tests/quant/test_pair_frames.py): masses in LSB, frame entries at median and 90 %.
 PAIR_MASS_LSB = 1.2
 PAIR_FRAME_MEDIAN = 1e-3

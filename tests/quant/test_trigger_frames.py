@@ -82,7 +82,7 @@ def test_features_of_tokens(jets, fixed) -> None:
 
 @pytest.mark.parametrize("bits", [FrameBits(), FrameBits(20, 16), FrameBits(22, 18)])
 def test_frames_are_lorentz_transformations(tokens, fixed, bits: FrameBits) -> None:
-    op = TokenFrames(K, 3, bits, weight_bits=12).eval()
+    op = TokenFrames(K, 3, bits, weight_bits=16).eval()
     phi = _phi(len(tokens))
     frame = op(phi, tokens.every, fixed[1]).value.numpy().astype(np.float64).reshape(-1, 4, 4)
     violation = np.abs(np.swapaxes(frame, 1, 2) @ METRIC @ frame - METRIC).max((1, 2))
@@ -91,18 +91,18 @@ def test_frames_are_lorentz_transformations(tokens, fixed, bits: FrameBits) -> N
 
 
 def test_frames_are_those_of_float64(tokens, fixed) -> None:
-    op = TokenFrames(K, 3, FrameBits(), weight_bits=12).eval()
+    op = TokenFrames(K, 3, FrameBits(), weight_bits=16).eval()
     phi = _phi(len(tokens))
     given = op(phi, tokens.every, fixed[1]).value.double()
     wide = (FixedTensor(x.value.double(), x.grid) for x in (phi, tokens.every, fixed[1]))
     error = (given - op.surrogate(*wide)).abs().amax((1, 2)).numpy()
-    # weights of 12 bits move the vectors by up to 2**-12 of the largest, and nearly parallel ones turn further
+    # weights of 16 bits move the vectors by up to 2**-16 of the largest, and nearly parallel ones turn further
     assert np.median(error) <= tolerances.FRAME_MEDIAN
     assert np.quantile(error, 0.9) <= tolerances.FRAME_90
 
 
 def test_local_scalars_are_those_of_float64(tokens, fixed) -> None:
-    frame = TokenFrames(K, 3, FrameBits(), weight_bits=12).eval()(_phi(len(tokens)), tokens.every, fixed[1])
+    frame = TokenFrames(K, 3, FrameBits(), weight_bits=16).eval()(_phi(len(tokens)), tokens.every, fixed[1])
     given = LocalScalars(K).eval()(frame, tokens.candidates, fixed[1]).value.double()
     matrix = frame.value.double().unflatten(-1, (4, 4))
     expected = FloatLocalScalars(K)(matrix, tokens.candidates.value.double(), fixed[1].value)
@@ -140,5 +140,5 @@ def test_degenerate_jets_have_frames(count: int) -> None:
     fixed = FixedTensor(codes.float(), CODE_GRID), FixedTensor(torch.full((1, 1), float(count)), Grid(0, K, 0))
     tokens = QuantJetFrame(K, spurions=True).eval()(*fixed)
     phi = FixedTensor(torch.zeros(1, K + 3, 3), PHI)
-    frame = TokenFrames(K, 3, FrameBits(), 12).eval()(phi, tokens.every, fixed[1]).value.double().reshape(4, 4).numpy()
+    frame = TokenFrames(K, 3, FrameBits(), 16).eval()(phi, tokens.every, fixed[1]).value.double().reshape(4, 4).numpy()
     assert np.abs(frame.T @ METRIC @ frame - METRIC).max() <= 5e-2

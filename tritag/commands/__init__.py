@@ -20,5 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("tritag.commands.export", "Write the tagger as QONNX with golden integer vectors."),
     "csim": ("tritag.commands.csim", "Write the hls4ml project, compile it, run the C-simulation."),
     "verify": ("tritag.commands.verify", "Check that every executor gives the same integers."),
+    "equivariance": ("tritag.commands.equivariance", "Measure how much boosts and rotations change the scores."),
+    "frames": ("tritag.commands.frames", "Measure the errors of the Lorentz block at several widths."),
     "report": ("tritag.commands.report", "Write the HTML report of a run."),
 }
