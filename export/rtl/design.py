@@ -22,6 +22,12 @@ from tritag.export.rtl.programs import OVER_ROWS, Body, pass_times
 from tritag.export.rtl.reduce import reduced
 from tritag.export.rtl.signals import Signal, constant
 from tritag.quant.fixed import Grid
+from tritag.quant.integer.program import Program
+from tritag.quant.ops.op import BoundProgram
+
+
+# Signals of an instruction's lane: one per instance for a row's value, a single one for a jet's.
+Values = dict[tuple[int, int], list[Signal]]
 
 
 @dataclass
@@ -94,6 +100,18 @@ def build(graph: FirmwareGraph, timing: Timing, beats: int, name: str = "tagger"
     return _Builder(graph, timing, beats, name).build()
 
 
+def build_op(bound: BoundProgram, rows: int, timing: Timing, beats: int, name: str = "op") -> Design:
+    """Verilog of one op by itself; the design's outputs are those of the program, row by row."""
+    program = bound.program
+    graph = FirmwareGraph()
+    for port, fraction in zip(program.inputs, bound.in_fractions, strict=True):
+        node = program.nodes[port.node]
+        graph.inputs.append(port.name)
+        graph.grids[port.name] = Grid(node.low, node.high, fraction)
+        graph.shapes[port.name] = (rows if node.per_row else 1, node.lanes)
+    return _Builder(graph, timing, beats, name).build_op(bound, rows)
+
+
 class _Builder:
     def __init__(self, graph: FirmwareGraph, timing: Timing, beats: int, name: str) -> None:
         self.graph, self.timing, self.beats, self.name = graph, timing, beats, name
@@ -113,7 +131,13 @@ class _Builder:
                     chain.append(follower)
                 done.update(c.name for c in chain)
                 self._layer(chain)
-        return self._finish()
+        return self._finish([self.tensors[name] for name in self.graph.outputs])
+
+    def build_op(self, bound: BoundProgram, rows: int) -> Design:
+        for source in self.graph.inputs:
+            self.tensors[source] = self._input(source)
+        sources = [self.tensors[source] for source in self.graph.inputs]
+        return self._finish(self._program(bound.program.name, bound.program, rows, sources))
 
     def _only_cut(self, layer: Layer) -> CutTo | None:
         """The cut that alone reads a sum or product: it goes into the same kernel."""
@@ -165,7 +189,7 @@ class _Builder:
         return source
 
     def _row_wise(self, chain: list[Layer], sources: list[Tensor]) -> Tensor:
-        layout = self._common_layout(chain[0], sources)
+        layout = self._common_layout(chain[0].name, sources)
         kernel = self._kernel(chain[0].name, layout, 1)
         x = [self._entries(kernel, source) for source in sources]
         values = x[0]
@@ -209,7 +233,7 @@ class _Builder:
         }
         row = result[0]
         moving = [s.layout is not None and names[0] == row for s, names in zip(sources, letters, strict=True)]
-        layout = self._common_layout(layer, [s for s, moves in zip(sources, moving, strict=True) if moves])
+        layout = self._common_layout(layer.name, [s for s, moves in zip(sources, moving, strict=True) if moves])
         kernel = self._kernel(layer.name, layout, 1)
         entries = [
             self._entries(kernel, s if moves else Tensor(None, [self._gather(s)]))
@@ -247,14 +271,16 @@ class _Builder:
         return Tensor(layout, self.top.insert(layout, rows, lanes, jets, second.cells))
 
     def _op(self, layer: Op, sources: list[Tensor]) -> Tensor:
-        program = layer.bound.program
+        (result,) = self._program(layer.name, layer.bound.program, self.graph.rows(layer), sources)
+        return result
+
+    def _program(self, name: str, program: Program, rows: int, sources: list[Tensor]) -> list[Tensor]:
         per_row = [s for s, p in zip(sources, program.inputs, strict=True) if program.nodes[p.node].per_row]
-        layout = self._common_layout(layer, per_row)
-        sub = self.graph.rows(layer) // layout.rows if layout else 1
+        layout = self._common_layout(name, per_row)
+        sub = rows // layout.rows if layout else 1
         instances = layout.slots * sub if layout else 1
         times = pass_times(program)
-        # values: one signal per instance for a row's value, a single one for a jet's
-        values: dict[tuple[int, int], list[Signal]] = {}
+        values: Values = {}
         for port, source in zip(program.inputs, sources, strict=True):
             lanes = program.nodes[port.node].lanes
             for lane in range(lanes):
@@ -268,23 +294,23 @@ class _Builder:
         for node, time in zip(program.nodes, times, strict=True):
             wanted.update(a for a in node.args if times[a] != time or node.op in OVER_ROWS)
         for time in sorted(set(times)):
-            self._sums(layer, time, times, layout, sub, values)
+            self._sums(name, program, time, times, layout, sub, values)
             here = [i for i, t in enumerate(times) if t == time and i in wanted]
-            self._pass(layer, time, times, here, layout if time % 2 == 0 else None, sub, values)
-        (output,) = program.outputs
-        node = program.nodes[output.node]
-        if not node.per_row or layout is None:
-            return Tensor(None, [[values[output.node, lane][0] for lane in range(node.lanes)]])
-        cells = [
-            [values[output.node, lane][slot * sub + k] for k in range(sub) for lane in range(node.lanes)]
-            for slot in range(layout.slots)
-        ]
-        return Tensor(layout, cells)
+            self._pass(name, program, time, times, here, layout if time % 2 == 0 else None, sub, values)
+        results = []
+        for output in program.outputs:
+            lanes = range(program.nodes[output.node].lanes)
+            if not program.nodes[output.node].per_row or layout is None:
+                results.append(Tensor(None, [[values[output.node, lane][0] for lane in lanes]]))
+                continue
+            slots = range(layout.slots)
+            cells = [[values[output.node, n][s * sub + k] for k in range(sub) for n in lanes] for s in slots]
+            results.append(Tensor(layout, cells))
+        return results
 
     def _sums(
-        self, layer: Op, time: int, times: list[int], layout: Layout | None, sub: int, values: dict[tuple[int, int], list[Signal]]
+        self, owner: str, program: Program, time: int, times: list[int], layout: Layout | None, sub: int, values: Values
     ) -> None:
-        program = layer.bound.program
         for index, node in enumerate(program.nodes):
             if node.op in OVER_ROWS and times[index] == time:
                 for lane in range(node.lanes):
@@ -292,26 +318,26 @@ class _Builder:
                     if layout is None:
                         values[index, lane] = [x[0]]
                     else:
-                        name = self._name(f"{_identifier(layer.name)}_{node.op}{index}_{lane}")
+                        name = self._name(f"{owner}_{node.op}{index}_{lane}")
                         values[index, lane] = [
-                            reduced(self.top, name, layer.name, node.op, layout, sub, x, node.low, node.high)
+                            reduced(self.top, name, owner, node.op, layout, sub, x, node.low, node.high)
                         ]
 
     def _pass(
         self,
-        layer: Op,
+        owner: str,
+        program: Program,
         time: int,
         times: list[int],
         here: list[int],
         layout: Layout | None,
         sub: int,
-        values: dict[tuple[int, int], list[Signal]],
+        values: Values,
     ) -> None:
-        program = layer.bound.program
         here = [i for i in here if program.nodes[i].op not in (*OVER_ROWS, "input")]
         if not here:
             return
-        kernel = self._kernel(f"{layer.name}_t{time + 1}", layout, sub, layer.name)
+        kernel = self._kernel(f"{owner}_t{time + 1}", layout, sub, owner)
         imported: dict[tuple[int, int], Signal] = {}
 
         def outside(index: int, lane: int) -> Signal | None:
@@ -338,10 +364,10 @@ class _Builder:
 
     # ---- parts ----
 
-    def _common_layout(self, layer: Layer, tensors: list[Tensor]) -> Layout | None:
+    def _common_layout(self, name: str, tensors: list[Tensor]) -> Layout | None:
         layouts = {t.layout for t in tensors}
         if len(layouts) > 1:
-            raise ExportError(f"{layer.name}: its rows must come in the same order from all sources")
+            raise ExportError(f"{name}: its rows must come in the same order from all sources")
         return layouts.pop() if layouts else None
 
     def _name(self, text: str) -> str:
@@ -374,9 +400,9 @@ class _Builder:
             ]
         return self.gathered[key]
 
-    def _finish(self) -> Design:
-        signals = [(name, s) for name in self.graph.outputs for s in self._gather(self.tensors[name])]
-        latency, ports = self.top.finish([s for _, s in signals])
+    def _finish(self, outputs: list[Tensor]) -> Design:
+        signals = [s for tensor in outputs for s in self._gather(tensor)]
+        latency, ports = self.top.finish(signals)
         self.top.module.outputs.update({name: width for name, width, _ in ports})
         return Design(
             self.name,
@@ -397,4 +423,4 @@ def _identifier(text: str) -> str:
     return re.sub(r"\W", "_", text)
 
 
-__all__ = ["Design", "Tensor", "build"]
+__all__ = ["Design", "Tensor", "build", "build_op"]

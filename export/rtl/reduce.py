@@ -50,14 +50,15 @@ def reduced(
             m.lines.append(f"always @(posedge clk) if (ce) sum <= ({first} ? {width}'d0 : sum) + {new};")
         else:
             sign = "$signed" if result.signed else "$unsigned"
-            m.lines.append(f"wire [{width - 1}:0] new = {new};")
-            m.lines.append(f"always @(posedge clk) if (ce) if ({first} | ({sign}(new) > {sign}(sum))) sum <= new;")
+            m.lines.append(f"wire [{width - 1}:0] next = {new};")
+            m.lines.append(f"always @(posedge clk) if (ce) if ({first} | ({sign}(next) > {sign}(sum))) sum <= next;")
         m.outputs["y"] = width
         m.lines.append("assign y = sum;")
         m.cost.ff += width
         m.cost.lut += width * (1 if op == "sumr" else 0.5)
         result.stage, result.offset = stage + layout.beats, 0.0
-        result.holds = [Hold(result.name, result.stage, stage + top.timing.interval)]
+        # The accumulator goes on with whatever passes between two jets: it is right for one cycle.
+        result.holds = [Hold(result.name, result.stage, result.stage)]
         m.last_stage = result.stage
     t = top.module
     t.lines.append(f"wire [{width - 1}:0] {result.name};")

@@ -33,7 +33,7 @@ def bits_of(m: Module, a: Signal) -> list[Signal]:
     """The bits of ``a >= 0``, lowest first; those of a leading-one position each as soon as it is known."""
     known = m.known.get(("bits", id(a)))
     if known is not None:
-        return known  # type: ignore[return-value]
+        return known[: a.width]  # type: ignore[index]
     return [bit(m, a, i) for i in range(a.width)]
 
 
@@ -70,18 +70,69 @@ def normalize(m: Module, a: Signal) -> tuple[Signal, Signal, int]:
         return constant(position), constant(a.const), position + 1
     levels = max(a.width - 1, 0).bit_length()
     width = 1 << levels
-    x, found = a, []
-    top = width
-    for level in reversed(range(levels)):
-        half = 1 << level
-        # The leading one is among the lower ``top`` bits, and not below top - 2 * half once a level is done.
-        hit = some(m, bit_range(m, x, top - half, half))
-        found.append(hit)
-        x = _raw(m, choose(m, hit, x, shifted(m, x, half)), width)
-    found.reverse()
-    position = _joined(m, found) if found else constant(0)
+    if levels == 0:
+        return constant(0), a, width
+    found = _first_one(m, a, -(-levels // 2))[:levels]
+    position = _joined(m, found)
     m.known[("bits", id(position))] = found
-    return position, x, width
+    return position, _barrel(m, a, found, width, inverted=True), width
+
+
+def _first_one(m: Module, a: Signal, digits: int) -> list[Signal]:
+    """Bits of the leading one's position, lowest first: groups of four, then groups of groups."""
+    present = [bit_range(m, a, i, 1) for i in range(1 << (2 * digits))]
+    # For each group so far: its position bits, lowest first.
+    inner: list[list[Signal]] = [[] for _ in present]
+    for _ in range(digits):
+        groups = [present[i : i + 4] for i in range(0, len(present), 4)]
+        upper = [_highest_of_four(m, group) for group in groups]
+        inner = [
+            [*(choose_of_four(m, high, low, digit) for digit in zip(*inner[4 * i : 4 * i + 4], strict=True)), low, high]
+            for i, (low, high) in enumerate(upper)
+        ]
+        present = [_any_of(m, group) for group in groups]
+    return inner[0]
+
+
+def _any_of(m: Module, flags: Sequence[Signal]) -> Signal:
+    flags = [f for f in flags if f.const != 0]
+    if not flags:
+        return constant(0)
+    if len(flags) == 1:
+        return flags[0]
+    stage, offset = m.place(flags, m.timing.delays.lut_ns)
+    m.cost.lut += 1
+    return m.wire(" | ".join(m.operand(f, stage, 1) for f in flags), 0, 1, stage, offset)
+
+
+def _highest_of_four(m: Module, flags: Sequence[Signal]) -> tuple[Signal, Signal]:
+    """Number of the highest flag that is set, as two bits, lowest first; 0 when none is."""
+    _, one, two, three = flags
+    high = _any_of(m, [two, three])
+    if two.const == 0 and three.const == 0:
+        return one, high
+    stage, offset = m.place([one, two, three], m.timing.delays.lut_ns)
+    m.cost.lut += 1
+    f1, f2, f3 = (m.operand(f, stage, 1) for f in (one, two, three))
+    return m.wire(f"{f3} | (~{f2} & {f1})", 0, 1, stage, offset), high
+
+
+def choose_of_four(m: Module, high: Signal, low: Signal, values: Sequence[Signal]) -> Signal:
+    """``values[2 * high + low]``: one LUT for each bit."""
+    if high.const is not None:
+        return choose(m, low, values[3], values[2]) if high.const else choose(m, low, values[1], values[0])
+    if low.const is not None:
+        return choose(m, high, values[2 + low.const], values[low.const])
+    least, most = min(v.low for v in values), max(v.high for v in values)
+    if least == most:
+        return constant(least)
+    width = max(int_bits(least, most), 1)
+    stage, offset = m.place([high, low, *values], m.timing.delays.lut_ns)
+    m.cost.lut += width
+    v = [m.operand(x, stage, width) for x in values]
+    top, bottom = m.operand(high, stage, 1), m.operand(low, stage, 1)
+    text = f"{top} ? ({bottom} ? {v[3]} : {v[2]}) : ({bottom} ? {v[1]} : {v[0]})"
+    return m.wire(text, least, most, stage, offset)
 
 
 @shared
@@ -120,11 +171,24 @@ def shift_left(m: Module, a: Signal, amount: Signal, low: int, high: int) -> Sig
 def _barrel(m: Module, a: Signal, amount: Sequence[Signal], width: int, inverted: bool = False) -> Signal:
     """``a`` shifted left by a number of which the bits are given (or their complements); ``width`` low bits."""
     x = a
-    for level in reversed(range(len(amount))):
-        moved = _raw(m, shifted(m, x, 1 << level), width)
-        x = choose(m, amount[level], x, moved) if inverted else choose(m, amount[level], moved, x)
+    for low, high, step in _digits(amount):
+        moved = [_raw(m, shifted(m, x, i * step), width) for i in range(4 if high is not None else 2)]
+        if inverted:
+            moved.reverse()
+        if high is None:
+            x = choose(m, low, moved[1], moved[0])
+        else:
+            x = choose_of_four(m, high, low, moved)
         x = _raw(m, x, width)
     return x
+
+
+def _digits(bits: Sequence[Signal]) -> list[tuple[Signal, Signal | None, int]]:
+    """Pairs of bits with the weight of the lower one, highest first; a lone top bit stands by itself."""
+    pairs: list[tuple[Signal, Signal | None, int]] = [
+        (bits[i], bits[i + 1] if i + 1 < len(bits) else None, 1 << i) for i in range(0, len(bits), 2)
+    ]
+    return pairs[::-1]
 
 
 @shared
@@ -137,24 +201,23 @@ def round_shift_by(m: Module, a: Signal, amount: Signal, low: int, high: int) ->
     width = max(int_bits(low, high), 1)
     x, sticky = shifted(m, a, 1), constant(0)
     bits = bits_of(m, amount)
-    for level in reversed(range(len(bits))):
-        step = 1 << level
-        lost = some(m, bit_range(m, x, 0, min(step, x.width)))
-        sticky = _or_where(m, sticky, bits[level], lost)
-        x = _raw(m, choose(m, bits[level], shifted(m, x, -step), x), width + step + 1)
+    for low_bit, high_bit, step in _digits(bits):
+        choices = [x]
+        losses: list[Signal] = [constant(0)]
+        for i in range(1, 4 if high_bit is not None else 2):
+            losses.append(some(m, bit_range(m, x, 0, min(i * step, x.width))))
+            choices.append(shifted(m, x, -i * step))
+        if high_bit is None:
+            sticky = _any_of(m, [sticky, choose(m, low_bit, losses[1], losses[0])])
+            x = choose(m, low_bit, choices[1], choices[0])
+        else:
+            sticky = _any_of(m, [sticky, choose_of_four(m, high_bit, low_bit, losses)])
+            x = choose_of_four(m, high_bit, low_bit, choices)
+        x = _raw(m, x, width + step + 1)
     quotient = _raw(m, shifted(m, x, -1), width)
     odd = bit(m, quotient, 0)
     up = _carry(m, bit(m, x, 0), sticky, odd)
     return narrowed(m, add(m, quotient, up), low, high)
-
-
-def _or_where(m: Module, a: Signal, condition: Signal, b: Signal) -> Signal:
-    if b.const == 0 or condition.const == 0:
-        return a
-    stage, offset = m.place([a, condition, b], m.timing.delays.lut_ns)
-    m.cost.lut += 1
-    text = f"({m.operand(condition, stage, 1)} & {m.operand(b, stage, 1)}) | {m.operand(a, stage, 1)}"
-    return m.wire(text, 0, 1, stage, offset)
 
 
 def _carry(m: Module, half: Signal, sticky: Signal, odd: Signal) -> Signal:
