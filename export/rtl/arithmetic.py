@@ -407,7 +407,9 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
     stage, offset = m.place([a], m.timing.delays.adder(width) + m.timing.delays.levels(min(bits, a.width)) / 2)
     m.cost.lut += width + bits / 5
     if rest > a.width:  # a shift beyond the sign
-        a = m.wire(m.operand(a, stage, rest), *((0, _any(rest)[1]) if not a.signed else (-1 << (rest - 1), 0)), stage, 0)
+        a = m.wire(
+            m.operand(a, stage, rest), *((0, _any(rest)[1]) if not a.signed else (-1 << (rest - 1), 0)), stage, 0
+        )
     name = m.read(a, stage)
     upper = m.wire(f"{name}[{a.width - 1}:{bits}]", a.low >> bits, a.high >> bits, stage, offset)
     sticky = f"(|{name}[{bits - 2}:0] | {name}[{bits}])" if bits > 1 else f"{name}[{bits}]"

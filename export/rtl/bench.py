@@ -43,10 +43,7 @@ def bench(designs: Sequence[Design]) -> str:
         valid = f"&drive{number}, &observe{number}, {len(d.inputs)}, {len(d.outputs)}, {d.beats}"
         lines.append(f"    {{{valid}, &top_storage.{d.name}_in_valid, &top_storage.{d.name}_out_valid}},")
     lines.append("};")
-    masks = [
-        ", ".join(f"0x{(1 << w) - 1:x}ull" for w in d.widths.values()) or "0"
-        for d in designs
-    ]
+    masks = [", ".join(f"0x{(1 << w) - 1:x}ull" for w in d.widths.values()) or "0" for d in designs]
     lines += [f"static const uint64_t masks{i}[] = {{{m}}};" for i, m in enumerate(masks)]
     lines.append(f"static const uint64_t *masks[] = {{{', '.join(f'masks{i}' for i in range(len(designs)))}}};")
     return "\n".join(lines) + _MAIN

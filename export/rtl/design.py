@@ -7,6 +7,9 @@ with it (``go``) and loads what belongs to the jet. Rows pass in beats, ``slots`
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +27,6 @@ from tritag.export.rtl.signals import Signal, constant
 from tritag.quant.fixed import Grid
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import BoundProgram
-
 
 # Signals of an instruction's lane: one per instance for a row's value, a single one for a jet's.
 Values = dict[tuple[int, int], list[Signal]]
@@ -74,6 +76,16 @@ class Design:
     kernels: list[Placed] = field(default_factory=list)
     glue: Cost = field(default_factory=Cost)
 
+    def estimate(self) -> dict[str, float]:
+        """Estimated resources of all kernels and the top level."""
+        parts = [(self.glue, 1), *((k.cost, k.instances) for k in self.kernels)]
+        return {name: sum(getattr(c, name) * n for c, n in parts) for name in ("lut", "ff", "dsp", "bram")}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Contents of memories, by the file name that the Verilog reads them from."""
+        return {name: content for kernel in self.kernels for name, content in kernel.files.items()}
+
     @property
     def text(self) -> str:
         """All modules in one file."""
@@ -97,7 +109,8 @@ def build(graph: FirmwareGraph, timing: Timing, beats: int, name: str = "tagger"
     """
     if not 1 <= beats <= timing.interval:
         raise ExportError(f"beats must lie in [1, {timing.interval}] (the interval in cycles), got {beats}")
-    return _Builder(graph, timing, beats, name).build()
+    with _deep_recursion():
+        return _Builder(graph, timing, beats, name).build()
 
 
 def build_op(bound: BoundProgram, rows: int, timing: Timing, beats: int, name: str = "op") -> Design:
@@ -109,7 +122,19 @@ def build_op(bound: BoundProgram, rows: int, timing: Timing, beats: int, name: s
         graph.inputs.append(port.name)
         graph.grids[port.name] = Grid(node.low, node.high, fraction)
         graph.shapes[port.name] = (rows if node.per_row else 1, node.lanes)
-    return _Builder(graph, timing, beats, name).build_op(bound, rows)
+    with _deep_recursion():
+        return _Builder(graph, timing, beats, name).build_op(bound, rows)
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Room for programs whose instructions hang one on the other: they are written by recursion."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 20_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 class _Builder:
@@ -201,7 +226,9 @@ class _Builder:
             elif isinstance(layer, Sum):
                 grids = [self.graph.grids[s] for s in layer.sources]
                 lifts = [grid_out.fraction - g.fraction for g in grids]
-                values = [total(kernel.module, [(a, lifts[0], False), (b, lifts[1], False)]) for a, b in zip(*x, strict=True)]
+                values = [
+                    total(kernel.module, [(a, lifts[0], False), (b, lifts[1], False)]) for a, b in zip(*x, strict=True)
+                ]
             elif isinstance(layer, CutTo):
                 drop = grid.fraction - layer.type.fraction
                 low, high = layer.type.int_min, layer.type.int_max
@@ -299,12 +326,12 @@ class _Builder:
             self._pass(name, program, time, times, here, layout if time % 2 == 0 else None, sub, values)
         results = []
         for output in program.outputs:
-            lanes = range(program.nodes[output.node].lanes)
+            all_lanes = range(program.nodes[output.node].lanes)
             if not program.nodes[output.node].per_row or layout is None:
-                results.append(Tensor(None, [[values[output.node, lane][0] for lane in lanes]]))
+                results.append(Tensor(None, [[values[output.node, lane][0] for lane in all_lanes]]))
                 continue
             slots = range(layout.slots)
-            cells = [[values[output.node, n][s * sub + k] for k in range(sub) for n in lanes] for s in slots]
+            cells = [[values[output.node, n][s * sub + k] for k in range(sub) for n in all_lanes] for s in slots]
             results.append(Tensor(layout, cells))
         return results
 

@@ -31,6 +31,7 @@ class Placed:
     instances: int
     cost: Cost
     text: str
+    files: dict[str, str]
     first_stage: int
     last_stage: int
 
@@ -93,7 +94,7 @@ class Top:
         self, layout: Layout, rows: int, lanes: int, jets: Sequence[Signal], cells: Sequence[Sequence[Signal]]
     ) -> list[list[Signal]]:
         """Cells of a layout of which the first ``rows`` rows are values of the jet and the others pass already."""
-        m, delays = self.module, self.timing.delays
+        _m, delays = self.module, self.timing.delays
         stage = max(s.stage for cell in cells for s in cell)
         offset = max((s.offset for cell in cells for s in cell if s.stage == stage), default=0.0)
         for row in range(rows):
@@ -209,9 +210,7 @@ class Kernel:
             outputs = {p: self._later(s, stage) for p, s in outputs.items()}
         results: dict[str, list[Signal]] = {}
         for port, signal in outputs.items():
-            if signal.const is not None:
-                results[port] = [signal] * self.instances
-            elif id(signal) in m._imported:
+            if signal.const is not None or id(signal) in m._imported:
                 results[port] = [signal] * self.instances
             else:
                 m.export(port, signal)
@@ -225,7 +224,7 @@ class Kernel:
             self._instance(i, {p: results[p][i].name for p in m.outputs})
         stages = [stage for _, stage in self.connected.values()] + [stage for _, stage in m.requests.values()]
         self.top.placed.append(
-            Placed(m.name, self.layer, self.instances, m.cost, m.text(), min(stages, default=0), m.last_stage)
+            Placed(m.name, self.layer, self.instances, m.cost, m.text(), m.files, min(stages, default=0), m.last_stage)
         )
         return results
 

@@ -32,7 +32,7 @@ class Timing:
 
     delays: DelayModel
     interval: int
-    dsp_bits: int
+    dsp_bits: int = 40
 
 
 @dataclass
@@ -63,6 +63,8 @@ class Module:
     outputs: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
+    # contents of memories: files that stand beside the Verilog
+    files: dict[str, str] = field(default_factory=dict)
     # what the surrounding module has to connect: port -> (its signal, stage)
     requests: dict[str, tuple[Signal, int]] = field(default_factory=dict)
     go_stages: set[int] = field(default_factory=set)

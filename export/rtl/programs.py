@@ -153,9 +153,7 @@ class Body:
         return [(a, power, minus) for power, minus in arithmetic.signed_digits(b.const)]
 
     def _uses(self, index: int) -> int:
-        return sum(n.args.count(index) for n in self.program.nodes) + sum(
-            p.node == index for p in self.program.outputs
-        )
+        return sum(n.args.count(index) for n in self.program.nodes) + sum(p.node == index for p in self.program.outputs)
 
     def _largest_of(self, index: int) -> list[int]:
         """Instructions of which a value >= 0 is the maximum: empty when it is none, or is not computed here."""
@@ -170,7 +168,7 @@ class Body:
         return leaves
 
     def _is_bounded(self, value: int, exponent: int) -> bool:
-        """Whether ``exponent`` is the leading-one position of a maximum over magnitudes, that of ``value`` among them."""
+        """Whether ``exponent`` is the leading-one position of the largest magnitude, with ``value`` among them."""
         nodes = self.program.nodes
         if nodes[exponent].op != "lead":
             return False

@@ -64,5 +64,5 @@ def reduced(
     t.lines.append(f"wire [{width - 1}:0] {result.name};")
     wires |= {"clk": "clk", "ce": "ce", "y": result.name} | {f"go_{s}": t.go(s) for s in m.go_stages}
     t.lines.append(f"{name} {name}_i ({', '.join(f'.{p}({w})' for p, w in wires.items())});")
-    top.placed.append(Placed(name, layer, 1, m.cost, m.text(), stage, m.last_stage))
+    top.placed.append(Placed(name, layer, 1, m.cost, m.text(), m.files, stage, m.last_stage))
     return result

@@ -26,7 +26,9 @@ def _raw(m: Module, a: Signal, width: int) -> Signal:
     """The low bits of ``a`` when it is wider than that."""
     if a.width <= width or a.const is not None:
         return a
-    return narrowed(m, a, -1 << (width - 1), (1 << (width - 1)) - 1) if a.signed else narrowed(m, a, 0, (1 << width) - 1)
+    return (
+        narrowed(m, a, -1 << (width - 1), (1 << (width - 1)) - 1) if a.signed else narrowed(m, a, 0, (1 << width) - 1)
+    )
 
 
 def bits_of(m: Module, a: Signal) -> list[Signal]:
@@ -175,10 +177,7 @@ def _barrel(m: Module, a: Signal, amount: Sequence[Signal], width: int, inverted
         moved = [_raw(m, shifted(m, x, i * step), width) for i in range(4 if high is not None else 2)]
         if inverted:
             moved.reverse()
-        if high is None:
-            x = choose(m, low, moved[1], moved[0])
-        else:
-            x = choose_of_four(m, high, low, moved)
+        x = choose(m, low, moved[1], moved[0]) if high is None else choose_of_four(m, high, low, moved)
         x = _raw(m, x, width)
     return x
 

@@ -18,6 +18,7 @@ import numpy as np
 from tritag.errors import CheckFailed, ToolError
 from tritag.export.rtl.bench import WRAPPER, bench, wrapper
 from tritag.export.rtl.design import Design
+from tritag.files import write_text
 
 INSTALL = "pip install 'tritag[rtl]'"
 _FLAGS = ("-std=c++17", "-w", "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
@@ -66,7 +67,9 @@ class Simulator:
             folder = Path(name)
             _words(design, inputs).tofile(folder / "input.bin")
             script.cycles.astype(np.int32).tofile(folder / "script.bin")
-            done = subprocess.run([str(self.program), str(number), name], check=False, capture_output=True, text=True)
+            command = [str(self.program), str(number), name]
+            # Memories are read from the working directory.
+            done = subprocess.run(command, cwd=self.program.parent, check=False, capture_output=True, text=True)
             if done.returncode:
                 raise ToolError(f"the simulation must end, but failed with status {done.returncode}: {done.stderr}")
             raw = np.fromfile(folder / "output.bin", dtype=np.uint64).reshape(-1, 1 + len(design.outputs))
@@ -161,7 +164,8 @@ def cache_root() -> Path:
 
 def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:
     texts = {"designs.v": "\n".join([*(d.text for d in designs), wrapper(designs)]), "bench.cpp": bench(designs)}
-    state = hashlib.sha256(json.dumps([texts, _FLAGS, optimise]).encode()).hexdigest()[:16]
+    memories = {file: content for d in designs for file, content in d.files.items()}
+    state = hashlib.sha256(json.dumps([texts, sorted(memories), _FLAGS, optimise]).encode()).hexdigest()[:16]
     done = cache_root() / "simulation" / state / "simulate"
     if done.is_file():
         return done, True
@@ -184,6 +188,8 @@ def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:
             objects.append(target)
         runtime = [str(p) for p in _runtime(root)]
         _call(["g++", *objects, *runtime, "-pthread", "-o", "simulate"], folder)
+        for file, content in memories.items():
+            write_text(done.parent / file, content)
         os.replace(folder / "simulate", done)
     return done, False
 

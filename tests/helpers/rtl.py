@@ -47,6 +47,6 @@ def report(design: Design, answers: Answers, expected: np.ndarray) -> str:
     must, got = expected[jet, column], answers.values[jet, column]
     columns = sorted({int(c) for _, c in wrong})
     return (
-        f"{design.name}: {len(wrong)} of {expected.size} integers differ, in outputs {columns[:10]}; first in jet {jet}, "
-        f"output {column}: must be {must}, got {got}"
+        f"{design.name}: {len(wrong)} of {expected.size} integers differ, in outputs {columns[:10]}; "
+        f"first in jet {jet}, output {column}: must be {must}, got {got}"
     )

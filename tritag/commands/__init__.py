@@ -19,5 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("tritag.commands.export", "Write the tagger as QONNX with golden integer vectors."),
     "csim": ("tritag.commands.csim", "Write the hls4ml project, compile it, run the C-simulation."),
     "verify": ("tritag.commands.verify", "Check that every executor gives the same integers."),
+    "rtl": ("tritag.commands.rtl", "Write pipelined Verilog, simulate it, measure latency and II in cycles."),
+    "synth": ("tritag.commands.synth", "Count the Verilog's LUTs, FFs, DSPs and memories with Yosys."),
     "report": ("tritag.commands.report", "Write the HTML report of a run."),
 }
