@@ -53,9 +53,11 @@ def rtl_run(
     from tritag.export.executors import OnnxRuntimeExecutor
     from tritag.export.graph import read_graph
     from tritag.export.rtl.check import check_design
+    from tritag.export.rtl.simulation import verilator_root
     from tritag.files import write_json, write_text
 
     run, recipe = open_run(where)
+    verilator_root()
     model = onnx.load(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     design, settings = design_of(graph, target_name, interval, beats)
@@ -104,6 +106,11 @@ def design_of(
         "interval": timing.interval,
         "beats": beats,
         "estimate": design.estimate(),
+        "kernels": [
+            {"module": k.module, "layer": k.layer, "instances": k.instances, "stages": [k.first_stage, k.last_stage]}
+            | {name: round(getattr(k.cost, name)) for name in ("lut", "ff", "dsp", "bram")}
+            for k in design.kernels
+        ],
         "latency_ns": design.latency_cycles * target.clock_period_ns,
     }
     return design, settings
