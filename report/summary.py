@@ -32,6 +32,8 @@ def summarise(directory: Path, float_directory: Path | None = None) -> dict[str,
         "bit_accuracy": _read(directory / "verify.json"),
         "cost": count_cost(read_graph(model)) if model.is_file() else None,
         "csim": _read(directory / "csim.json"),
+        "rtl": _read(directory / "rtl.json"),
+        "synth": _read(directory / "synth.json"),
         "provenance": _read(directory / "provenance.json"),
     }
 

@@ -48,6 +48,32 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield "firmware", "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
         else:
             yield "firmware", "vendor synthesis", "not run: vitis-run is not on PATH"
+    yield from rtl_rows(summary)
+
+
+def rtl_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Rows of the simulated Verilog: measured cycles, estimates kernel by kernel, Yosys' counts."""
+    rtl, synth = summary.get("rtl"), summary.get("synth")
+    if not rtl:
+        return
+    scenarios = rtl["scenarios"].values()
+    differ, jets = sum(s["differ"] for s in scenarios), sum(s["jets"] for s in scenarios)
+    yield "RTL", "simulated Verilog = exported file", f"{differ:,} / {jets:,} jets differ"
+    clock = 1e3 / rtl["clock_period_ns"]
+    latency = f"{rtl['latency_cycles']} cycles = {rtl['latency_ns']:.0f} ns at the assumed {clock:.0f} MHz"
+    yield "RTL", "latency (simulated)", latency
+    yield "RTL", "II (simulated)", f"{rtl['interval_cycles']} cycles"
+    estimate = rtl["estimate"]
+    figures = f"{estimate['lut']:,.0f}, {estimate['ff']:,.0f}, {estimate['dsp']:,}, {estimate['bram']:,}"
+    yield "RTL", "LUT, FF, DSP, RAMB18 (estimate)", figures
+    if synth:
+        total, share = synth["total"], synth["slr_shares"]
+        counts = ", ".join(f"{total[n]:,}" for n in ("lut", "ff", "dsp", "bram18"))
+        yield "RTL", "LUT, FF, DSP, RAMB18 (Yosys)", counts
+        yield "RTL", "share of one SLR (Yosys)", f"LUT {share['lut']:.1%}, DSP {share['dsp']:.1%}"
+    for kernel in sorted(rtl["kernels"], key=lambda k: -k["lut"] * k["instances"]):
+        if kernel["lut"]:
+            yield "LUT estimate", kernel["module"], f"{kernel['instances']} x {kernel['lut']:,}"
 
 
 def verdict_table(summary: dict[str, Any]) -> Table:

@@ -117,6 +117,8 @@ class Run:
         """Command line that runs ``step`` on this run."""
         if step == "train":
             return f"tritag train {self.name}"
+        if step in ("verify", "rtl", "synth"):
+            return f"tritag {step} {shlex.quote(str(self.directory))}"
         return f"tritag {step} --run {shlex.quote(str(self.directory))}"
 
     def discard_from(self, step: str) -> None:

@@ -21,6 +21,8 @@ STEPS: dict[str, Step] = {
     "export": Step(("model.qonnx.onnx", "graph.json", "vectors.npz"), after=("train",)),
     "csim": Step(("csim.json", "hls"), after=("export",)),
     "verify": Step(("verify.json",), after=("csim",)),
+    "rtl": Step(("rtl.json", "rtl"), after=("export",)),
+    "synth": Step(("synth.json",), after=("rtl",)),
     "report": Step(("report.html",), after=("evaluate", "verify")),
 }
 

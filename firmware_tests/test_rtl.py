@@ -1,0 +1,31 @@
+"""A whole tagger as simulated Verilog: the same integers as PyTorch, time-shared and with stalls and a reset."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.helpers.jets import crafted_jets, random_jets
+from tests.helpers.rtl import timing
+from tests.helpers.taggers import TINY, calibrated_tagger
+from tritag.export.executors import TorchExecutor
+from tritag.export.graph import read_graph
+from tritag.export.qonnx_file import export_model
+from tritag.export.rtl.check import check_design, require_right
+from tritag.export.rtl.design import build
+
+K = 5
+
+
+def test_transformer(rng):
+    tagger = calibrated_tagger(K, "ternary", TINY)
+    model = export_model(tagger)
+    graph = read_graph(model)
+    # Two slots for five rows: a place stays empty.
+    design = build(graph, timing(7), 3)
+    (a, n), (b, k) = random_jets(rng, 1000, K), crafted_jets(rng, K)
+    codes, count = np.concatenate([a, b]), np.concatenate([n, k])
+    expected = TorchExecutor(graph, tagger, model).run(codes, count)
+    assert len(np.unique(expected)) > 200
+    result = check_design(design, {"codes": codes, "count": count[:, None, None]}, expected[:, None])
+    assert [s["differ"] for s in result["scenarios"].values()] == [0, 0, 0]
+    require_right(result | {"interval": 7})

