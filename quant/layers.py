@@ -6,6 +6,7 @@ from typing import Any
 
 import brevitas.nn as qnn
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from tritag.errors import ExportError
@@ -21,7 +22,9 @@ from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.mean_pool import MeanPool
-from tritag.quant.quantizers import Bias, Int8Weight, TernaryWeight
+from tritag.quant.part_layers import QuantPartLayers
+from tritag.quant.quantizers import Bias, Int8Weight, TernaryWeight, ZeroBias
+from tritag.quant.slim_layers import VECTOR_BITS, VECTOR_RESIDUAL_BITS, QuantSlimLayers
 from tritag.quant.tensor import FixedTensor, check_float32
 
 
@@ -31,8 +34,10 @@ class QuantLinear(qnn.QuantLinear):
     The result is cut to ``cut`` bits when one is given, else it keeps every bit of the accumulator.
     """
 
+    bias_kind: type = Bias
+
     def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
-        super().__init__(n_in, n_out, bias=True, bias_quant=Bias, bias_bit_width=bias_bits, **weights)
+        super().__init__(n_in, n_out, bias=True, bias_quant=self.bias_kind, bias_bit_width=bias_bits, **weights)
         self.cut = cut
 
     def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
@@ -50,6 +55,21 @@ class QuantLinear(qnn.QuantLinear):
         weight, weight_fraction, bias, bias_fraction = self.integers()
         grid = accumulator_grid(weight.T, weight_fraction, bias, bias_fraction, x)
         return check_float32(grid, "accumulator of a linear layer")
+
+
+class QuantVectorLinear(QuantLinear):
+    """Linear map of vectors' channels. Its offset is zero and stays so: firmware has one form of linear layer."""
+
+    bias_kind = ZeroBias
+
+    def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
+        super().__init__(n_in, n_out, weights, bias_bits, cut)
+        nn.init.zeros_(self.bias).requires_grad_(False)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # Float weights have no offset.
+        state_dict.setdefault(f"{prefix}bias", torch.zeros_like(self.bias))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def _codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
@@ -73,7 +93,7 @@ class QuantResidual(nn.Module):
         return self.cut(FixedTensor(h.value + branch.value, grid and check_float32(grid, "residual sum")))
 
 
-class QuantLayers:
+class QuantLayers(QuantPartLayers, QuantSlimLayers):
     """Factory of quantized layers for :func:`tritag.models.registry.make_tagger`."""
 
     def __init__(self, config: QuantConfig, n_tokens: int) -> None:
@@ -96,13 +116,27 @@ class QuantLayers:
 
     def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""
-        weights: dict[str, Any] = {"weight_quant": Int8Weight}
-        if role == "hidden" and self.config.weights == "ternary":
-            frozen = self.config.scale_frozen_fraction
-            weights = {"weight_quant": TernaryWeight, "weight_scale_frozen_fraction": frozen}
         bits = {"input": self.config.residual_bits, "hidden": self.config.activation_bits, "output": None}[role]
         cut = None if summed or bits is None else self.cut(bits)
-        return QuantLinear(n_in, n_out, weights, self.config.bias_bits, cut)
+        return QuantLinear(n_in, n_out, self._weights(role), self.config.bias_bits, cut)
+
+    def vector_linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
+        """Linear map of vectors; even a branch of the residual stream is cut, so that their sum stays narrow."""
+        cut = self.cut(VECTOR_RESIDUAL_BITS if role == "input" else VECTOR_BITS)
+        return QuantVectorLinear(n_in, n_out, self._weights(role), self.config.bias_bits, cut)
+
+    def vector_residual(self) -> nn.Module:
+        """Sum of vectors."""
+        return QuantResidual(self.cut(VECTOR_RESIDUAL_BITS))
+
+    def _weights(self, role: Role) -> dict[str, Any]:
+        """Brevitas arguments of a linear layer's weights."""
+        if role == "hidden" and self.config.weights == "ternary":
+            return {
+                "weight_quant": TernaryWeight,
+                "weight_scale_frozen_fraction": self.config.scale_frozen_fraction,
+            }
+        return {"weight_quant": Int8Weight}
 
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""

@@ -25,11 +25,14 @@ _STEP_BITS = 6
 
 
 class ExpWeights(IntegerOp):
-    """Weights of N keys from their scores: rows are queries (and heads), lanes are keys."""
+    """Weights of N keys from their scores: rows are queries (and heads), lanes are keys.
 
-    def __init__(self, rows: int, n_keys: int, scale: float, bits: int = 8) -> None:
+    The first ``n_first`` keys are real always, and ``count`` more.
+    """
+
+    def __init__(self, rows: int, n_keys: int, scale: float, bits: int = 8, n_first: int = 0) -> None:
         super().__init__()
-        self.rows, self.n_keys, self.scale, self.bits = rows, n_keys, scale, bits
+        self.rows, self.n_keys, self.scale, self.bits, self.n_first = rows, n_keys, scale, bits, n_first
 
     def bind(self, scores: Grid, count: Grid) -> BoundProgram:
         """Program: row maximum, difference, one table of exp; keys beyond ``count`` weigh nothing."""
@@ -43,8 +46,8 @@ class ExpWeights(IntegerOp):
 
         t = Tracer("exp_weights", self.rows)
         value = t.input("scores", scores.low, scores.high, lanes=self.n_keys)
-        number = t.input("count", 0, self.n_keys, per_row=False)
-        real = t.constant(list(range(self.n_keys))).less(number)
+        number = t.input("count", 0, self.n_keys - self.n_first, per_row=False)
+        real = t.constant(list(range(self.n_keys))).less(number + self.n_first if self.n_first else number)
         largest = real.where(value, scores.low).max_lanes()
         index = ((largest - value).clip(0, ((size - 1) << drop)) >> drop).clip(0, size - 1)
         table = t.table("exp", lambda i: top * math.exp(-(i + middle) * step), size)
