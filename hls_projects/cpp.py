@@ -25,14 +25,14 @@ def width(node: Node) -> int:
     return max(int_bits(min(node.low, -1), node.high), 2)
 
 
-def op_function(bound: BoundProgram, rows: int) -> str:
-    """C++ function template ``nnet::<op_type>`` of an op; arguments are inputs, outputs, tables."""
-    return _FunctionWriter(bound, rows).text()
+def op_function(bound: BoundProgram, rows: int, name: str = "") -> str:
+    """C++ function template ``nnet::<name>`` of an op (its type by default); arguments are inputs, outputs, tables."""
+    return _FunctionWriter(bound, rows, name or bound.op_type).text()
 
 
 class _FunctionWriter:
-    def __init__(self, bound: BoundProgram, rows: int) -> None:
-        self.bound, self.program, self.rows = bound, bound.program, rows
+    def __init__(self, bound: BoundProgram, rows: int, name: str) -> None:
+        self.name, self.program, self.rows = name, bound.program, rows
         self.times = _times(self.program)
         self.stored = self._crossing()
 
@@ -45,7 +45,7 @@ class _FunctionWriter:
         lines = [
             f"// {program.name}: {self.rows} rows; specified in docs/ops/",
             f"template <{', '.join([*types, 'class CONFIG_T'])}>",
-            f"void {self.bound.op_type}(",
+            f"void {self.name}(",
             "    " + ",\n    ".join(arguments) + ") {",
         ]
         body = list(self._checks())

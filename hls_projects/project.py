@@ -60,11 +60,12 @@ def write_testbench(folder: Path, codes: np.ndarray, count: np.ndarray, logits: 
 
 
 def ops_header(graph: FirmwareGraph) -> str:
-    """C++ functions of all ops in the graph; equal ops share one function."""
+    """C++ functions of all ops in the graph; equal ops on equally many rows share one function."""
     functions: dict[str, str] = {}
     for layer in graph.layers:
         if isinstance(layer, Op):
-            functions.setdefault(_function(graph, layer), op_function(layer.bound, graph.rows(layer)))
+            name = _function(graph, layer)
+            functions.setdefault(name, op_function(layer.bound, graph.rows(layer), name))
     return "\n".join(
         [
             "#ifndef TRITAG_OPS_H_",
@@ -113,7 +114,10 @@ def lint_project(graph: FirmwareGraph, model: Any) -> None:
 
 
 def _function(graph: FirmwareGraph, layer: Op) -> str:
-    return layer.bound.op_type
+    """Name of the layer's C++ function. Loops have fixed bounds: the same op on other rows is another function."""
+    name = layer.bound.op_type
+    rows = {graph.rows(x) for x in graph.layers if isinstance(x, Op) and x.bound.op_type == name}
+    return name if len(rows) == 1 else f"{name}_rows{graph.rows(layer)}"
 
 
 def _layer_list(graph: FirmwareGraph, target: TargetConfig) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:

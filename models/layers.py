@@ -17,7 +17,9 @@ from tritag.models.frame_transport import EnterFrames, LeaveFrames
 from tritag.models.frame_vectors import ChannelLinear, PairLinear, PairVectors, TokenVectors
 from tritag.models.frames import PolarFrames
 from tritag.models.jet_geometry import JetFrame, LocalDirections, LocalScalars, PairMasses, TokenFeatures
+from tritag.models.part_float import FloatPartLayers
 from tritag.models.scalars import JetScalars
+from tritag.models.slim_float import FloatSlimLayers
 
 # Where a linear layer stands: the recipes quantize "hidden" weights harder than those of "input" and "output".
 Role = Literal["input", "hidden", "output"]
@@ -103,7 +105,7 @@ class MeanPool(nn.Module):
         return (h * mask).sum(1, keepdim=True) / count.clamp(min=1)[..., None]
 
 
-class FloatLayers:
+class FloatLayers(FloatPartLayers, FloatSlimLayers):
     """Factory of the float layers, with those of :class:`tritag.models.lorentz_layers.LorentzLayers`."""
 
     def jet_scalars(self, n_constituents: int) -> nn.Module:
@@ -189,6 +191,10 @@ class FloatLayers:
     def enter_frames(self, channels: int, heads: int) -> nn.Module:
         """See :class:`LorentzLayers`."""
         return EnterFrames(channels, heads)
+
+    def vector_residual(self) -> nn.Module:
+        """See :class:`SlimLayers`."""
+        return Residual()
 
 
 class Tagger(nn.Module):

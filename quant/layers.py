@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tritag.errors import ExportError
+from tritag.errors import ConfigError, ExportError
 from tritag.models.layers import Role, Tagger
 from tritag.models.registry import TaggerConfig, make_tagger
 from tritag.quant import lorentz_layers, pair_layers
@@ -19,7 +19,7 @@ from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.layer_selection import matching_layers
 from tritag.quant.learned_cut import LearnedCut
 from tritag.quant.learned_weights import LearnedWeights
-from tritag.quant.linear import QuantLinear
+from tritag.quant.linear import QuantLinear, QuantVectorLinear
 from tritag.quant.low_bit_weights import LowBitWeights
 from tritag.quant.meter import meters
 from tritag.quant.ops.attention import Attention
@@ -27,7 +27,9 @@ from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.mean_pool import MeanPool
+from tritag.quant.part_layers import QuantPartLayers
 from tritag.quant.quantizers import Int8Weight, TernaryWeight
+from tritag.quant.slim_layers import VECTOR_BITS, VECTOR_RESIDUAL_BITS, QuantSlimLayers
 from tritag.quant.tensor import FixedTensor, check_float32
 
 
@@ -56,7 +58,7 @@ class NormAndCut(nn.Module):
         return self.cut(self.norm(x))
 
 
-class QuantLayers:
+class QuantLayers(QuantPartLayers, QuantSlimLayers):
     """Factory of quantized layers for :func:`tritag.models.registry.make_tagger`."""
 
     def __init__(self, config: QuantConfig, n_tokens: int) -> None:
@@ -93,13 +95,40 @@ class QuantLayers:
         """Linear layer with int8 weights, or with those of the configuration."""
         c = self.config
         if not low_bits or c.weights == "int8":
-            return QuantLinear(n_in, n_out, {"weight_quant": Int8Weight}, c.bias_bits, cut)
+            return QuantLinear(n_in, n_out, self._ste_weights(False), c.bias_bits, cut)
         if c.weights == "ternary" and c.weight_method == "ste":
-            settings = {"weight_quant": TernaryWeight, "weight_scale_frozen_fraction": c.scale_frozen_fraction}
-            return QuantLinear(n_in, n_out, settings, c.bias_bits, cut)
+            return QuantLinear(n_in, n_out, self._ste_weights(True), c.bias_bits, cut)
         if c.weights == "learned":
             return CodedLinear(n_in, n_out, LearnedWeights(n_in, n_out, c.bit_granularity), c.bias_bits, cut)
         return CodedLinear(n_in, n_out, LowBitWeights(c, power_of_two=True), c.bias_bits, cut)
+
+    def vector_linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
+        """Linear map of vectors; even a branch of the residual stream is cut, so that their sum stays narrow.
+
+        Raises
+        ------
+        ConfigError
+            Weights other than int8 and straight-through ternary.
+        """
+        c = self.config
+        if c.weights not in ("int8", "ternary") or c.weight_method != "ste" or c.low_bit_layers:
+            raise ConfigError(
+                "linear maps of vectors have int8 or straight-through ternary weights in all layers; "
+                f"got weights: {c.weights}, weight_method: {c.weight_method}, low_bit_layers: {list(c.low_bit_layers)}"
+            )
+        cut = self.cut(VECTOR_RESIDUAL_BITS if role == "input" else VECTOR_BITS)
+        low_bits = role == "hidden" and c.weights == "ternary"
+        return QuantVectorLinear(n_in, n_out, self._ste_weights(low_bits), c.bias_bits, cut)
+
+    def vector_residual(self) -> nn.Module:
+        """Sum of vectors."""
+        return QuantResidual(self.cut(VECTOR_RESIDUAL_BITS))
+
+    def _ste_weights(self, low_bits: bool) -> dict[str, Any]:
+        """Brevitas arguments of int8 or ternary weights."""
+        if not low_bits:
+            return {"weight_quant": Int8Weight}
+        return {"weight_quant": TernaryWeight, "weight_scale_frozen_fraction": self.config.scale_frozen_fraction}
 
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.Layers`."""

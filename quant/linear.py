@@ -6,14 +6,15 @@ from typing import Any
 
 import brevitas.nn as qnn
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from tritag.errors import ExportError
 from tritag.quant.cut import Cut
 from tritag.quant.effective_bits import significant_bits
 from tritag.quant.fixed import Grid, accumulator_grid
 from tritag.quant.meter import Meter
-from tritag.quant.quantizers import Bias
+from tritag.quant.quantizers import Bias, ZeroBias
 from tritag.quant.tensor import FixedTensor, check_float32
 
 
@@ -23,8 +24,10 @@ class QuantLinear(qnn.QuantLinear):
     The result is cut to ``cut`` bits when one is given, else it keeps every bit of the accumulator.
     """
 
+    bias_kind: type = Bias
+
     def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
-        super().__init__(n_in, n_out, bias=True, bias_quant=Bias, bias_bit_width=bias_bits, **weights)
+        super().__init__(n_in, n_out, bias=True, bias_quant=self.bias_kind, bias_bit_width=bias_bits, **weights)
         self.cut, self.bias_bits = cut, bias_bits
         self.meter = Meter()
 
@@ -61,6 +64,21 @@ class QuantLinear(qnn.QuantLinear):
         weight, weight_fraction, bias, bias_fraction = self.integers()
         grid = accumulator_grid(weight.T, weight_fraction, bias, bias_fraction, x)
         return check_float32(grid, "accumulator of a linear layer")
+
+
+class QuantVectorLinear(QuantLinear):
+    """Linear map of vectors' channels. Its offset is zero and stays so: firmware has one form of linear layer."""
+
+    bias_kind = ZeroBias
+
+    def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
+        super().__init__(n_in, n_out, weights, bias_bits, cut)
+        nn.init.zeros_(self.bias).requires_grad_(False)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # Float weights have no offset.
+        state_dict.setdefault(f"{prefix}bias", torch.zeros_like(self.bias))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:

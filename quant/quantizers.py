@@ -156,12 +156,30 @@ class Bias(Int8BiasPerTensorFixedPointInternalScaling):
     scaling_impl = AbsMaxWeightScaling
 
 
+class UnitScaling(nn.Module):
+    """Scale 1: for an offset that is zero, so that it does not refine the grid of the sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, threshold: Tensor) -> Tensor:
+        """Scale of the tensor."""
+        return torch.ones_like(threshold)
+
+
+class ZeroBias(Bias):
+    """Bias that stays zero."""
+
+    scaling_impl = UnitScaling  # type: ignore[assignment]
+
+
 __all__ = [
     "ActivationQuantizer",
     "Bias",
     "Int8Weight",
     "StaticQuantileScaling",
     "TernaryWeight",
+    "ZeroBias",
     "power_of_two_ceil",
     "power_of_two_near",
 ]

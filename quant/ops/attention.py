@@ -23,18 +23,21 @@ from tritag.quant.tensor import FixedTensor, check_float32, fake_quantize
 
 
 class ExpWeights(IntegerOp):
-    """Weights of N keys from their scores: rows are queries (and heads), lanes are keys."""
+    """Weights of N keys from their scores: rows are queries (and heads), lanes are keys.
 
-    def __init__(self, rows: int, n_keys: int, scale: float, bits: int = 8) -> None:
+    The first ``n_first`` keys are real always, and ``count`` more.
+    """
+
+    def __init__(self, rows: int, n_keys: int, scale: float, bits: int = 8, n_first: int = 0) -> None:
         super().__init__()
-        self.rows, self.n_keys, self.scale, self.bits = rows, n_keys, scale, bits
+        self.rows, self.n_keys, self.scale, self.bits, self.n_first = rows, n_keys, scale, bits, n_first
 
     def bind(self, scores: Grid, count: Grid) -> BoundProgram:
         """Program: row maximum, difference, one table of exp; keys beyond ``count`` weigh nothing."""
         t = Tracer("exp_weights", self.rows)
         value = t.input("scores", scores.low, scores.high, lanes=self.n_keys)
-        number = t.input("count", 0, self.n_keys, per_row=False)
-        real = t.constant(list(range(self.n_keys))).less(number)
+        number = t.input("count", 0, self.n_keys - self.n_first, per_row=False)
+        real = t.constant(list(range(self.n_keys))).less(number + self.n_first if self.n_first else number)
         largest = real.where(value, scores.low).max_lanes()
         weight = exponential(t, largest - value, 2.0**-scores.fraction * self.scale, self.bits)
         t.output("weights", real.where(weight, 0))

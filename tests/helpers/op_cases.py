@@ -8,23 +8,35 @@ import re
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import torch
+
 import tritag.quant.ops
 from tritag.quant.fixed import FixedType, Grid, product_grid
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
+from tritag.quant.ops.biased_weights import BiasedWeights
+from tritag.quant.ops.channel_affine import ChannelAffine
+from tritag.quant.ops.constant_rows import ConstantRows
+from tritag.quant.ops.first_token import FirstToken
 from tritag.quant.ops.four_momenta import FourMomenta
 from tritag.quant.ops.frame_transport import Direction, FrameTransport
+from tritag.quant.ops.gated_unit import GatedUnit
 from tritag.quant.ops.gelu import Gelu
+from tritag.quant.ops.head_mean import HeadMean
 from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE, JetScalars
+from tritag.quant.ops.joint_norm import JointNormFactor, JointNormScale, common_fraction
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.mean_pool import MeanPool
+from tritag.quant.ops.minkowski_product import MinkowskiProduct
 from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.pair_features import PairFeatures
 from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
 from tritag.quant.ops.pair_masses import PairMasses, SpurionMasses
 from tritag.quant.ops.pair_sum import PairSum, TokenScalars
+from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
 
@@ -53,9 +65,9 @@ def gelu(rows: int, lanes: int, x: Grid, y: Grid) -> Bound:
     return op.bind(x), rows
 
 
-def exp_weights(rows: int, keys: int, scores: Grid, scale: float, bits: int = 8) -> Bound:
+def exp_weights(rows: int, keys: int, scores: Grid, scale: float, bits: int = 8, n_first: int = 0) -> Bound:
     """Weights of ``keys`` keys from their scores."""
-    return ExpWeights(rows, keys, scale, bits).bind(scores, Grid(0, keys, 0)), rows
+    return ExpWeights(rows, keys, scale, bits, n_first).bind(scores, Grid(0, keys - n_first, 0)), rows
 
 
 def weighted_mean(rows: int, d_head: int, keys: int, values: Grid, weight_bits: int = 8) -> Bound:
@@ -122,6 +134,81 @@ def frame_transport(k: int, channels: int, heads: int, direction: Direction) -> 
     return FrameTransport(k, channels, heads, direction).bind(grid(8, 3), frames), k
 
 
+def pair_features(k: int) -> Bound:
+    """Features of the pairs of ``k`` constituents."""
+    return PairFeatures(k).bind(CODE_GRID, CODE_GRID, Grid(0, k, 0)), k
+
+
+def channel_affine(x: Grid, y: Grid, factor: list[float], offset: list[float], rows: int = 3) -> Bound:
+    """Factors and offsets per channel."""
+    op = ChannelAffine(rows, SimpleNamespace(grid=y))
+    op.factor, op.offset = torch.tensor(factor), torch.tensor(offset)
+    return op.bind(x), rows
+
+
+def biased_weights(n: int, heads: int, bias: Grid, scores: Grid) -> Bound:
+    """Weights of ``n`` keys with a bias per pair."""
+    return BiasedWeights(n, heads, 8**-0.5).bind(scores, bias, Grid(0, n, 0)), n
+
+
+def constant_rows(entries: list[int]) -> Bound:
+    """Constants for jets of up to 5 constituents."""
+    op = ConstantRows(5)
+    op.entries, op.fraction = tuple(entries), 7
+    return op.bind(Grid(0, 5, 0)), 1
+
+
+def first_token(rows: int, lanes: int) -> Bound:
+    """First of ``rows`` rows."""
+    op = FirstToken(rows)
+    op.channels = lanes
+    return op.bind(grid(12, 4)), rows
+
+
+def slim_tokens(k: int) -> dict[str, Bound]:
+    """Vectors of L-GATr-slim."""
+    momenta = FourMomenta(k).bind(CODE_GRID, Grid(0, k, 0)).output_grid()
+    velocity = JetVelocity(k).bind(momenta).output_grid()
+    return {
+        "slim_tokens": (SlimTokens(k).bind(momenta, velocity), k),
+        "slim_references": (SlimReferences().bind(velocity), 1),
+    }
+
+
+def joint_norm(rows: int, heads: int, lowered: bool = False) -> dict[str, Bound]:
+    """Factor and scaled vectors and scalars of 4 vectors and 8 scalars."""
+    vectors, scalars, y = grid(16, 6), grid(12, 4), Grid.of(FixedType(True, 12, 5))
+    factor = JointNormFactor(rows, 4, 8, heads)
+    bound = {"factor": (factor.bind(vectors, scalars), rows)}
+    for name, x, channels, lanes in (("vectors", vectors, 4, 16), ("scalars", scalars, 8, 8)):
+        op = JointNormScale(rows, channels, heads, 12, SimpleNamespace(grid=y), lowered and name == "vectors")
+        op.lanes, op.common_fraction = lanes, common_fraction(vectors, scalars)
+        bound[name] = op.bind(x, bound["factor"][0].output_grid()), rows
+    return bound
+
+
+def minkowski_product(rows: int, channels: int, a: Grid, b: Grid, y: Grid) -> Bound:
+    """Products of ``channels`` vectors."""
+    op = MinkowskiProduct(rows, SimpleNamespace(grid=y))
+    op.channels = channels
+    return op.bind(a, b), rows
+
+
+def gated_unit(rows: int, channels: int, components: int, gate: Grid, value: Grid, y: Grid) -> Bound:
+    """Gates on scalars (1 component) or vectors (4)."""
+    op = GatedUnit(rows, SimpleNamespace(grid=y))
+    op.channels, op.lanes = channels, channels * components
+    return op.bind(gate, value), rows
+
+
+def head_mean(rows: int, channels: int, heads: int, components: int, keys: int, values: Grid) -> Bound:
+    """Means of all heads' values."""
+    op = HeadMean(rows, channels, heads, keys)
+    op.lanes, op.value_grid = channels * components, values
+    weights = Grid(0, 255, 0)
+    return op.bind(product_grid(weights, values, keys), weights), rows
+
+
 def attention_scores(d_head: int, fraction: int) -> Grid:
     """Grid of the product of int8 queries and keys."""
     return product_grid(Grid(-128, 127, fraction), Grid(-128, 127, 0), d_head)
@@ -168,6 +255,26 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "transport_enter": lambda: frame_transport(3, 16, 2, "enter"),
     "transport_leave": lambda: frame_transport(2, 8, 1, "leave"),
     "transport_lowered": lambda: frame_transport(2, 16, 1, "leave-lowered"),
+    "exp_weights_first": lambda: exp_weights(4, 6, attention_scores(4, 8), 0.5, n_first=2),
+    "pair_features_k1": lambda: pair_features(1),
+    "pair_features_k5": lambda: pair_features(5),
+    "channel_affine": lambda: channel_affine(grid(12, 3), grid(8, 3), [0.7, -1.3, 0.0, 1e-4], [0.1, -2.0, 3.0, 0.0]),
+    "channel_affine_fine": lambda: channel_affine(grid(8, 6), grid(12, 2), [40.0, 5e-3], [0.01, -0.3], rows=1),
+    "biased_weights_h1": lambda: biased_weights(3, 1, grid(8, 3), attention_scores(8, 12)),
+    "biased_weights_h4": lambda: biased_weights(5, 4, grid(8, 6), attention_scores(8, 6)),
+    "constant_rows": lambda: constant_rows([5, -9, 0, 127, -128]),
+    "first_token": lambda: first_token(5, 3),
+    "slim_tokens": lambda: slim_tokens(5)["slim_tokens"],
+    "slim_references": lambda: slim_tokens(5)["slim_references"],
+    "joint_norm_factor": lambda: joint_norm(3, 1)["factor"],
+    "joint_norm_factor_h2": lambda: joint_norm(3, 2)["factor"],
+    "joint_norm_scale_vectors": lambda: joint_norm(3, 2, lowered=True)["vectors"],
+    "joint_norm_scale_scalars": lambda: joint_norm(3, 1)["scalars"],
+    "minkowski_product": lambda: minkowski_product(3, 4, grid(12, 5), grid(12, 3), grid(10, 6)),
+    "gated_unit_scalars": lambda: gated_unit(3, 8, 1, grid(8, 3), grid(8, 2), grid(10, 4)),
+    "gated_unit_vectors": lambda: gated_unit(3, 2, 4, grid(10, 6), grid(12, 5), grid(10, 8)),
+    "head_mean_vectors": lambda: head_mean(3, 4, 2, 4, 5, grid(10, 4)),
+    "head_mean_scalars": lambda: head_mean(3, 8, 2, 1, 20, grid(8, 2)),
 }
 
 

@@ -92,3 +92,31 @@ FRAME_90 = 1e-3
 PAIR_MASS_LSB = 1.2
 PAIR_FRAME_MEDIAN = 1e-3
 PAIR_FRAME_90 = 1e-2
+
+# ln m^2, ln kT, ln z, ln Delta R of pairs (docs/ops/pair_features.md).
+PAIR_FEATURES_LSB = (0.9, 0.8, 0.8, 0.7)
+# Weights of 255 with a bias on the scores (docs/ops/biased_weights.md): half a table step, two roundings of logits.
+BIASED_WEIGHTS_LSB = 4.0
+# Vectors of L-GATr-slim in units of 16 GeV: largest of a jet, at median and 95 %.
+SLIM_TOKENS = (2e-3, 5e-2)
+
+
+def channel_affine_lsb(size, fraction: int, y_fraction: int, largest: float):
+    """Error of channel_affine for inputs of ``size``: one rounding, those of factor and offset."""
+    step = 2.0 ** -max(11 - math.frexp(largest)[1], y_fraction - fraction)
+    return ROUNDING_LSB + 1e-6 + (size + 2.0**-fraction) * step / 2 * 2.0**y_fraction
+
+
+def joint_norm_lsb(largest):
+    """Error of joint_norm for results of ``largest`` LSB: one rounding, rsqrt, the constant root, eps as an integer."""
+    return ROUNDING_LSB + largest * (rsqrt_error(9, 14) + 2.0**-9 + 2.0**-9)
+
+
+def gated_unit_lsb(reach: float, value: float, fraction: int) -> float:
+    """Error of gated_unit for gates up to ``reach`` and values up to ``value``: one rounding, one table entry's."""
+    return ROUNDING_LSB + value * 2.0 ** (math.ceil(math.log2(reach)) - 13 + fraction)
+
+
+def head_mean_lsb(largest: float) -> float:
+    """Error of head_mean for results of up to ``largest`` LSB."""
+    return ROUNDING_LSB + largest * reciprocal_error(9, 12)

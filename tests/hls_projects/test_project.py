@@ -143,6 +143,20 @@ class TestWritten:
         assert intervals == {max(1, written.target.interval_cycles // n) for n in rows}
 
 
+def test_one_op_on_other_rows_is_another_function(graph: FirmwareGraph):
+    """A class token is normalised like the candidates, but alone."""
+    norm = next(x for x in graph.layers if isinstance(x, Op) and x.bound.program.name == "layer_norm")
+    assert f"void {norm.bound.op_type}(" in ops_header(graph)
+    more = copy.copy(graph)
+    source, rows = norm.sources[0], graph.shapes[norm.sources[0]][0]
+    more.layers = [*graph.layers, Op("again", ("token",), norm.bound)]
+    more.shapes = graph.shapes | {"token": (1, graph.shapes[source][1]), "again": (1, graph.shapes[source][1])}
+    text = ops_header(more)
+    for n in (rows, 1):
+        (body,) = re.findall(rf"void {norm.bound.op_type}_rows{n}\(.*?\n}}\n", text, re.DOTALL)
+        assert re.findall(r"row < (\d+);", body) == [str(n)]
+
+
 def project_header() -> Path:
     """The header that travels with the package."""
     from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER

@@ -174,23 +174,26 @@ def _list(json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from tritag.models.macs import count_macs
     from tritag.models.registry import count_parameters, load_tagger_config, make_tagger, tagger_names
 
     rows = []
     for name in tagger_names():
         config = load_tagger_config(name)
+        tagger = make_tagger(config)
         rows.append(
             {
                 "tagger": name,
-                "parameters": count_parameters(make_tagger(config)),
+                "parameters": count_parameters(tagger),
                 "constituents": config.n_constituents,
+                "macs": count_macs(tagger, config.n_constituents),
                 "summary": config.summary,
             }
         )
     if json:
         print_json(rows)
         return
-    table = Table("tagger", "parameters", "K", "summary")
+    table = Table("tagger", "parameters", "K", "MACs", "summary")
     for row in rows:
         table.add_row(*map(str, row.values()))
     Console().print(table)

@@ -1,0 +1,59 @@
+"""Vectors of L-GATr-slim in the rest frame of the jet. Specification: docs/ops/slim_tokens.md."""
+
+from __future__ import annotations
+
+import math
+
+from tritag.models.lorentz import SPURIONS
+from tritag.models.minkowski_layers import MOMENTUM_UNIT_GEV
+from tritag.quant.fixed import Grid
+from tritag.quant.integer.lorentz import boosted
+from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
+from tritag.quant.ops.jet_frame import JET_BITS, read_boost
+from tritag.quant.ops.op import BoundProgram, FixedOp
+
+# Fractional bits in units of MOMENTUM_UNIT_GEV, and saturation at 2**6 units.
+SLIM_FRACTION = 11
+_SLIM_BITS = SLIM_FRACTION + 6
+_UNIT_BITS = round(math.log2(MOMENTUM_UNIT_GEV))
+
+
+def _clip(value: Int) -> Int:
+    return value.clip(-(1 << _SLIM_BITS), (1 << _SLIM_BITS) - 1)
+
+
+class SlimTokens(FixedOp):
+    """Momenta (B, K, 8) and the jet's velocity (B, 1, 5) to vectors in its rest frame (B, K, 4)."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+
+    def bind(self, momenta: Grid, velocity: Grid) -> BoundProgram:
+        """Program: as ``into_jet_frame``, in the unit of the tagger."""
+        t = Tracer("slim_tokens", self.n_constituents)
+        momentum = join(t.input("momenta", momenta.low, momenta.high, lanes=8))
+        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        drop = MOMENTUM_FRACTION + _UNIT_BITS - SLIM_FRACTION
+        energy, boosted_momentum = boosted(momentum, boost, JET_BITS, _SLIM_BITS + drop)
+        t.output("tokens", t.stack([_clip(v.round_shift(drop)) for v in (energy.maximum(0), *boosted_momentum)]))
+        return BoundProgram(t.program, (momenta.fraction, velocity.fraction), (SLIM_FRACTION,))
+
+
+class SlimReferences(FixedOp):
+    """The jet's velocity (B, 1, 5) to global token (zero) and spurions, one after the other (B, 1, 16)."""
+
+    def bind(self, velocity: Grid) -> BoundProgram:
+        """Program: the boost of three fixed vectors."""
+        t = Tracer("slim_references", 1)
+        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        lanes: list[Int] = [t.constant(0)] * 4
+        for spurion in SPURIONS:
+            # In units of 2**-matrix, so that nothing is rounded before the end.
+            fixed = [t.constant(int(x) << JET_BITS.matrix) for x in spurion]
+            energy, momentum = boosted(fixed, boost, JET_BITS, JET_BITS.matrix + JET_BITS.gamma + 2)
+            drop = JET_BITS.matrix - SLIM_FRACTION
+            lanes += [_clip(v.round_shift(drop)) for v in (energy.maximum(0), *momentum)]
+        t.output("references", t.stack(lanes))
+        return BoundProgram(t.program, (velocity.fraction,), (SLIM_FRACTION,))
