@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from firmware_tests.harness import Case
+from tests.helpers.frame_inputs import VECTOR_BITS, block_vectors, calm_inputs
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.programs import (
@@ -18,13 +19,23 @@ from tests.helpers.programs import (
     random_program,
     unscaled,
 )
+from tritag.quant.frame_error import frame_program
+from tritag.quant.integer.lorentz import FrameBits
 
 N_RANDOM = 8
 ROWS = 3
+# The Lorentz block alone, at the default widths.
+FRAME_BLOCKS = {
+    "frame_of_vectors_jet": FrameBits(),
+    "frame_of_vectors_candidate": FrameBits().for_candidates(),
+}
+# Number of jets as networks make them: enough to read every table entry of pair_frames.
+FRAME_OPS = {"token_frames": 200, "pair_frames": 3000, "jet_pair_frames": 200}
 NAMES = (
     *(f"only_{op}" for op in INSTRUCTIONS),
     *(f"random_{seed}" for seed in range(N_RANDOM)),
     "blocks",
+    *FRAME_BLOCKS,
     *OP_CASES,
 )
 
@@ -37,6 +48,8 @@ def make_case(name: str) -> Case:
         bound, rows = OP_CASES[name]()
     elif name == "blocks":
         bound, rows = unscaled(blocks_program(ROWS)), ROWS
+    elif name in FRAME_BLOCKS:
+        bound, rows = unscaled(frame_program(FRAME_BLOCKS[name], VECTOR_BITS)), 1
     elif name.startswith("only_"):
         bound, rows = unscaled(instruction_program(name.removeprefix("only_"), ROWS)), ROWS
     else:
@@ -49,6 +62,11 @@ def make_case(name: str) -> Case:
         jets = [random_jets(rng, 100, rows), crafted_jets(rng, rows)] if rows < 50 else [random_jets(rng, 30, rows)]
         codes, count = (np.concatenate(parts) for parts in zip(*jets, strict=True))
         inputs = [np.concatenate([inputs[0], codes]), np.concatenate([inputs[1], count[:, None, None]])]
+    if name in FRAME_BLOCKS:
+        inputs = [np.concatenate(parts) for parts in zip(inputs, block_vectors(), strict=True)]
+    if name in FRAME_OPS:
+        calm = calm_inputs(bound.program, rows, FRAME_OPS[name], rng)
+        inputs = [np.concatenate(parts) for parts in zip(inputs, calm, strict=True)]
     if [port.name for port in bound.program.inputs][1:] == ["count"]:
         # Every count, with the contents of the random jets.
         last = rows if bound.program.name != "exp_weights" else bound.program.nodes[1].high

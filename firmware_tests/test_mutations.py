@@ -14,7 +14,7 @@ from firmware_tests.cases import make_case
 from firmware_tests.harness import Case, Library, differences, one_node_model, run_onnxruntime, run_qonnx, run_torch
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.taggers import TINY, calibrated_tagger
-from tritag.errors import CheckFailed
+from tritag.errors import CheckFailed, ToolError
 from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
@@ -89,7 +89,6 @@ OP_EDITS = {
     "variable_shift_by_one_less": replace(".to_int());", ".to_int() - 1);"),
     "table_read_beside": substitute(r"\[(v\d+\[\w+\])\.to_int\(\)\]", r"[\1 == 0 ? 0 : \1.to_int() - 1]"),
     "row_lost": substitute(r"row < (\d+);", r"row < \1 - 1;"),
-    "sign_lost": substitute(r"ap_int<\d+> (v\d+)\[(\d+)\];", r"ap_uint<2> \1[\2];"),
 }
 
 
@@ -101,12 +100,24 @@ OP_EDITS = {
         ("variable_shift_by_one_less", "weighted_mean_n5"),
         ("table_read_beside", "gelu_narrow"),
         ("row_lost", "mean_pool_n5"),
-        ("sign_lost", "layer_norm_c2"),
     ],
 )
 def test_broken_op(edit, name):
     case = make_case(name)
     check_differs(case, Library([case], edit_op=OP_EDITS[edit]).run(case))
+
+
+@pytest.mark.parametrize("kind", ["v", "a"])
+def test_variable_too_narrow_for_its_interval_does_not_compile(kind):
+    """Every variable's type is asserted to hold the proven interval."""
+
+    def narrow(text: str) -> str:
+        found = max(re.finditer(rf"ap_int<(\d+)> ({kind}\d+\[)", text), key=lambda m: int(m[1]))
+        return text[: found.start()] + f"ap_int<{int(found[1]) - 1}> {found[2]}" + text[found.end() :]
+
+    case = make_case("layer_norm_c2" if kind == "v" else "jet_scalars_k1")
+    with pytest.raises(ToolError, match=rf"{kind}\d+ must hold its proven interval"):
+        Library([case], edit_op=narrow)
 
 
 def test_the_same_ops_unbroken():

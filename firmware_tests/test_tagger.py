@@ -32,6 +32,8 @@ FRAMES = {"frames": "global", "frames_net": "tokens", "frames_hidden": 4, "featu
 TAGGERS = {
     "transformer-2k-ternary": ("transformer", 16, "ternary", MINI, False),
     "small-int8": ("transformer", 5, "int8", SMALL, True),
+    "local-lloca-int8": ("lloca", 4, "int8", MINI | FRAMES | {"frames": "local", "frames_net": "pairs"}, False),
+    "global-lloca-ternary": ("lloca", 4, "ternary", SMALL | FRAMES | {"frames_net": "pairs"}, False),
     "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | FRAMES, False),
 }
 

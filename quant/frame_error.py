@@ -70,10 +70,10 @@ def frame_bits(vector: int, matrix: int) -> FrameBits:
 
 
 @cache
-def frame_program(bits: FrameBits) -> Program:
-    """The block alone: inputs v_0, v_1, v_2 (4 lanes each), output L row by row."""
+def frame_program(bits: FrameBits, input_bits: int = INPUT_BITS) -> Program:
+    """The block alone: inputs v_0, v_1, v_2 (4 lanes each) of ``input_bits`` bits, output L row by row."""
     t = Tracer("frame_of_vectors", 1)
-    top = (1 << INPUT_BITS) - 1
+    top = (1 << input_bits) - 1
     ports = [t.input(f"v_{k}", -top, top, lanes=4) for k in range(3)]
     vectors = [[v.lane(i) for i in range(4)] for v in ports]
     forward = [[v[0].clip(0, top), *v[1:]] for v in vectors]

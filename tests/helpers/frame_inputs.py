@@ -1,0 +1,41 @@
+"""Inputs of the frame ops as networks and jets make them: random integers alone seldom reach every table entry."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from tritag.quant.frame_error import VECTOR_SETS
+from tritag.quant.integer.program import Program
+
+# Bits of the block's vectors at a border of float32.
+VECTOR_BITS = 24
+_FAST, _OTHERS = 9000, 300
+
+
+def block_vectors() -> list[np.ndarray]:
+    """v_0, v_1, v_2 of all sets of ``tritag frames``, (n, 1, 4) each, many of them fast: gamma needs a wide choice."""
+    generator = torch.Generator().manual_seed(0)
+    parts = []
+    for name, draw in VECTOR_SETS.items():
+        vectors = draw(_FAST if name == "fast" else _OTHERS, generator)
+        parts.append(vectors if name == "smallest" else vectors >> (44 - VECTOR_BITS))
+    return [torch.cat(parts)[:, k : k + 1].numpy() for k in range(3)]
+
+
+def calm_inputs(program: Program, rows: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Inputs of token_frames, pair_frames or jet_pair_frames: logits and masses of order one, massless tokens."""
+    inputs = []
+    for port in program.inputs:
+        node = program.nodes[port.node]
+        shape = (n, rows if node.per_row else 1, node.lanes)
+        if port.name == "count":
+            values = rng.integers(1, node.high + 1, shape)
+        elif port.name in ("tokens", "own", "every"):
+            momenta = rng.normal(size=(*shape[:2], node.lanes // 4, 3)) * np.exp2(rng.uniform(10, 18, (n, 1, 1, 1)))
+            energy = np.linalg.norm(momenta, axis=-1, keepdims=True)
+            values = np.rint(np.concatenate([energy, momenta], axis=-1)).reshape(shape)
+        else:
+            values = np.rint(rng.normal(size=shape) * node.high / 8)
+        inputs.append(values.astype(np.int64).clip(node.low, node.high))
+    return inputs
