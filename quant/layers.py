@@ -122,7 +122,7 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
 
     def vector_linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """Linear map of vectors; even a branch of the residual stream is cut, so that their sum stays narrow."""
-        cut = self.cut(VECTOR_RESIDUAL_BITS if role == "input" else VECTOR_BITS)
+        cut = self.cut(VECTOR_BITS if summed else VECTOR_RESIDUAL_BITS)
         return QuantVectorLinear(n_in, n_out, self._weights(role), self.config.bias_bits, cut)
 
     def vector_residual(self) -> nn.Module:
