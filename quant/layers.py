@@ -116,7 +116,7 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
                 "linear maps of vectors have int8 or straight-through ternary weights in all layers; "
                 f"got weights: {c.weights}, weight_method: {c.weight_method}, low_bit_layers: {list(c.low_bit_layers)}"
             )
-        cut = self.cut(VECTOR_RESIDUAL_BITS if role == "input" else VECTOR_BITS)
+        cut = self.cut(VECTOR_BITS if summed else VECTOR_RESIDUAL_BITS)
         low_bits = role == "hidden" and c.weights == "ternary"
         return QuantVectorLinear(n_in, n_out, self._ste_weights(low_bits), c.bias_bits, cut)
 

@@ -154,7 +154,9 @@ class Prepend(nn.Module):
 
     def forward(self, first: FixedTensor, second: FixedTensor) -> FixedTensor:
         """Concatenate (B, n, C) and (B, m, C)."""
-        return FixedTensor(torch.cat([first.value, second.value], dim=1), first.known_grid().union(second.known_grid()))
+        value = torch.cat([first.value, second.value], dim=1)
+        # While ranges are observed, one cut that made both may have changed its LSB in between.
+        return FixedTensor(value, None if self.training else first.known_grid().union(second.known_grid()))
 
 
 class QuantPartLayers:

@@ -74,7 +74,8 @@ class StaticQuantileScaling(nn.Module):
 
     def _observe(self, x: Tensor) -> None:
         flat = x.reshape(-1)
-        sample = flat[:: max(1, flat.numel() // _QUANTILE_SAMPLE)].abs()
+        # An odd stride: one that divides the number of channels would see some of the channels only.
+        sample = flat[:: flat.numel() // _QUANTILE_SAMPLE | 1].abs()
         # Both tails share one symmetric range; each holds `quantile` of the values.
         rank = max(1, round(sample.numel() * (1 - 2 * self.quantile)))
         now = sample.kthvalue(rank).values.clamp(min=_SMALLEST_RANGE)

@@ -29,8 +29,8 @@ from tritag.quant.tensor import FixedTensor, check_float32, fake_quantize
 N_FIRST = 4
 # Bits of vectors: in the residual stream, before and after linear layers, in attention; of their products.
 VECTOR_RESIDUAL_BITS = 16
-VECTOR_BITS = 12
-VECTOR_ATTENTION_BITS = 10
+VECTOR_BITS = 14
+VECTOR_ATTENTION_BITS = 11
 PRODUCT_BITS = 14
 GATE_BITS = 10
 

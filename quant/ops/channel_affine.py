@@ -23,17 +23,18 @@ class ChannelAffine(IntegerOp):
     def __init__(self, n_tokens: int, cut: Cut) -> None:
         super().__init__()
         self.n_tokens, self.cut = n_tokens, cut
-        self.factor, self.offset = torch.ones(1), torch.zeros(1)
+        # A tuple: parameters of the caller must not become this module's.
+        self.values = torch.ones(1), torch.zeros(1)
 
     def with_values(self, x: FixedTensor, factor: Tensor, offset: Tensor) -> FixedTensor:
         """Run the op on x (B, N, C) with factor and offset (C,)."""
-        self.factor, self.offset = factor, offset
+        self.values = factor, offset
         return self(x)
 
     def bind(self, x: Grid) -> BoundProgram:
         """Program: one product with a constant, one sum, one rounding per channel."""
         y = self.cut.grid
-        factors, offsets = self.factor.double().tolist(), self.offset.double().tolist()
+        factors, offsets = (v.double().tolist() for v in self.values)
         largest = max(max(map(abs, factors)), 2.0**-_FACTOR_BITS)
         fraction = _FACTOR_BITS - math.frexp(largest)[1]
         # The offset joins the product where its grid is fine enough for the result.
@@ -47,11 +48,12 @@ class ChannelAffine(IntegerOp):
 
     def surrogate(self, x: FixedTensor) -> Tensor:  # type: ignore[override]
         """Float product and sum, fake-quantized by the observer."""
-        return self.cut(FixedTensor(x.value * self.factor + self.offset, None)).value
+        factor, offset = self.values
+        return self.cut(FixedTensor(x.value * factor + offset, None)).value
 
     def output_grid_in_training(self, *inputs: FixedTensor) -> Grid:
         """The observer's grid."""
         return self.cut.grid
 
     def _settings(self) -> object:
-        return self.cut.grid, tuple(self.factor.tolist()), tuple(self.offset.tolist())
+        return self.cut.grid, *(tuple(v.tolist()) for v in self.values)

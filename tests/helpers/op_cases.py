@@ -142,7 +142,7 @@ def pair_features(k: int) -> Bound:
 def channel_affine(x: Grid, y: Grid, factor: list[float], offset: list[float], rows: int = 3) -> Bound:
     """Factors and offsets per channel."""
     op = ChannelAffine(rows, SimpleNamespace(grid=y))
-    op.factor, op.offset = torch.tensor(factor), torch.tensor(offset)
+    op.values = torch.tensor(factor), torch.tensor(offset)
     return op.bind(x), rows
 
 
