@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tritag.quant.frame_error import VECTOR_SETS
+from tritag.quant.frame_error import INPUT_BITS, VECTOR_SETS
 from tritag.quant.integer.program import Program
 
 # Bits of the block's vectors at a border of float32.
@@ -19,8 +19,10 @@ def block_vectors() -> list[np.ndarray]:
     parts = []
     for name, draw in VECTOR_SETS.items():
         vectors = draw(_FAST if name == "fast" else _OTHERS, generator)
-        parts.append(vectors if name == "smallest" else vectors >> (44 - VECTOR_BITS))
-    return [torch.cat(parts)[:, k : k + 1].numpy() for k in range(3)]
+        parts.append(vectors if name == "smallest" else vectors >> (INPUT_BITS - VECTOR_BITS))
+    # The shift rounds down, and the interval is symmetric.
+    top = (1 << VECTOR_BITS) - 1
+    return [torch.cat(parts)[:, k : k + 1].clamp(-top, top).numpy() for k in range(3)]
 
 
 def calm_inputs(program: Program, rows: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
