@@ -27,12 +27,16 @@ from tritag.quant.layers import QuantTagger
 
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
 FRAMES = {"frames": "global", "frames_net": "tokens", "frames_hidden": 4}
+PART = {"embed": [8], "pair_embed": [4], "heads": 2, "mlp_factor": 1}
+SLIM = {"vectors": 2, "scalars": 4, "blocks": 2, "heads": 1, "mlp_factor": 1}
 
 # Network, constituents, weights, sizes, and whether the C-simulation shows every layer.
 TAGGERS = {
     "transformer-2k-ternary": ("transformer", 16, "ternary", MINI, False),
     "small-int8": ("transformer", 5, "int8", SMALL, True),
     "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | FRAMES, False),
+    "part-int8": ("part", 5, "int8", PART, False),
+    "lgatr-slim-ternary": ("lgatr-slim", 4, "ternary", SLIM, False),
 }
 
 
