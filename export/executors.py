@@ -112,10 +112,16 @@ class TorchExecutor(Executor):
     def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
         handles = []
+        # A module that runs twice stands behind two tensors of the file, of which its path names one.
+        inside: list[Any] = []
+        twice: set[str] = set()
 
         def note(name: str) -> Callable[..., None]:
             def hook(module: Any, arguments: Any, output: Any) -> None:
                 if isinstance(output, FixedTensor):
+                    inside.append(module)
+                    if inside.count(module) > 1:
+                        twice.add(name)
                     found[name] = output.value.numpy()
 
             return hook
@@ -128,7 +134,7 @@ class TorchExecutor(Executor):
         finally:
             for handle in handles:
                 handle.remove()
-        return found
+        return {name: values for name, values in found.items() if name not in twice}
 
 
 class OnnxRuntimeExecutor(Executor):

@@ -26,15 +26,20 @@ from tritag.models.coded_jets import CodedJets
 from tritag.quant.layers import QuantTagger
 
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
-FRAMES = {"frames": "global", "frames_net": "tokens", "frames_hidden": 4, "features": "directions"}
+FRAMES = {"frames": "global", "frames_net": "pairs", "frames_hidden": 4}
+TRIGGER = FRAMES | {"frames_net": "tokens", "features": "directions"}
+PART = {"embed": [8], "pair_embed": [4], "heads": 2, "mlp_factor": 1}
+SLIM = {"vectors": 2, "scalars": 4, "blocks": 2, "heads": 1, "mlp_factor": 1}
 
 # Network, constituents, weights, sizes, and whether the C-simulation shows every layer.
 TAGGERS = {
     "transformer-2k-ternary": ("transformer", 16, "ternary", MINI, False),
     "small-int8": ("transformer", 5, "int8", SMALL, True),
-    "local-lloca-int8": ("lloca", 4, "int8", MINI | FRAMES | {"frames": "local", "frames_net": "pairs"}, False),
-    "global-lloca-ternary": ("lloca", 4, "ternary", SMALL | FRAMES | {"frames_net": "pairs"}, False),
-    "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | FRAMES, False),
+    "local-lloca-int8": ("lloca", 4, "int8", MINI | FRAMES | {"frames": "local"}, False),
+    "global-lloca-ternary": ("lloca", 4, "ternary", SMALL | FRAMES, False),
+    "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | TRIGGER, False),
+    "part-int8": ("part", 5, "int8", PART, False),
+    "lgatr-slim-ternary": ("lgatr-slim", 4, "ternary", SLIM, False),
 }
 
 

@@ -36,7 +36,9 @@ class FloatSlimLayers:
         """Linear map without offset."""
         return VectorLinear(n_in, n_out)
 
-    def joint_norm(self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False) -> nn.Module:
+    def joint_norm(
+        self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False, attended: bool = False
+    ) -> nn.Module:
         """Norm of vectors and scalars together."""
         return JointNorm(heads, lowered)
 

@@ -24,8 +24,13 @@ class SlimLayers(Layers, Protocol):
     def vector_linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """Linear map of the vectors' channels."""
 
-    def joint_norm(self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False) -> nn.Module:
-        """``(vectors, scalars) -> (vectors, scalars)``, normalised together, head by head."""
+    def joint_norm(
+        self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False, attended: bool = False
+    ) -> nn.Module:
+        """``(vectors, scalars) -> (vectors, scalars)``, normalised together, head by head.
+
+        ``lowered``: vectors with lowered indices. ``attended``: a query, key or value, not the input of linear layers.
+        """
 
     def minkowski_product(self) -> nn.Module:
         """``(a, b (B, 4 M, V)) -> (B, M, V)``."""

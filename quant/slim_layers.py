@@ -206,10 +206,11 @@ class QuantSlimLayers:
         """Scalars of all tokens."""
         return QuantSlimScalars(self.n_tokens, channels)
 
-    def joint_norm(self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False) -> nn.Module:
+    def joint_norm(
+        self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False, attended: bool = False
+    ) -> nn.Module:
         """Norm of vectors and scalars together; one before a linear layer keeps more bits than one in attention."""
-        # Of several heads, or lowered: inside attention.
-        bits = VECTOR_ATTENTION_BITS if heads > 1 or lowered else VECTOR_BITS
+        bits = VECTOR_ATTENTION_BITS if attended else VECTOR_BITS
         cuts = self.cut(bits), self.cut()
         return QuantJointNorm(self.n_tokens + N_FIRST, vectors, scalars, heads, lowered, cuts)
 

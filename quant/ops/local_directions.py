@@ -25,7 +25,7 @@ _INVERSE_BITS = 13
 
 
 class LocalDirections(IntegerOp):
-    """Frame (B, 1, 16), candidates' tokens (B, K, 4), count (B, 1, 1) to (B, K, 4) of type ``SCALAR_TYPE``.
+    """Frames (B, 1 or K, 16), candidates' tokens (B, K, 4), count (B, 1, 1) to (B, K, 4) of type ``SCALAR_TYPE``.
 
     With the scalars (B, K, 7) as fourth input they stand in front: (B, K, 11).
     """
@@ -34,11 +34,12 @@ class LocalDirections(IntegerOp):
         super().__init__()
         self.n_constituents = n_constituents
         self.reference = FloatLocalDirections(n_constituents)
+        self.per_row = False
 
     def bind(self, frame: Grid, tokens: Grid, count: Grid, *scalars: Grid) -> BoundProgram:
         """Program: L p in block floating point, one logarithm and one reciprocal per candidate."""
         t = Tracer("local_directions", self.n_constituents)
-        matrix = t.input("frame", frame.low, frame.high, lanes=16, per_row=False)
+        matrix = t.input("frame", frame.low, frame.high, lanes=16, per_row=self.per_row)
         token = t.input("tokens", tokens.low, tokens.high, lanes=4)
         valid = t.row_index().less(t.input("count", 0, self.n_constituents, per_row=False))
         lanes = []
@@ -62,6 +63,14 @@ class LocalDirections(IntegerOp):
         t.output("directions", valid.where(t.stack(lanes), 0))
         fractions = (frame.fraction, tokens.fraction, count.fraction, *(grid.fraction for grid in scalars))
         return BoundProgram(t.program, fractions, (SCALAR_TYPE.fraction,))
+
+    def exact(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the program; the frames' rows tell whether there is one for each candidate."""
+        self.per_row = int(inputs[0].value.shape[1]) > 1
+        return super().exact(*inputs)
+
+    def _settings(self) -> object:
+        return self.per_row
 
     def surrogate(self, frame: FixedTensor, tokens: FixedTensor, count: FixedTensor, *scalars: FixedTensor) -> Tensor:  # type: ignore[override]
         """Float energies and directions, fake-quantized."""

@@ -115,8 +115,8 @@ def pair_frames(k: int) -> dict[str, Bound]:
     pairs = masses.output_grid().union(spurions.output_grid())
     inputs = (grid(10, 4), pairs, tokens, tokens, count)
     local = PairFrames(k, FrameBits().for_candidates(), 16).bind(*inputs)
-    op = LocalScalars(k)
-    op.per_row = True
+    op, directions = LocalScalars(k), LocalDirections(k)
+    op.per_row = directions.per_row = True
     return {
         "pair_masses": (masses, k),
         "spurion_masses": (spurions, 1),
@@ -125,6 +125,7 @@ def pair_frames(k: int) -> dict[str, Bound]:
         "pair_frames": (local, k),
         "jet_pair_frames": (JetPairFrames(k, FrameBits(), 16).bind(*inputs), k + 3),
         "local_scalars": (op.bind(local.output_grid(), tokens, count), k),
+        "local_directions": (directions.bind(local.output_grid(), tokens, count, scalars), k),
     }
 
 
@@ -252,6 +253,7 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "local_directions_alone": lambda: trigger_frames(5)["local_directions_alone"],
     **{name: lambda name=name: pair_frames(3)[name] for name in PAIR_OPS},  # type: ignore[misc]
     "local_scalars_rows": lambda: pair_frames(3)["local_scalars"],
+    "local_directions_rows": lambda: pair_frames(3)["local_directions"],
     "transport_enter": lambda: frame_transport(3, 16, 2, "enter"),
     "transport_leave": lambda: frame_transport(2, 8, 1, "leave"),
     "transport_lowered": lambda: frame_transport(2, 16, 1, "leave-lowered"),
