@@ -29,11 +29,12 @@ def multiplications(sizes, k):
     """The columns of the table, from the formulas above it."""
     n, c, r, b, h = k + 3, sizes.channels, sizes.mlp_factor, sizes.blocks, sizes.frames_hidden
     e = h * h + 4 * h
-    backbone = 7 * c * k + b * (k * (4 + 2 * r) * c * c + 2 * k * k * c) + c
+    features, local = (11, 19 * k) if sizes.features == "directions" else (7, 16 * k + 16)
+    backbone = features * c * k + b * (k * (4 + 2 * r) * c * c + 2 * k * k * c) + c
     if sizes.frames_net == "tokens":
-        parts = (n * (12 * h + h * h), 12 * n, 82, 16 * k + 16, 0)
+        parts = (n * (12 * h + h * h), 12 * n, 82, local, 0)
     elif sizes.frames == "global":
-        parts = (14 * h * k + n * (n - 1) * e, 15 * n * (n - 1) + 24 * n, 82, 16 * k + 16, 0)
+        parts = (14 * h * k + n * (n - 1) * e, 15 * n * (n - 1) + 24 * n, 82, local, 0)
     else:
         parts = (14 * h * k + k * (n - 1) * e, 15 * k * (n - 1), 82 * k, 32 * k, 8 * b * c * k)
     return [backbone, *parts, backbone + sum(parts)]
