@@ -41,7 +41,10 @@ def export_model(tagger: QuantTagger) -> ModelProto:
     ExportError
         The tagger has no exact form in firmware.
     """
-    from brevitas.export import export_qonnx
+    with warnings.catch_warnings():
+        # Brevitas misses a package for something else.
+        warnings.filterwarnings("ignore", message="fast_hadamard_transform")
+        from brevitas.export import export_qonnx
 
     tagger = with_plain_layers(tagger.eval())
     k = tagger.config.n_constituents
