@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tritag.quant.fixed import int_bits
-from tritag.quant.integer.program import Node, Port, Program
+from tritag.quant.integer.passes import OVER_ROWS, pass_times
+from tritag.quant.integer.program import Node, Port
 from tritag.quant.ops.op import BoundProgram
 
 # Placeholder of the lane's index in statements that are repeated for every lane.
 _LANE = "@"
 # Instructions that end a pass over the rows.
-_OVER_ROWS = ("sumr", "maxr")
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*"}
 
 
@@ -33,7 +33,7 @@ def op_function(bound: BoundProgram, rows: int, name: str = "") -> str:
 class _FunctionWriter:
     def __init__(self, bound: BoundProgram, rows: int, name: str) -> None:
         self.name, self.program, self.rows = name, bound.program, rows
-        self.times = _times(self.program)
+        self.times = pass_times(self.program)
         self.stored = self._crossing()
 
     def text(self) -> str:
@@ -92,14 +92,14 @@ class _FunctionWriter:
         for index, node in enumerate(self.program.nodes):
             for a in node.args:
                 source = self.program.nodes[a]
-                if source.per_row and node.op not in _OVER_ROWS and self.times[a] < self.times[index]:
+                if source.per_row and node.op not in OVER_ROWS and self.times[a] < self.times[index]:
                     found.add(a)
         return sorted(found)
 
     def _loop(self, members: list[int], number: int) -> list[str]:
         lines = []
         over_rows = [
-            i for i, n in enumerate(self.program.nodes) if n.op in _OVER_ROWS and self.times[i] == 2 * number + 1
+            i for i, n in enumerate(self.program.nodes) if n.op in OVER_ROWS and self.times[i] == 2 * number + 1
         ]
         for index in over_rows:
             node = self.program.nodes[index]
@@ -146,7 +146,7 @@ class _FunctionWriter:
 
     def _statement(self, index: int) -> list[str]:
         node = self.program.nodes[index]
-        if node.op in _OVER_ROWS or (node.op == "const" and node.lanes == 1):
+        if node.op in OVER_ROWS or (node.op == "const" and node.lanes == 1):
             return []
         if node.op == "const":
             values = ", ".join(f"{v}LL" for v in node.params)
@@ -227,17 +227,3 @@ def _each(lanes: int, statement: str) -> list[str]:
         f"    {statement.replace(_LANE, 'lane')}",
         "}",
     ]
-
-
-def _times(program: Program) -> list[int]:
-    """Pass of each instruction: per-row values at even times 2p (pass p), jet values at odd times before it."""
-    times: list[int] = []
-    for node in program.nodes:
-        earliest = max((times[a] + (1 if node.op in _OVER_ROWS else 0) for a in node.args), default=-1)
-        if node.per_row:
-            earliest = max(earliest, 0)
-            earliest += earliest % 2
-        elif earliest % 2 == 0:
-            earliest += 1
-        times.append(earliest)
-    return times

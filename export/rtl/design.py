@@ -21,10 +21,11 @@ from tritag.export.rtl.kernel import Kernel, Placed, Top
 from tritag.export.rtl.layout import Layout, joined, spread
 from tritag.export.rtl.linear import matrix
 from tritag.export.rtl.module import Cost, Timing
-from tritag.export.rtl.programs import OVER_ROWS, Body, pass_times
+from tritag.export.rtl.programs import Body
 from tritag.export.rtl.reduce import reduced
 from tritag.export.rtl.signals import Signal, constant
 from tritag.quant.fixed import Grid
+from tritag.quant.integer.passes import OVER_ROWS, pass_times
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import BoundProgram
 

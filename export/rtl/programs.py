@@ -12,22 +12,6 @@ from tritag.export.rtl.signals import Signal, constant
 from tritag.export.rtl.tables import lookup
 from tritag.quant.integer.program import Node, Program
 
-OVER_ROWS = ("sumr", "maxr")
-
-
-def pass_times(program: Program) -> list[int]:
-    """When each instruction runs: per-row values at even times 2p (pass p), jet values at odd times before it."""
-    times: list[int] = []
-    for node in program.nodes:
-        earliest = max((times[a] + (1 if node.op in OVER_ROWS else 0) for a in node.args), default=-1)
-        if node.per_row:
-            earliest = max(earliest, 0)
-            earliest += earliest % 2
-        elif earliest % 2 == 0:
-            earliest += 1
-        times.append(earliest)
-    return times
-
 
 class Body:
     """Values of a program's instructions inside one module, lane by lane, made when they are asked for.

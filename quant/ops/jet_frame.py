@@ -5,6 +5,8 @@ One op finds the jet's four-velocity, one boosts the candidates, one the spurion
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tritag.models.lorentz import SPURIONS
 from tritag.quant.fixed import Grid
 from tritag.quant.integer.lorentz import Boost, FrameBits, boost_to_rest, boosted
@@ -27,9 +29,20 @@ def read_boost(velocity: Int) -> Boost:
     return Boost(gamma, [velocity.lane(i) for i in (1, 2, 3)], inverse)
 
 
-def clip_token(value: Int) -> Int:
-    """Saturate a component of a token."""
-    return value.clip(-(1 << TOKEN_BITS), (1 << TOKEN_BITS) - 1)
+def at_rest(vector: Sequence[Int], boost: Boost, drop: int, bits: int, largest: int) -> list[Int]:
+    """A vector in the rest frame, ``drop`` bits fewer, saturated to ``bits`` bits; E' to ``largest`` before."""
+    energy, momentum = boosted(vector, boost, JET_BITS, largest)
+    return [v.round_shift(drop).clip(-(1 << bits), (1 << bits) - 1) for v in (energy.maximum(0), *momentum)]
+
+
+def spurions_at_rest(t: Tracer, boost: Boost, fraction: int, bits: int) -> list[Int]:
+    """The spurions in the rest frame, one after the other: 12 lanes with ``fraction`` fractional bits."""
+    lanes: list[Int] = []
+    for spurion in SPURIONS:
+        # In units of 2**-matrix, so that nothing is rounded before the end.
+        fixed = [t.constant(int(x) << JET_BITS.matrix) for x in spurion]
+        lanes += at_rest(fixed, boost, JET_BITS.matrix - fraction, bits, JET_BITS.matrix + JET_BITS.gamma + 2)
+    return lanes
 
 
 class JetVelocity(FixedOp):
@@ -65,9 +78,7 @@ class IntoJetFrame(FixedOp):
         momentum = join(t.input("momenta", momenta.low, momenta.high, lanes=8))
         boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
         drop = MOMENTUM_FRACTION - TOKEN_FRACTION
-        energy, boosted_momentum = boosted(momentum, boost, JET_BITS, TOKEN_BITS + drop)
-        token = [clip_token(v.round_shift(drop)) for v in (energy.maximum(0), *boosted_momentum)]
-        t.output("tokens", t.stack(token))
+        t.output("tokens", t.stack(at_rest(momentum, boost, drop, TOKEN_BITS, TOKEN_BITS + drop)))
         return BoundProgram(t.program, (momenta.fraction, velocity.fraction), (TOKEN_FRACTION,))
 
 
@@ -78,12 +89,5 @@ class SpurionTokens(FixedOp):
         """Program: the boost of three fixed vectors."""
         t = Tracer("spurion_tokens", 1)
         boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
-        lanes: list[Int] = []
-        for spurion in SPURIONS:
-            # In units of 2**-matrix, so that nothing is rounded before the end.
-            fixed = [t.constant(int(x) << JET_BITS.matrix) for x in spurion]
-            energy, momentum = boosted(fixed, boost, JET_BITS, JET_BITS.matrix + JET_BITS.gamma + 2)
-            drop = JET_BITS.matrix - TOKEN_FRACTION
-            lanes += [clip_token(v.round_shift(drop)) for v in (energy.maximum(0), *momentum)]
-        t.output("spurions", t.stack(lanes))
+        t.output("spurions", t.stack(spurions_at_rest(t, boost, TOKEN_FRACTION, TOKEN_BITS)))
         return BoundProgram(t.program, (velocity.fraction,), (TOKEN_FRACTION,))

@@ -47,12 +47,17 @@ def inside_domain(pt: Int, eta: Int, phi: Int) -> tuple[Int, Int, Int]:
     )
 
 
+def candidates_in_lanes(t: Tracer, codes: Int, n: int) -> tuple[Int, Int, Int]:
+    """pT, eta and phi of all candidates as lanes, inside the domain, from codes in one row (1, 3 n)."""
+    return inside_domain(*(t.stack([codes.lane(3 * j + i) for j in range(n)]) for i in range(3)))
+
+
 def four_momentum(
     t: Tracer, pt: Int, eta: Int, phi: Int, momentum_bits: int = MOMENTUM_BITS, trig_bits: int = _TRIG_BITS
 ) -> tuple[Int, Int, Int, Int]:
     """Massless ``(E, px, py, pz)`` in units of pT LSB * 2**-momentum_bits; one product and one rounding each."""
     one = 2.0**trig_bits
-    turn = TriggerGrid.PHI_MAX - TriggerGrid.PHI_MIN + 1
+    turn = TriggerGrid.PHI_TURN
     cos = t.table("cos_phi", lambda i: math.cos((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
     sin = t.table("sin_phi", lambda i: math.sin((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
     cosh = t.table("cosh_eta", lambda i: math.cosh(i * TriggerGrid.ETA_LSB) * one, eta.high + 1)
@@ -84,11 +89,18 @@ def jet_axis(t: Tracer, x: Int, y: Int, z: Int) -> tuple[Int, Int, Int]:
     return log_pt + ((exponent + (1 - _JET_BITS)) << LOG_BITS), eta, phi
 
 
-def affine(value: Int, fraction: int, slope: float, offset: float) -> Int:
-    """``value * slope + offset`` from LSB 2**-fraction to the scalars' type: one constant product, one rounding."""
-    bits = fraction + _FACTOR_BITS
-    scaled = value * round(slope * 2**_FACTOR_BITS) + round(offset * 2**bits)
-    return scaled.round_shift(bits - SCALAR_TYPE.fraction).clip(SCALAR_TYPE.int_min, SCALAR_TYPE.int_max)
+def affine(
+    value: Int,
+    fraction: int,
+    slope: float,
+    offset: float,
+    to: FixedType = SCALAR_TYPE,
+    factor_bits: int = _FACTOR_BITS,
+) -> Int:
+    """``value * slope + offset`` from LSB 2**-fraction to the type ``to``: one constant product, one rounding."""
+    bits = fraction + factor_bits
+    scaled = value * round(slope * 2**factor_bits) + round(offset * 2**bits)
+    return scaled.round_shift(bits - to.fraction).clip(to.int_min, to.int_max)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tritag.models.pair_features import SMALLEST_DISTANCE
 from tritag.quant.fixed import FixedType, Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
-from tritag.quant.ops.jet_scalars import ETA_DOMAIN
+from tritag.quant.ops.jet_scalars import affine, candidates_in_lanes, inside_domain
 from tritag.quant.ops.op import BoundProgram, FixedOp
 
 PAIR_TYPE = FixedType(True, 14, 6)
@@ -24,9 +24,7 @@ _DISTANCE_BITS = 8
 
 def _logarithm(value: Int, factor: float, offset: float) -> Int:
     """``value * factor + offset`` on the features' grid, from log2 with ``_LOG_BITS`` fractional bits."""
-    bits = _LOG_BITS + _FACTOR_BITS
-    scaled = value * round(factor * 2**_FACTOR_BITS) + round(offset * 2**bits)
-    return scaled.round_shift(bits - PAIR_TYPE.fraction).clip(PAIR_TYPE.int_min, PAIR_TYPE.int_max)
+    return affine(value, _LOG_BITS, factor, offset, to=PAIR_TYPE, factor_bits=_FACTOR_BITS)
 
 
 class PairFeatures(FixedOp):
@@ -46,11 +44,8 @@ class PairFeatures(FixedOp):
         own = t.input("codes", codes.low, codes.high, lanes=3)
         all_codes = t.input("every", every.low, every.high, lanes=3 * k, per_row=False)
         number = t.input("count", 0, k, per_row=False)
-        edge = int(ETA_DOMAIN / TriggerGrid.ETA_LSB)
-        limits = ((1, TriggerGrid.PT_MAX), (-edge, edge), (TriggerGrid.PHI_MIN, TriggerGrid.PHI_MAX))
-        pt, eta, phi = (own.lane(i).clip(*limits[i]) for i in range(3))
-        others = (t.stack([all_codes.lane(3 * j + i) for j in range(k)]).clip(*limits[i]) for i in range(3))
-        other_pt, other_eta, other_phi = others
+        pt, eta, phi = inside_domain(*(own.lane(i) for i in range(3)))
+        other_pt, other_eta, other_phi = candidates_in_lanes(t, all_codes, k)
 
         d_eta, d_phi = (eta - other_eta).absolute(), (phi - other_phi).absolute()
         turn = TriggerGrid.PHI_TURN

@@ -18,7 +18,7 @@ from tritag.models.lorentz import REGULATOR_MASS_GEV, SPURIONS
 from tritag.quant.fixed import Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
-from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine, inside_domain
+from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine, candidates_in_lanes, inside_domain
 from tritag.quant.ops.op import BoundProgram, FixedOp
 
 N_SPURIONS = len(SPURIONS)
@@ -27,7 +27,7 @@ _LOG_BITS = 12
 _ANGLE_BITS = 26
 # |delta eta| of a pair saturates here: 4.46. Jets are narrower.
 _DELTA_ETA_MAX = 1023
-_TURN = TriggerGrid.PHI_MAX - TriggerGrid.PHI_MIN + 1
+_TURN = TriggerGrid.PHI_TURN
 
 
 def _log(value: float) -> int:
@@ -82,11 +82,6 @@ def _standardised(log_mass: Int) -> Int:
     return affine(log_mass, _LOG_BITS, math.log(2) * PAIR_MASS_SCALE, -PAIR_MASS_MEAN * PAIR_MASS_SCALE)
 
 
-def _of_lanes(t: Tracer, codes: Int, n: int) -> tuple[Int, Int, Int]:
-    """pT, eta and phi of all candidates as lanes, from (1, 3 n)."""
-    return inside_domain(*(t.stack([codes.lane(3 * j + i) for j in range(n)]) for i in range(3)))
-
-
 class PairMasses(FixedOp):
     """Codes (B, K, 3), the same in one row (B, 1, 3 K), count (B, 1) to standardised log m_ij^2 (B, K, N).
 
@@ -102,7 +97,7 @@ class PairMasses(FixedOp):
         k = self.n_constituents
         t = Tracer("pair_masses", k)
         code = t.input("codes", codes.low, codes.high, lanes=3)
-        lanes = _of_lanes(t, t.input("others", others.low, others.high, lanes=3 * k, per_row=False), k)
+        lanes = candidates_in_lanes(t, t.input("others", others.low, others.high, lanes=3 * k, per_row=False), k)
         number = t.input("count", 0, k, per_row=False)
         own = inside_domain(*(code.lane(i) for i in range(3)))
         row, column = t.row_index(), t.constant(list(range(k)))
@@ -126,7 +121,7 @@ class SpurionMasses(FixedOp):
         """Program: the spurions' columns of :class:`PairMasses` with candidates as lanes, and constants."""
         k = self.n_constituents
         t = Tracer("spurion_masses", 1)
-        pt, eta, _ = _of_lanes(t, t.input("codes", codes.low, codes.high, lanes=3 * k, per_row=False), k)
+        pt, eta, _ = candidates_in_lanes(t, t.input("codes", codes.low, codes.high, lanes=3 * k, per_row=False), k)
         real = t.constant(list(range(k))).less(t.input("count", 0, k, per_row=False))
         lanes: list[Int] = []
         for among, log_mass in zip(_among_spurions(), _with_spurions(t, pt, eta), strict=True):

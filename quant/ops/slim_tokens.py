@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import math
 
-from tritag.models.lorentz import SPURIONS
 from tritag.models.minkowski_layers import MOMENTUM_UNIT_GEV
 from tritag.quant.fixed import Grid
-from tritag.quant.integer.lorentz import boosted
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
-from tritag.quant.ops.jet_frame import JET_BITS, read_boost
+from tritag.quant.ops.jet_frame import at_rest, read_boost, spurions_at_rest
 from tritag.quant.ops.op import BoundProgram, FixedOp
 
 # Fractional bits in units of MOMENTUM_UNIT_GEV, and saturation at 2**6 units.
 SLIM_FRACTION = 11
 _SLIM_BITS = SLIM_FRACTION + 6
 _UNIT_BITS = round(math.log2(MOMENTUM_UNIT_GEV))
-
-
-def _clip(value: Int) -> Int:
-    return value.clip(-(1 << _SLIM_BITS), (1 << _SLIM_BITS) - 1)
 
 
 class SlimTokens(FixedOp):
@@ -36,8 +30,7 @@ class SlimTokens(FixedOp):
         momentum = join(t.input("momenta", momenta.low, momenta.high, lanes=8))
         boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
         drop = MOMENTUM_FRACTION + _UNIT_BITS - SLIM_FRACTION
-        energy, boosted_momentum = boosted(momentum, boost, JET_BITS, _SLIM_BITS + drop)
-        t.output("tokens", t.stack([_clip(v.round_shift(drop)) for v in (energy.maximum(0), *boosted_momentum)]))
+        t.output("tokens", t.stack(at_rest(momentum, boost, drop, _SLIM_BITS, _SLIM_BITS + drop)))
         return BoundProgram(t.program, (momenta.fraction, velocity.fraction), (SLIM_FRACTION,))
 
 
@@ -48,12 +41,6 @@ class SlimReferences(FixedOp):
         """Program: the boost of three fixed vectors."""
         t = Tracer("slim_references", 1)
         boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
-        lanes: list[Int] = [t.constant(0)] * 4
-        for spurion in SPURIONS:
-            # In units of 2**-matrix, so that nothing is rounded before the end.
-            fixed = [t.constant(int(x) << JET_BITS.matrix) for x in spurion]
-            energy, momentum = boosted(fixed, boost, JET_BITS, JET_BITS.matrix + JET_BITS.gamma + 2)
-            drop = JET_BITS.matrix - SLIM_FRACTION
-            lanes += [_clip(v.round_shift(drop)) for v in (energy.maximum(0), *momentum)]
-        t.output("references", t.stack(lanes))
+        spurions = spurions_at_rest(t, boost, SLIM_FRACTION, _SLIM_BITS)
+        t.output("references", t.stack([*[t.constant(0)] * 4, *spurions]))
         return BoundProgram(t.program, (velocity.fraction,), (SLIM_FRACTION,))
