@@ -179,7 +179,9 @@ def test_the_start_imports_nothing_heavy():
 
 def test_control_c_ends_in_one_line(tmp_path):
     code = (
-        "import sys, types, time; from tritag.commands import COMMANDS; from tritag import cli\n"
+        "import signal, sys, types, time; from tritag.commands import COMMANDS; from tritag import cli\n"
+        # a shell without job control starts its background jobs, and with them these tests, deaf to Control-C
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def train():\n    print('up', flush=True); time.sleep(60)\n"
         "sys.modules['fake'] = types.SimpleNamespace(command=train)\n"
         "COMMANDS['train'] = ('fake', 'Train.')\n"
