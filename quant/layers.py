@@ -15,6 +15,7 @@ from tritag.quant.coded_linear import CodedLinear
 from tritag.quant.config import QuantConfig
 from tritag.quant.cut import Cut
 from tritag.quant.fixed import Grid
+from tritag.quant.incremental_weights import IncrementalTernary
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.layer_selection import matching_layers
 from tritag.quant.learned_cut import LearnedCut
@@ -100,6 +101,8 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
             return QuantLinear(n_in, n_out, self._ste_weights(True), c.bias_bits, cut)
         if c.weights == "learned":
             return CodedLinear(n_in, n_out, LearnedWeights(n_in, n_out, c.bit_granularity), c.bias_bits, cut)
+        if c.weight_method == "incremental":
+            return CodedLinear(n_in, n_out, IncrementalTernary(c, (n_out, n_in)), c.bias_bits, cut)
         return CodedLinear(n_in, n_out, LowBitWeights(c, power_of_two=True), c.bias_bits, cut)
 
     def vector_linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
