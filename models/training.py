@@ -35,6 +35,7 @@ from tritag.models.coded_jets import CodedJets, check_labels
 from tritag.models.evaluate import prepared_logits
 from tritag.models.inputs import PreparedJets, prepare
 from tritag.models.layers import Tagger
+from tritag.models.memory import keep_freed_memory
 from tritag.models.metrics import Metrics, measure
 from tritag.models.progress import Speed, TrainingProgress
 from tritag.models.training_config import TrainingConfig
@@ -140,6 +141,7 @@ def train(
         The loss or its gradient is not finite.
     """
     directory = Path(directory)
+    keep_freed_memory()
     check_labels(training_jets, "training jets")
     check_labels(validation_jets, "validation jets")
     batches = Batches(len(training_jets), config.batch_size, config.seed)
