@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from tritag.models.jet_geometry import JetGeometry
 from tritag.models.lorentz import METRIC, into_jet_frame, real_tokens
+from tritag.models.products import masked_softmax, row_products, weighted_sums
 
 # Momenta are counted in this unit beside spurions of order one. A power of two (the paper has 20): a shift in firmware.
 MOMENTUM_UNIT_GEV = 16.0
@@ -130,9 +131,9 @@ class MinkowskiAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Map vectors (B, 4 M, V) and scalars (B, M, S) of queries, keys, values and count (B, 1) to the same."""
         query, key, value = (self._heads(*x) for x in (q, k, v))
-        hidden = ~real_tokens(count, self.n_constituents, self.n_constituents + self.n_first)[:, None, None, :]
-        scores = query * query.shape[-1] ** -0.5 @ key.mT
-        mean = (scores.masked_fill(hidden, float("-inf")).softmax(-1) @ value).transpose(1, 2)
+        real = real_tokens(count, self.n_constituents, self.n_constituents + self.n_first)[:, None, None, :]
+        weights = masked_softmax(row_products(query * query.shape[-1] ** -0.5, key), real)
+        mean = weighted_sums(weights, value).transpose(1, 2)
         per_head = q[0].shape[-1] // self.heads
         vectors = mean[..., : 4 * per_head].unflatten(-1, (4, per_head)).transpose(2, 3)
         return vectors.flatten(-2).flatten(1, 2), mean[..., 4 * per_head :].flatten(-2)
