@@ -71,7 +71,7 @@ class QuantConfig:
     parq_end: float = field(default=0.55, metadata=ADDED)
     parq_steepness: float = field(default=100.0, metadata=ADDED)
     incremental_end: float = field(default=0.7, metadata=ADDED)
-    incremental_scale: float = field(default=1.0, metadata=ADDED)
+    incremental_scale: float = field(default=2.0, metadata=ADDED)
     bit_granularity: Literal["tensor", "channel", "weight"] = field(default="weight", metadata=ADDED)
     learned_cuts: bool = field(default=False, metadata=ADDED)
     bit_penalty: float = field(default=0.0, metadata=ADDED)

@@ -75,7 +75,7 @@ def test_reloads():
     ("settings", "message"),
     [
         ({"weights": "binary"}, "weight_method: incremental needs ternary weights, got binary"),
-        ({"incremental_end": 0.0}, r"0 < incremental_end <= 1 and incremental_scale > 0, got 0\.0 and 1\.0"),
+        ({"incremental_end": 0.0}, r"0 < incremental_end <= 1 and incremental_scale > 0, got 0\.0 and 2\.0"),
     ],
 )
 def test_settings(settings, message):
