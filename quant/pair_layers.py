@@ -6,6 +6,7 @@ op takes the time of R rows, not of R N.
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -67,9 +68,8 @@ class QuantPairLinear(QuantLinear):
 
     def _part(self, x: FixedTensor, columns: slice, biased: bool = False) -> FixedTensor:
         """``W x`` for some columns of the weight, with the bias or without."""
-        weight, bias = self.quant_weight(), self.quant_bias()
-        bias_value = bias.value if biased else bias.value * 0.0
-        value = F.linear(x.value, weight.value[:, columns], bias_value)
+        bias = self.bias_value()
+        value = F.linear(x.value, self.weight_value()[:, columns], bias if biased else torch.zeros_like(bias))
         if self.training:
             return FixedTensor(value, None)
         integers, weight_fraction, bias_integers, bias_fraction = self.integers()
