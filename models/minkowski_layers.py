@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tritag.models.jet_geometry import JetGeometry
 from tritag.models.lorentz import METRIC, into_jet_frame, real_tokens
-from tritag.models.products import masked_softmax, row_products, weighted_sums
+from tritag.models.products import masked_softmax, narrow_linear, row_products, weighted_sums
 
 # Momenta are counted in this unit beside spurions of order one. A power of two (the paper has 20): a shift in firmware.
 MOMENTUM_UNIT_GEV = 16.0
@@ -36,13 +36,6 @@ def minkowski_sums(products: Tensor, metric: Tensor) -> Tensor:
     return products.reshape(len(products), -1, 4 * size) @ signs
 
 
-def map_vectors(x: Tensor, weight: Tensor) -> Tensor:
-    """One linear map ``weight`` (V', V) of the channels for every component: (B, 4 M, V) -> (B, 4 M, V')."""
-    n_out, n_in = weight.shape
-    every = torch.kron(torch.eye(4, dtype=weight.dtype, device=weight.device), weight)
-    return F.linear(x.reshape(len(x), -1, 4 * n_in), every).reshape(len(x), -1, n_out)
-
-
 class VectorLinear(nn.Linear):
     """Linear map of the vectors' channels, without offset: (B, 4 M, V) -> (B, 4 M, V')."""
 
@@ -51,7 +44,7 @@ class VectorLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """See class."""
-        return map_vectors(x, self.weight)
+        return narrow_linear(x, self.weight)
 
 
 class SlimTokens(JetGeometry):

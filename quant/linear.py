@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritag.errors import ExportError
-from tritag.models.minkowski_layers import map_vectors
+from tritag.models.products import narrow_linear
 from tritag.quant.cut import Cut
 from tritag.quant.effective_bits import significant_bits
 from tritag.quant.fixed import Grid, accumulator_grid
@@ -93,7 +93,7 @@ class QuantVectorLinear(QuantLinear):
 
     def affine(self, x: Tensor) -> Tensor:
         """See :class:`QuantLinear`."""
-        return map_vectors(x, self.weight_value()) if self.training else super().affine(x)
+        return narrow_linear(x, self.weight_value()) if self.training else super().affine(x)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # Float weights have no offset.

@@ -7,10 +7,11 @@ op takes the time of R rows, not of R N.
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritag.errors import ExportError
+from tritag.models.products import narrow_linear
 from tritag.quant.cut import Cut
 from tritag.quant.fixed import accumulator_grid
 from tritag.quant.linear import QuantLinear
@@ -91,6 +92,10 @@ class QuantChannelLinear(QuantLinear):
         n = lanes // self.in_features
         y = super().forward(x.reshape(-1, rows * n, self.in_features))
         return y.reshape(-1, rows, n * self.out_features)
+
+    def affine(self, x: Tensor) -> Tensor:
+        """See :class:`QuantLinear`."""
+        return narrow_linear(x, self.weight_value(), self.bias_value()) if self.training else super().affine(x)
 
 
 class QuantPairVectors(nn.Module):
