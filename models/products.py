@@ -6,10 +6,12 @@ transposes in the other order. Forward and backward are written so that the long
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class _RowProducts(torch.autograd.Function):
@@ -45,6 +47,19 @@ def row_products(a: Tensor, b: Tensor) -> Tensor:
 def weighted_sums(weights: Tensor, values: Tensor) -> Tensor:
     """Sums of the rows of ``values`` (..., M, d) with ``weights`` (..., N, M): (..., N, d)."""
     return _WeightedSums.apply(weights, values)
+
+
+def narrow_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Affine map of a last axis of few entries: x (..., n_in), weight (n_out, n_in), bias (n_out,) to (..., n_out).
+
+    Four neighbouring rows share a product with a block-diagonal matrix where their number allows it: the library is
+    twice as fast with 16 entries as with four times as many rows of four.
+    """
+    n_out, n_in = weight.shape
+    group = math.gcd(x.numel() // n_in, 4)
+    blocks = torch.kron(torch.eye(group, dtype=weight.dtype, device=weight.device), weight)
+    y = F.linear(x.reshape(-1, group * n_in), blocks, None if bias is None else bias.repeat(group))
+    return y.reshape(*x.shape[:-1], n_out)
 
 
 def masked_softmax(logits: Tensor, real: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ class CodedLinear(QuantLinear):
 
     def affine(self, x: Tensor) -> Tensor:
         """See :class:`QuantLinear`."""
-        return F.linear(x, self.coder(self.weight), self.quant_bias().value)
+        return F.linear(x, self.coder(self.weight), self.bias_value())
 
     def weight_integers(self) -> tuple[np.ndarray, int]:
         """See :class:`QuantLinear`."""

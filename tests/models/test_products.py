@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.helpers.lorentz import EXACT
-from tritag.models.products import masked_softmax, row_products, weighted_sums
+from tritag.models.products import masked_softmax, narrow_linear, row_products, weighted_sums
 
 
 def matrices(*shapes):
@@ -26,6 +26,16 @@ def test_gradients(function):
     assert torch.autograd.gradcheck(function, (first, other))
     assert torch.autograd.gradcheck(function, (first, other.detach()))
     assert torch.autograd.gradcheck(function, (first.detach(), other))
+
+
+@pytest.mark.parametrize("rows", [3, 6, 8])
+@pytest.mark.parametrize("biased", [True, False])
+def test_narrow_linear_is_a_linear_layer(rows, biased):
+    x, weight, bias = matrices((1, rows, 4), (3, 4), (3,))
+    bias = bias if biased else None
+    expected = torch.nn.functional.linear(x, weight, bias)
+    torch.testing.assert_close(narrow_linear(x, weight, bias), expected, rtol=0, atol=100 * EXACT)
+    assert torch.autograd.gradcheck(narrow_linear, (x, weight, bias) if biased else (x, weight))
 
 
 def test_hidden_entries_weigh_nothing_and_get_no_gradient():
