@@ -5,9 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
-import signal
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +23,7 @@ from tritag.data.shards import Shard, make_shard, plain, plan_shards, read_shard
 from tritag.data.store import read_info, write_jets
 from tritag.errors import DataError, ToolError
 from tritag.files import only_one
+from tritag.processes import follow_parent
 
 _MERGE_STREAM = 2
 
@@ -145,15 +143,7 @@ _report: Any = None
 def _start_worker(counted: Any, parent: int) -> None:
     global _report
     _report = counted.put
-    # the parent handles Ctrl-C; a worker whose parent was killed ends by itself
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+    follow_parent(parent)
 
 
 def _work(config: DataConfig, shard: Shard, folder: Path) -> None:
