@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.data.jets import JetBatch
+from tritag.data.jets import TWO_CLASSES, JetBatch
 
 _COLUMNS = ("px", "py", "pz", "label", "jet", "truth")
 
@@ -26,6 +26,8 @@ class RaggedJets:
     label : (B,) int8
     jet, truth : (B, 4) float32
         (E, px, py, pz) in GeV of the jet and of the parton it was matched to (zero where there is none).
+    classes : tuple of str
+        Names of the classes that ``label`` counts.
     """
 
     px: NDArray[np.float32]
@@ -35,6 +37,7 @@ class RaggedJets:
     label: NDArray[np.int8]
     jet: NDArray[np.float32]
     truth: NDArray[np.float32]
+    classes: tuple[str, ...] = TWO_CLASSES
 
     def __len__(self) -> int:
         return len(self.label)
@@ -46,7 +49,7 @@ class RaggedJets:
         where = np.repeat(self.offsets[indices] - offsets[:-1], counts) + np.arange(offsets[-1])
         return RaggedJets(
             self.px[where], self.py[where], self.pz[where], offsets,
-            self.label[indices], self.jet[indices], self.truth[indices],
+            self.label[indices], self.jet[indices], self.truth[indices], self.classes,
         )  # fmt: skip
 
     def pad(self, n_constituents: int | None = None) -> JetBatch:
@@ -60,24 +63,28 @@ class RaggedJets:
         momenta = np.stack([self.px[where], self.py[where], self.pz[where]], axis=-1)
         p4[real, 1:] = momenta
         p4[real, 0] = np.sqrt(np.sum(momenta.astype(np.float64) ** 2, axis=-1))
-        return JetBatch(p4, kept.astype(np.int64), self.label.astype(np.int64))
+        return JetBatch(p4, kept.astype(np.int64), self.label.astype(np.int64), self.truth, self.classes)
 
 
 def join(parts: list[RaggedJets]) -> RaggedJets:
-    """Put sets one after the other."""
+    """Put sets of the same classes one after the other."""
     counts = np.concatenate([np.diff(part.offsets) for part in parts])
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
-    return RaggedJets(offsets=offsets, **columns)
+    return RaggedJets(offsets=offsets, classes=parts[0].classes, **columns)
 
 
 def flatten(batch: JetBatch, jet: Any = None, truth: Any = None) -> RaggedJets:
-    """Ragged, massless form of a padded batch; ``jet`` defaults to the sum of the constituents, ``truth`` to zero."""
+    """Ragged, massless form of a padded batch.
+
+    ``jet`` defaults to the sum of the constituents, ``truth`` to that of the batch, and to zero when it has none.
+    """
     mask = batch.mask
     px, py, pz = (np.ascontiguousarray(batch.p4[..., i][mask], np.float32) for i in (1, 2, 3))
     jet = batch.p4.sum(axis=1, dtype=np.float64) if jet is None else jet
+    truth = batch.truth if truth is None else truth
     truth = np.zeros((len(batch), 4)) if truth is None else truth
     return RaggedJets(
         px, py, pz, np.concatenate([[0], np.cumsum(batch.n_constituents)]).astype(np.int64),
-        batch.label.astype(np.int8), np.asarray(jet, np.float32), np.asarray(truth, np.float32),
+        batch.label.astype(np.int8), np.asarray(jet, np.float32), np.asarray(truth, np.float32), batch.classes,
     )  # fmt: skip

@@ -7,9 +7,11 @@ Datasets: ``px``, ``py``, ``pz`` (constituents of all jets one after the other, 
 ``truth`` (jets, 4; float32, GeV: the jet's and the matched parton's (E, px, py, pz); zero for no parton).
 All are lzf-compressed and carry a checksum, so that a damaged file is refused instead of read.
 
-Attributes: ``format`` = "tritag-jets", ``format_version``, ``splits`` (JSON: name -> [start, stop]), ``settings`` and
-``versions`` (JSON), ``seed``, ``digest`` (sha256 of the datasets and the splits; the same jets give the same digest on
-every machine). Jets are stored in an order drawn once from the seed, so that the first n of a split are a fair sample.
+Attributes: ``format`` = "tritag-jets", ``format_version``, ``splits`` (JSON: name -> [start, stop]), ``classes`` (JSON
+list: the names that ``label`` counts; files without it have the classes background and signal), ``settings`` and
+``versions`` (JSON), ``seed``, ``digest`` (sha256 of the datasets, the splits, and the names of classes other than these
+two; the same jets give the same digest on every machine). Jets are stored in an order drawn once from the seed, so
+that the first n of a split are a fair sample.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tritag.data.jets import JetBatch, check_jets
+from tritag.data.jets import TWO_CLASSES, JetBatch, check_jets
 from tritag.data.ragged import RaggedJets, flatten
 from tritag.errors import DataError, unknown_name
 from tritag.files import atomic_path
@@ -44,6 +46,8 @@ def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> s
     )
     for name, dtype in DATASETS.items():
         digest.update(np.ascontiguousarray(getattr(jets, name), dtype).tobytes())
+    if jets.classes != TWO_CLASSES:
+        digest.update(json.dumps(jets.classes).encode())
     return digest.hexdigest()
 
 
@@ -62,6 +66,8 @@ class JetFileInfo:
     seed : int or None
     settings, versions : dict
         What the jets were generated with; empty when unknown.
+    classes : tuple of str
+        Names of the classes.
     """
 
     n_jets: int
@@ -71,6 +77,7 @@ class JetFileInfo:
     seed: int | None
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = TWO_CLASSES
 
 
 def write_jets(
@@ -117,6 +124,7 @@ def write_jets(
             format=FORMAT,
             format_version=FORMAT_VERSION,
             splits=json.dumps(splits, sort_keys=True),
+            classes=json.dumps(jets.classes),
             settings=json.dumps(dict(settings or {}), sort_keys=True),
             versions=json.dumps(dict(versions or {}), sort_keys=True),
             seed=-1 if seed is None else seed,
@@ -184,6 +192,7 @@ def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
         seed=None if seed < 0 else seed,
         settings=json.loads(attributes["settings"]),
         versions=json.loads(attributes["versions"]),
+        classes=tuple(json.loads(attributes["classes"])) if "classes" in attributes else TWO_CLASSES,
     )
 
 
@@ -223,7 +232,7 @@ def read_ragged(
         inside = slice(offsets[0], offsets[-1])
         return RaggedJets(
             file["px"][inside], file["py"][inside], file["pz"][inside], offsets - offsets[0],
-            file["label"][first:last], file["jet"][first:last], file["truth"][first:last],
+            file["label"][first:last], file["jet"][first:last], file["truth"][first:last], info.classes,
         )  # fmt: skip
 
 

@@ -93,7 +93,9 @@ def info(
     facts = read_info(file)
     verify_digest(file)
     labels = {name: read_ragged(file, split=name).label for name in facts.splits}
-    counts = {name: {"signal": int((v == 1).sum()), "background": int((v == 0).sum())} for name, v in labels.items()}
+    counts = {
+        name: {kind: int((label == i).sum()) for i, kind in enumerate(facts.classes)} for name, label in labels.items()
+    }
     if json:
         print_json({**asdict(facts), "counts": counts})
         return
