@@ -78,7 +78,7 @@ _QUARK_GLUON = Targets(
     source="the public EnergyFlow set",
     by_class=({"constituents, mean": (53.4, 0.3)}, {"constituents, mean": (33.8, 0.3)}),
     together={},
-    cuts=Cuts(500.0, 550.0, 1.7),
+    cuts=Cuts(500.0, 550.0, 2.0),
 )
 _BY_CLASSES: dict[tuple[str, ...], Targets] = {TWO_CLASSES: _TOP_TAGGING, ("gluon", "quark"): _QUARK_GLUON}
 
