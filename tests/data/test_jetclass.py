@@ -30,7 +30,9 @@ def columns_of(batch: JetBatch) -> dict[str, Any]:
     }
     columns["part_charge"] = awkward.unflatten(np.zeros(count.sum(), np.float32), count)
     for i, name in enumerate(CLASSES):
-        columns[f"label_{name}"] = (np.arange(len(batch)) % len(CLASSES) == i).astype(np.float32)
+        # flags of any type count
+        dtype = (np.float32, np.bool_, np.int32)[i % 3]
+        columns[f"label_{name}"] = (np.arange(len(batch)) % len(CLASSES) == i).astype(dtype)
     columns["jet_pt"] = np.hypot(*batch.p4.sum(axis=1)[:, 1:3].T)
     columns["jet_nparticles"] = count.astype(np.float32)
     return columns
