@@ -12,7 +12,7 @@ from tritag.errors import ConfigError, unknown_name
 
 SPLITS = ("train", "val", "test")
 # settings that came later stand in a file only when they differ from what older sets had: those keep their digest
-_LATER: dict[str, Any] = {"detector": "atlas"}
+_LATER: dict[str, Any] = {"detector": "atlas", "jets_per_event": 1}
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class DataConfig:
     """What is generated: the same settings on the same packages give the same jets.
 
     ``train``, ``val`` and ``test`` give the number of jets of each class of the process set (`PROCESS_SETS`); the
-    classes need not be balanced. ``detector`` "none" gives the particles themselves, without neutrinos.
+    classes need not be balanced. ``detector`` "none" gives the particles themselves, without neutrinos. The
+    ``jets_per_event`` leading jets of each event are tried.
 
     ``events_per_batch`` and ``jets_per_shard`` belong to the settings because the random streams restart with each
     shard: other sizes give other, equally good jets. The number of processes does not.
@@ -42,12 +43,13 @@ class DataConfig:
     match_radius: float = 0.8
     n_constituents_max: int = 200
     detector: Literal["atlas", "none"] = "atlas"
+    jets_per_event: int = 1
     events_per_batch: int = 200
     jets_per_shard: int = 500
 
     def __post_init__(self) -> None:
         positive = ("energy_cm_tev", "top_mass_gev", "jet_radius", "jet_abs_eta_max", "match_radius", "jet_pt_min_gev")
-        for name in (*positive, "n_constituents_max", "events_per_batch", "jets_per_shard"):
+        for name in (*positive, "n_constituents_max", "jets_per_event", "events_per_batch", "jets_per_shard"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be > 0, got {getattr(self, name)}; correct it in the configuration")
         if self.seed < 0:
