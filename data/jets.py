@@ -1,8 +1,8 @@
-"""A batch of jets: zero-padded four-momenta, how many of them are real, and the label."""
+"""A batch of jets: zero-padded four-momenta, how many of them are real, the class, and what the jet came from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tritag.errors import DataError
 
 UNKNOWN_LABEL = -1
+TWO_CLASSES = ("background", "signal")
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,19 @@ class JetBatch:
     n_constituents : (B,) int64
         Number of real constituents of each jet, 0..N.
     label : (B,) int64
-        1 = signal (top), 0 = background (QCD), -1 = unknown.
+        Class of each jet, an index into ``classes``; -1 = unknown. Of two-class sets 1 = signal, 0 = background.
+    truth : (B, 4) float32, optional
+        Four-momenta (E, px, py, pz) in GeV of the partons, bosons or tops that the jets were matched to, zero where
+        there is none. None when the source knows nothing about it.
+    classes : tuple of str
+        Names of the classes.
     """
 
     p4: NDArray[np.float32]
     n_constituents: NDArray[np.int64]
     label: NDArray[np.int64]
+    truth: NDArray[np.float32] | None = None
+    classes: tuple[str, ...] = TWO_CLASSES
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -45,7 +53,10 @@ class JetBatch:
             raise TypeError(
                 "a JetBatch is indexed with a slice, an index array or a mask; use batch[i : i + 1] for one jet"
             )
-        return JetBatch(self.p4[index], self.n_constituents[index], self.label[index])
+        truth = None if self.truth is None else self.truth[index]
+        return replace(
+            self, p4=self.p4[index], n_constituents=self.n_constituents[index], label=self.label[index], truth=truth
+        )
 
     def leading(self, n_leading: int) -> JetBatch:
         """Keep the first ``n_leading`` constituents of each jet, or pad with zeros up to that number."""
@@ -53,10 +64,12 @@ class JetBatch:
         p4 = self.p4[:, :n_leading]
         if n_leading > width:
             p4 = np.pad(p4, ((0, 0), (0, n_leading - width), (0, 0)))
-        return JetBatch(p4, np.minimum(self.n_constituents, n_leading), self.label)
+        return replace(self, p4=p4, n_constituents=np.minimum(self.n_constituents, n_leading))
 
 
-def make_batch(p4: Any, n_constituents: Any, label: Any = None, where: str = "jets") -> JetBatch:
+def make_batch(
+    p4: Any, n_constituents: Any, label: Any = None, where: str = "jets", classes: tuple[str, ...] = TWO_CLASSES
+) -> JetBatch:
     """Convert arrays to the dtypes of `JetBatch` and check them.
 
     Parameters
@@ -67,6 +80,8 @@ def make_batch(p4: Any, n_constituents: Any, label: Any = None, where: str = "je
         Missing labels become -1.
     where : str
         Named in the error message (a file name).
+    classes : tuple of str
+        Names of the classes that the labels count.
 
     Raises
     ------
@@ -95,7 +110,7 @@ def make_batch(p4: Any, n_constituents: Any, label: Any = None, where: str = "je
             )
     with np.errstate(over="ignore", invalid="ignore"):
         p4 = p4.astype(np.float32, copy=False)
-    batch = JetBatch(p4, count.astype(np.int64), np.asarray(label).astype(np.int64))
+    batch = JetBatch(p4, count.astype(np.int64), np.asarray(label).astype(np.int64), classes=classes)
     check_jets(batch, where)
     return batch
 
@@ -106,8 +121,8 @@ def check_jets(batch: JetBatch, where: str = "jets") -> None:
     Raises
     ------
     DataError
-        Wrong shapes, a count outside 0..N, a label outside {-1, 0, 1}, NaN or infinity, negative energy, or
-        non-zero values in the padding. Each message tells how many jets or values are wrong.
+        Wrong shapes, a count outside 0..N, a label that is neither -1 nor the index of a class, NaN or infinity,
+        negative energy, or non-zero values in the padding. Each message tells how many jets or values are wrong.
     """
     p4, count, label = batch.p4, batch.n_constituents, batch.label
     if p4.ndim != 3 or p4.shape[2] != 4:
@@ -119,16 +134,24 @@ def check_jets(batch: JetBatch, where: str = "jets") -> None:
             f"{where}: n_constituents and label must have shape ({len(p4)},) like p4, "
             f"got {count.shape} and {label.shape}; give one per jet"
         )
+    if batch.truth is not None and (batch.truth.shape != (len(p4), 4) or not np.isfinite(batch.truth).all()):
+        raise DataError(
+            f"{where}: truth must hold one finite (E, px, py, pz) a jet, shape ({len(p4)}, 4), got "
+            f"{batch.truth.shape} with {int(np.sum(~np.isfinite(batch.truth)))} NaN or infinite values; "
+            "use zeros where it is unknown"
+        )
     n_bad = int(np.sum((count < 0) | (count > p4.shape[1])))
     if n_bad:
         raise DataError(
             f"{where}: n_constituents must be 0..{p4.shape[1]} (the padded width), got {n_bad} of {len(p4)} jets "
             f"outside (largest {count.max()}); recount or pad wider"
         )
-    n_bad = int(np.sum((label < UNKNOWN_LABEL) | (label > 1)))
+    n_classes = len(batch.classes)
+    n_bad = int(np.sum((label < UNKNOWN_LABEL) | (label >= n_classes)))
     if n_bad:
+        valid = "1, 0" if n_classes == 2 else f"0..{n_classes - 1}"
         raise DataError(
-            f"{where}: label must be 1, 0 or -1 (unknown), got {n_bad} of {len(p4)} jets with other values; map them"
+            f"{where}: label must be {valid} or -1 (unknown), got {n_bad} of {len(p4)} jets with other values; map them"
         )
     finite = np.isfinite(p4)
     if not finite.all():

@@ -4,12 +4,15 @@ Layout, version 1
 -----------------
 Datasets: ``px``, ``py``, ``pz`` (constituents of all jets one after the other, float32, GeV; massless, E = abs(p)),
 ``offsets`` (jets + 1, int64: jet i owns constituents offsets[i]:offsets[i+1]), ``label`` (jets, int8), ``jet`` and
-``truth`` (jets, 4; float32, GeV: the jet's and the matched parton's (E, px, py, pz); zero for no parton).
+``truth`` (jets, 4; float32, GeV: the jet's and the matched parton's (E, px, py, pz); zero for no parton). Sets without
+a detector also have ``pdg_id`` (constituents, int32).
 All are lzf-compressed and carry a checksum, so that a damaged file is refused instead of read.
 
-Attributes: ``format`` = "tritag-jets", ``format_version``, ``splits`` (JSON: name -> [start, stop]), ``settings`` and
-``versions`` (JSON), ``seed``, ``digest`` (sha256 of the datasets and the splits; the same jets give the same digest on
-every machine). Jets are stored in an order drawn once from the seed, so that the first n of a split are a fair sample.
+Attributes: ``format`` = "tritag-jets", ``format_version``, ``splits`` (JSON: name -> [start, stop]), ``classes`` (JSON
+list: the names that ``label`` counts; files without it have the classes background and signal), ``settings`` and
+``versions`` (JSON), ``seed``, ``digest`` (sha256 of the datasets, the splits, and the names of classes other than these
+two; the same jets give the same digest on every machine). Jets are stored in an order drawn once from the seed, so
+that the first n of a split are a fair sample.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tritag.data.jets import JetBatch, check_jets
+from tritag.data.jets import TWO_CLASSES, JetBatch, check_jets
 from tritag.data.ragged import RaggedJets, flatten
 from tritag.errors import DataError, unknown_name
 from tritag.files import atomic_path
@@ -35,6 +38,7 @@ FORMAT_VERSION = 1
 # the file layout of HDF5 1.10 (2016): smaller than the oldest one, and readable everywhere
 _LIBVER = ("v110", "v110")
 DATASETS = {"px": "<f4", "py": "<f4", "pz": "<f4", "offsets": "<i8", "label": "<i1", "jet": "<f4", "truth": "<f4"}
+OPTIONAL_DATASETS = {"pdg_id": "<i4"}
 
 
 def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> str:
@@ -42,9 +46,15 @@ def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> s
     digest = hashlib.sha256(
         json.dumps({name: list(bounds) for name, bounds in splits.items()}, sort_keys=True).encode()
     )
-    for name, dtype in DATASETS.items():
+    for name, dtype in _stored(jets).items():
         digest.update(np.ascontiguousarray(getattr(jets, name), dtype).tobytes())
+    if jets.classes != TWO_CLASSES:
+        digest.update(json.dumps(jets.classes).encode())
     return digest.hexdigest()
+
+
+def _stored(jets: RaggedJets) -> dict[str, str]:
+    return DATASETS | {name: dtype for name, dtype in OPTIONAL_DATASETS.items() if getattr(jets, name) is not None}
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class JetFileInfo:
     seed : int or None
     settings, versions : dict
         What the jets were generated with; empty when unknown.
+    classes : tuple of str
+        Names of the classes.
     """
 
     n_jets: int
@@ -71,6 +83,7 @@ class JetFileInfo:
     seed: int | None
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = TWO_CLASSES
 
 
 def write_jets(
@@ -108,7 +121,7 @@ def write_jets(
             raise DataError(f"split {name!r} must lie in 0..{len(jets)}, got {start}:{stop}; correct its bounds")
     digest = content_digest(jets, splits)
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
-        for name, dtype in DATASETS.items():
+        for name, dtype in _stored(jets).items():
             values = np.ascontiguousarray(getattr(jets, name), dtype)
             file.create_dataset(
                 name, data=values, compression=compression, shuffle=True, fletcher32=True, chunks=_chunks(values.shape)
@@ -117,6 +130,7 @@ def write_jets(
             format=FORMAT,
             format_version=FORMAT_VERSION,
             splits=json.dumps(splits, sort_keys=True),
+            classes=json.dumps(jets.classes),
             settings=json.dumps(dict(settings or {}), sort_keys=True),
             versions=json.dumps(dict(versions or {}), sort_keys=True),
             seed=-1 if seed is None else seed,
@@ -184,6 +198,7 @@ def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
         seed=None if seed < 0 else seed,
         settings=json.loads(attributes["settings"]),
         versions=json.loads(attributes["versions"]),
+        classes=tuple(json.loads(attributes["classes"])) if "classes" in attributes else TWO_CLASSES,
     )
 
 
@@ -223,7 +238,8 @@ def read_ragged(
         inside = slice(offsets[0], offsets[-1])
         return RaggedJets(
             file["px"][inside], file["py"][inside], file["pz"][inside], offsets - offsets[0],
-            file["label"][first:last], file["jet"][first:last], file["truth"][first:last],
+            file["label"][first:last], file["jet"][first:last], file["truth"][first:last], info.classes,
+            file["pdg_id"][inside] if "pdg_id" in file else None,
         )  # fmt: skip
 
 

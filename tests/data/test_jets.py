@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,22 @@ def test_refuses_what_cannot_be_jets(batch: JetBatch, spoil: Callable[..., None]
 def test_refuses_wrong_shapes(p4: np.ndarray, count: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         make_batch(p4, count)
+
+
+def test_truth_and_classes_stay_with_the_jets(batch: JetBatch) -> None:
+    truth = np.arange(80, dtype=np.float32).reshape(20, 4)
+    several = replace(batch, label=batch.label + 3, truth=truth, classes=("g", "q", "W", "Z", "t"))
+    check_jets(several)
+    chosen = several[several.label == 4].leading(3)
+    assert chosen.classes == several.classes
+    assert chosen.truth is not None
+    np.testing.assert_array_equal(chosen.truth, truth[several.label == 4])
+    assert batch[:3].truth is None
+    with pytest.raises(DataError, match=r"label must be 0\.\.3 or -1 \(unknown\), got \d+ of 20 jets"):
+        check_jets(replace(several, classes=("g", "q", "W", "Z")))
+    for wrong in (truth[:3], truth[:, :3], np.full((20, 4), np.nan, np.float32)):
+        with pytest.raises(DataError, match=r"truth must hold one finite .* a jet, shape \(20, 4\), got"):
+            check_jets(replace(several, truth=wrong))
 
 
 def test_check_refuses_mismatched_columns(batch: JetBatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tritag.data.jets import JetBatch
+from tritag.data.jets import TWO_CLASSES, JetBatch
 from tritag.data.ragged import flatten, join
 from tritag.data.store import read_info, read_jets, read_ragged, verify_digest, write_jets
 from tritag.errors import DataError, TritagError
@@ -59,6 +61,28 @@ def test_round_trip(path: Path, batch: JetBatch) -> None:
     assert (info.n_jets, info.splits, info.seed) == (20, SPLITS, 5)
     assert (info.settings, info.versions) == ({"a": [1, 2]}, {"numpy": "2"})
     assert verify_digest(path) == info.digest
+
+
+def test_truth_and_classes_come_back(tmp_path: Path, batch: JetBatch) -> None:
+    truth = np.random.default_rng(1).normal(size=(20, 4)).astype(np.float32)
+    several = replace(batch, label=np.arange(20) % 5, truth=truth, classes=("g", "q", "W", "Z", "t"))
+    digest = write_jets(tmp_path / "five.h5", several, splits=SPLITS)
+    back = read_jets(tmp_path / "five.h5", split="val")
+    assert back.classes == several.classes == read_info(tmp_path / "five.h5").classes
+    assert back.truth is not None
+    np.testing.assert_array_equal(back.truth, truth[12:15])
+    np.testing.assert_array_equal(back.label, several.label[12:15])
+    assert verify_digest(tmp_path / "five.h5") == digest
+    assert write_jets(tmp_path / "names.h5", replace(several, classes=tuple("gqWZx")), splits=SPLITS) != digest
+
+
+def test_files_without_class_names_have_two_classes() -> None:
+    with as_file(files("tritag.data").joinpath("sample", "jets400.h5")) as path:
+        with h5py.File(path) as file:
+            assert "classes" not in file.attrs
+        assert read_info(path).classes == read_jets(path).classes == TWO_CLASSES
+        # written before the names were: they do not enter the digest of two-class sets
+        assert verify_digest(path) == read_info(path).digest
 
 
 @pytest.mark.parametrize(
