@@ -65,7 +65,8 @@ def verify_run(
     verdicts = []
     for executor in executors:
         first = None
-        wrong = np.flatnonzero(results[executor.name] != results[reference.name])
+        differ = results[executor.name] != results[reference.name]
+        wrong = np.flatnonzero(differ.reshape(len(count), -1).any(axis=1))
         if layers and len(wrong):
             chosen = wrong[:_LAYER_JETS]
             first = _first_layer(run, recipe, executor, reference, codes[chosen], count[chosen], target_name)
