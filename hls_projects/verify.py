@@ -53,10 +53,16 @@ def compare(name: str, reference: np.ndarray, given: np.ndarray, first_layer: st
     """
     if reference.shape != given.shape:
         raise CheckFailed(f"{name} must answer for {reference.shape} jets, got {given.shape}")
-    distance = np.abs(given - reference).reshape(len(given), -1)
-    wrong = np.flatnonzero(distance.any(axis=1)) if len(given) else np.zeros(0, np.int64)
+    distance = np.abs(given - reference)
+    wrong = different_jets(reference, given)
     first = [_difference(int(jet), reference[jet], given[jet]) for jet in wrong[:_SHOWN]]
     return Verdict(name, len(given), len(wrong), int(distance.max(initial=0)), first, first_layer)
+
+
+def different_jets(reference: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Indices of the jets of which any output integer, of (n,) or (n, outputs), is another."""
+    differ = given != reference
+    return np.flatnonzero(differ.any(axis=1) if differ.ndim > 1 else differ)
 
 
 def _difference(jet: int, reference: np.ndarray, given: np.ndarray) -> dict[str, int]:

@@ -23,7 +23,7 @@ Quantity = Literal["pt", "mass"]
 RATIO_STEP = 0.25
 # Larger ratios count as this one in the loss.
 LARGEST_RATIO = 4.0
-QCD_NAMES = ("background", "qcd", "QCD", "g", "q")
+QCD_NAMES = ("background", "QCD", "qcd", "gluon", "quark", "g", "q")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class HeadConfig:
     classes : tuple of str
         Names of the classes in the order of the jets' labels; empty for a binary head.
     background : tuple of str
-        Those of ``classes`` that rejections are quoted against; empty: g, q, qcd and background among them.
+        those of ``classes`` that rejections are quoted against; empty: the usual names of QCD jets among them.
     regression : tuple of "pt" and "mass"
         Quantities to regress: the ratio of the true over the jet's transverse momentum or mass.
     regression_weight : float

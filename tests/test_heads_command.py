@@ -77,6 +77,14 @@ def test_exported_outputs(run: Path) -> None:
         assert vectors["logit"].shape == (len(vectors["count"]), 7)
 
 
+def test_equivariance_needs_a_logit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["equivariance", str(run)]) == 2
+    assert (
+        "must have a logit alone, but has the outputs ['g', 'q', 'W', 'Z', 't', 'pt', 'mass']"
+        in capsys.readouterr().err
+    )
+
+
 def test_fine_tuning_with_a_head_swap(run: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start = ["--start", run.name, "--body-rate", "0.5"]
     assert train(root, SAMPLE, *start) == 0
