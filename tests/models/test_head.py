@@ -41,6 +41,15 @@ def test_a_binary_head_does_not_show_in_the_settings():
     assert plain_settings(TaggerConfig("transformer", head=HEAD))["head"]["classes"] == CLASSES
 
 
+def test_a_head_is_a_section_of_the_tagger_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("network: transformer\nhead: {classes: [g, q, W, Z, t], regression: [pt, mass]}\n")
+    assert load_tagger_config(path).head == HEAD
+    path.write_text("network: transformer\nhead: {regression: [energy]}\n")
+    with pytest.raises(ConfigError, match=r"unknown value of .*head\.regression\[0\] 'energy'"):
+        load_tagger_config(path)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
