@@ -117,7 +117,8 @@ def test_wrong_starts_are_refused(run: Path, root: Path, capsys: pytest.CaptureF
         return capsys.readouterr().err
 
     assert "--body-rate needs --start, got 0.5" in error("--body-rate", "0.5")
-    assert "no run 'none'" in error("--start", "none") or "unknown run 'none'" in error("--start", "none")
+    assert "unknown run 'none'" in error("--start", "none")
+    assert "--start must be the whole name of a run" in error("--start", "tiny-k4-int8")
     assert "have another shape" in error("--start", run.name, "--set", "sizes.channels=8")
     assert "must have two classes for a binary head, got 5" in error(data="five.h5")
     assert "must have the head's classes" in error(*HEAD)

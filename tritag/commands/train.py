@@ -25,7 +25,7 @@ def command(
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
     settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
-    start: Annotated[str | None, typer.Option(help="Fine-tune: a run whose body is taken, under a new head.")] = None,
+    start: Annotated[str | None, typer.Option(help="Fine-tune: the run whose body is taken, under a new head.")] = None,
     body_rate: Annotated[float, typer.Option(help="With --start: learning rate of the body over the head's.")] = 1.0,
     off_grid: Annotated[bool, typer.Option("--off-grid", help="Float only: unrounded candidates.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again even when the run is finished.")] = False,
@@ -95,7 +95,8 @@ def start_of(where: str | None, body_rate: float = 1.0) -> Any:
     Raises
     ------
     ConfigError
-        A run outside the runs folder (settings name it without its path), or a body rate without a run.
+        Not the whole name of a run (a tagger's name means its newest run, which after the first step is another), a run
+        outside the runs folder (settings name it without its path), or a body rate without a run.
     RunError
         No such run, or one that is not trained.
     """
@@ -109,6 +110,11 @@ def start_of(where: str | None, body_rate: float = 1.0) -> Any:
             raise ConfigError(f"--body-rate needs --start, got {body_rate:g}; name the run to start from")
         return None
     run = Run.open(where)
+    if Path(where).name != run.directory.name:
+        raise ConfigError(
+            f"--start must be the whole name of a run, so that the command means the same again, got {where!r}; "
+            f"for example {run.directory.name}"
+        )
     float_run = json.loads(run.require("metrics.json").read_text(encoding="utf-8"))["float_run"]
     if float_run is not None:
         run = Run.open(run.directory.parent / float_run)
