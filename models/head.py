@@ -39,7 +39,8 @@ class HeadConfig:
     regression : tuple of "pt" and "mass"
         Quantities to regress: the ratio of the true over the jet's transverse momentum or mass.
     regression_weight : float
-        Weight of the regression loss, per quantity, beside that of the class scores.
+        Weight of the regression loss, per quantity, beside that of the class scores. Larger ones cost more in the
+        scores than they gain in the ratios (docs/heads.md).
     regression_loss : "huber" or "mse"
         Of the standardised ratios; Huber's turns linear at 1.
     """
@@ -47,7 +48,7 @@ class HeadConfig:
     classes: tuple[str, ...] = ()
     background: tuple[str, ...] = ()
     regression: tuple[Quantity, ...] = ()
-    regression_weight: float = 1.0
+    regression_weight: float = 0.1
     regression_loss: Literal["huber", "mse"] = "huber"
 
     def __post_init__(self) -> None:
