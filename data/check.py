@@ -1,8 +1,4 @@
-"""Compare a set of jets with figures of real ones: do generated jets look like the public top-tagging set?
-
-The targets are those of 2000 jets of the public set (Kasieczka, Plehn, Thompson, Russel; Zenodo record 2603256), half
-of them tops; their errors are the statistical ones of 1000 jets a class.
-"""
+"""Compare a set of jets with figures of public ones (`tritag.data.targets`): do generated jets look like them?"""
 
 from __future__ import annotations
 
@@ -16,26 +12,9 @@ from rich.table import Table
 
 from tritag.data.features import jet_mass_gev, jet_p4, jet_pt_gev, n_duplicates, pt_share
 from tritag.data.jets import JetBatch, check_jets
+from tritag.data.targets import Cuts, shown_classes, targets_of
 from tritag.errors import DataError
 
-CLASS_NAMES = {0: "QCD", 1: "top", -1: "unknown"}
-JET_PT_GEV = (550.0, 650.0)
-JET_ABS_ETA_MAX = 2.0
-# name -> (QCD target, its error), (top target, its error); percentages and GeV
-TARGETS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
-    "constituents, mean": ((43.3, 0.58), (54.5, 0.44)),
-    "constituents, standard deviation": ((18.4, 0.42), (13.3, 0.35)),
-    "mass, 10 % quantile (GeV)": ((45.0, 1.4), (151.0, 0.9)),
-    "mass, median (GeV)": ((83.0, 1.7), (174.0, 0.6)),
-    "mass, 90 % quantile (GeV)": ((166.0, 3.8), (206.0, 3.4)),
-    "constituents with a twin direction (%)": ((7.5, 0.18), (9.2, 0.16)),
-}
-# both classes in equal parts
-TARGETS_BOTH: dict[str, tuple[float, float]] = {
-    "jets with more than 30 constituents (%)": (85.0, 0.8),
-    "pT in the leading 30 (%)": (95.4, 0.11),
-    "pT in the leading 64 (%)": (99.8, 0.02),
-}
 SIGMAS_MAX = 3.0
 _RESAMPLINGS = 200
 _JETS_MIN = 20
@@ -49,33 +28,36 @@ class CheckRow:
     ----------
     name : str
     jets : str
-        "QCD", "top" or "both".
+        Name of the class; "both" or "all" of the whole set.
     value, error : float
         The figure and its statistical error.
-    target, target_error : float
-        The same of real jets; both zero for counts of jets that break a cut.
+    target, target_error : float, optional
+        The same of reference jets, None when it is not known; both zero for counts of jets that break a cut.
     verdict : str
-        "ok" within 3 combined standard deviations (and half of the target's last digit), "off" otherwise.
+        "ok" within 3 combined standard deviations (and half of the target's last digit), "off" otherwise, "no target"
+        without one.
     """
 
     name: str
     jets: str
     value: float
     error: float
-    target: float
-    target_error: float
+    target: float | None
+    target_error: float | None
     verdict: str
 
     @property
-    def sigmas(self) -> float:
-        """Distance from the target in combined standard deviations; of counts, in jets."""
+    def sigmas(self) -> float | None:
+        """Distance from the target in combined standard deviations; of counts, in jets; None without a target."""
+        if self.target is None or self.target_error is None:
+            return None
         if self.target_error == 0:
             return self.value
         return (self.value - self.target) / float(np.hypot(self.error, self.target_error))
 
 
-def check_set(batch: JetBatch, seed: int = 1) -> list[CheckRow]:
-    """Figures of a set and of real jets.
+def check_set(batch: JetBatch, seed: int = 1, cuts: Cuts | None = None) -> list[CheckRow]:
+    """Figures of a set and of the reference set with the same classes, if there is one.
 
     Parameters
     ----------
@@ -84,6 +66,8 @@ def check_set(batch: JetBatch, seed: int = 1) -> list[CheckRow]:
         set cut to the leading ones differs in every row.
     seed : int
         Of the bootstrap that gives the errors.
+    cuts : Cuts, optional
+        Ranges of pT and eta that jets without a reference set must lie in.
 
     Raises
     ------
@@ -92,7 +76,9 @@ def check_set(batch: JetBatch, seed: int = 1) -> list[CheckRow]:
     """
     check_jets(batch)
     rng = np.random.default_rng(seed)
-    classes = {label: batch[batch.label == label] for label in (0, 1)}
+    targets = targets_of(batch.classes)
+    shown = shown_classes(batch.classes)
+    classes = {label: batch[batch.label == label] for label in range(len(shown))}
     classes = {label: jets for label, jets in classes.items() if len(jets) >= _JETS_MIN}
     if not classes:
         raise DataError(
@@ -101,17 +87,18 @@ def check_set(batch: JetBatch, seed: int = 1) -> list[CheckRow]:
     rows = []
     for label, jets in classes.items():
         figures = _class_figures(jets, rng)
-        rows += [_judge(name, CLASS_NAMES[label], *figures[name], *TARGETS[name][label]) for name in TARGETS]
-    if len(classes) == 2:
-        parts = [_both_figures(jets) for jets in classes.values()]
-        for name, (target, target_error) in TARGETS_BOTH.items():
-            values = [float(part[name].mean()) for part in parts]
-            errors = [float(part[name].std() / np.sqrt(len(part[name]))) for part in parts]
-            rows.append(
-                _judge(name, "both", sum(values) / 2, float(np.hypot(errors[0], errors[1])) / 2, target, target_error)
-            )
+        known = targets.by_class[label] if targets else {}
+        rows += [_judge(name, shown[label], *figure, known.get(name)) for name, figure in figures.items()]
+    together = "both" if len(shown) == 2 else "all"
+    if len(classes) == len(shown):
+        parts = [_set_figures(jets) for jets in classes.values()]
+        for name in parts[0]:
+            value = sum(float(part[name].mean()) for part in parts) / len(parts)
+            errors = [float(part[name].std() / np.sqrt(len(part[name]))) / len(parts) for part in parts]
+            known = targets.together if targets else {}
+            rows.append(_judge(name, together, value, float(np.linalg.norm(errors)), known.get(name)))
     everything = batch[np.isin(batch.label, list(classes))]
-    rows += list(_ranges(everything))
+    rows += list(_ranges(everything, targets.cuts if targets else cuts, together))
     return rows
 
 
@@ -132,7 +119,7 @@ def _class_figures(jets: JetBatch, rng: np.random.Generator) -> dict[str, tuple[
     }
 
 
-def _both_figures(jets: JetBatch) -> dict[str, NDArray[np.float64]]:
+def _set_figures(jets: JetBatch) -> dict[str, NDArray[np.float64]]:
     return {
         "jets with more than 30 constituents (%)": np.where(jets.n_constituents > 30, 100.0, 0.0),
         "pT in the leading 30 (%)": 100 * pt_share(jets, 30),
@@ -140,44 +127,51 @@ def _both_figures(jets: JetBatch) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _judge(name: str, jets: str, value: float, error: float, target: float, target_error: float) -> CheckRow:
+def _judge(name: str, jets: str, value: float, error: float, known: tuple[float, float] | None) -> CheckRow:
+    if known is None:
+        return CheckRow(name, jets, value, error, None, None, "no target")
+    target, target_error = known
     # targets are known to half a unit of their last printed digit
     rounding = 0.5 if target == round(target) and target > 100 else 0.05
     allowed = SIGMAS_MAX * float(np.hypot(error, target_error)) + rounding
     return CheckRow(name, jets, value, error, target, target_error, "ok" if abs(value - target) <= allowed else "off")
 
 
-def _ranges(batch: JetBatch) -> Iterator[CheckRow]:
+def _ranges(batch: JetBatch, cuts: Cuts | None, jets: str) -> Iterator[CheckRow]:
     """Cuts that every jet of the set must satisfy (the float32 sums may miss them by a rounding)."""
     pt_gev, total = jet_pt_gev(batch), jet_p4(batch)
     eta = np.arcsinh(total[:, 3] / np.maximum(pt_gev, 1e-9))
     constituent_pt = np.hypot(batch.p4[..., 1], batch.p4[..., 2])
-    outside = {
-        f"jets outside pT {JET_PT_GEV[0]:.0f}..{JET_PT_GEV[1]:.0f} GeV": (pt_gev < JET_PT_GEV[0] - 0.01)
-        | (pt_gev > JET_PT_GEV[1] + 0.01),
-        f"jets outside |eta| < {JET_ABS_ETA_MAX:.0f}": np.abs(eta) > JET_ABS_ETA_MAX + 1e-4,
-        "jets with constituents not sorted by pT": np.any(np.diff(constituent_pt, axis=1) > 1e-3, axis=1),
-    }
+    outside = {}
+    if cuts is not None:
+        outside = {
+            f"jets outside pT {cuts.pt_min_gev:.0f}..{cuts.pt_max_gev:.0f} GeV": (pt_gev < cuts.pt_min_gev - 0.01)
+            | (pt_gev > cuts.pt_max_gev + 0.01),
+            f"jets outside |eta| < {cuts.abs_eta_max:g}": np.abs(eta) > cuts.abs_eta_max + 1e-4,
+        }
+    outside["jets with constituents not sorted by pT"] = np.any(np.diff(constituent_pt, axis=1) > 1e-3, axis=1)
     for name, wrong in outside.items():
         n_wrong = int(wrong.sum())
-        yield CheckRow(name, "both", float(n_wrong), 0.0, 0.0, 0.0, "off" if n_wrong else "ok")
+        yield CheckRow(name, jets, float(n_wrong), 0.0, 0.0, 0.0, "off" if n_wrong else "ok")
 
 
 def render_rows(rows: list[CheckRow], title: str) -> Table:
     """The rows as a table for the terminal."""
     table = Table(title=title)
-    for heading in ("figure", "jets", "this set", "real jets", "sigmas", "verdict"):
+    for heading in ("figure", "jets", "this set", "reference", "sigmas", "verdict"):
         table.add_column(heading, justify="left" if heading in ("figure", "jets", "verdict") else "right")
     for row in rows:
         counted = row.target_error == 0
-        sigmas = "" if counted else f"{row.sigmas:+.1f}"
+        sigmas = "" if counted or row.sigmas is None else f"{row.sigmas:+.1f}"
+        target = "" if row.target is None else f"{row.target} ± {row.target_error}"
+        color = {"ok": "green", "off": "red"}.get(row.verdict, "dim")
         table.add_row(
             row.name,
             row.jets,
             f"{row.value:.0f}" if counted else f"{row.value:.2f} ± {row.error:.2f}",
-            f"{row.target:.0f}" if counted else f"{row.target} ± {row.target_error}",
+            f"{row.target:.0f}" if counted else target,
             sigmas,
-            f"[green]{row.verdict}[/]" if row.verdict == "ok" else f"[red]{row.verdict}[/]",
+            f"[{color}]{row.verdict}[/]",
         )
     return table
 

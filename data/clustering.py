@@ -9,25 +9,28 @@ from numpy.typing import NDArray
 
 from tritag.data.config import DataConfig
 from tritag.data.detector import Candidates
-from tritag.data.pythia import Tops, need
 from tritag.data.ragged import RaggedJets
+from tritag.data.record import need
+from tritag.data.truth import Sources
 
 
-def find_jets(candidates: Candidates, tops: Tops, n_events: int, config: DataConfig, label: int) -> RaggedJets:
-    """Select at most one jet per event.
+def find_jets(
+    candidates: Candidates, sources: Sources | None, n_events: int, config: DataConfig, label: int
+) -> RaggedJets:
+    """Select at most ``jets_per_event`` jets of each event.
 
-    The leading jet of an event is kept when its pT and eta are inside the cuts and, for the signal, when it lies
-    within ``match_radius`` of a top and of all three quarks of that top. Constituents are sorted by pT, highest first,
-    and cut after ``n_constituents_max``.
+    A leading jet of an event is kept when its pT and eta are inside the cuts and when it lies within ``match_radius``
+    of a source and of all its decay products; without ``sources`` it may be any. Constituents are sorted by pT,
+    highest first, and cut after ``n_constituents_max``.
 
     Parameters
     ----------
     candidates : Candidates
         Energy-flow candidates of ``n_events`` events.
-    tops : Tops
-        Tops of the same events; unused for the background.
+    sources : Sources, optional
+        What the jets of this class come from, in the same events.
     label : int
-        1 = signal, 0 = background.
+        Class of the jets.
 
     Raises
     ------
@@ -40,15 +43,18 @@ def find_jets(candidates: Candidates, tops: Tops, n_events: int, config: DataCon
     energy = np.sqrt(np.sum(candidates.momentum**2, axis=1))
     flat = awkward.zip({"px": px, "py": py, "pz": pz, "E": energy}, with_name="Momentum4D")
     jets, members = _cluster(awkward.unflatten(flat, counts), config)
-    event = np.flatnonzero(awkward.to_numpy(awkward.num(jets.px, axis=1)))
-    leading = np.asarray(awkward.to_numpy(awkward.argmax(jets.px**2 + jets.py**2, axis=1)[event]))
+    ranked = awkward.argsort(jets.px**2 + jets.py**2, axis=1, ascending=False)[:, : config.jets_per_event]
+    n_tried = awkward.to_numpy(awkward.num(ranked, axis=1))
+    event = np.repeat(np.arange(n_events), n_tried)
+    leading = awkward.to_numpy(awkward.flatten(ranked))
+    rank = np.arange(len(event)) - np.repeat(np.cumsum(n_tried) - n_tried, n_tried)
     jet = np.stack([awkward.to_numpy(jets[name][event, leading]) for name in ("E", "px", "py", "pz")], axis=-1)
     inside = members[event, leading]
     pt_gev, eta = np.hypot(jet[:, 1], jet[:, 2]), np.arcsinh(jet[:, 3] / np.hypot(jet[:, 1], jet[:, 2]))
     good = (pt_gev > config.jet_pt_min_gev) & (pt_gev < config.jet_pt_max_gev) & (np.abs(eta) < config.jet_abs_eta_max)
     truth = np.zeros_like(jet)
-    if label == 1:
-        matched, truth = _match(event, jet, tops, config.match_radius)
+    if sources is not None:
+        matched, truth = _match(event, rank, jet, sources, config.match_radius)
         good &= matched
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     offsets, order = _sorted_members(inside[good], first[event[good]], np.hypot(px, py), config.n_constituents_max)
@@ -61,6 +67,8 @@ def find_jets(candidates: Candidates, tops: Tops, n_events: int, config: DataCon
         label=np.full(int(good.sum()), label, np.int8),
         jet=jet[good].astype(np.float32),
         truth=truth[good].astype(np.float32),
+        classes=config.classes,
+        pdg_id=None if candidates.pdg_id is None else candidates.pdg_id[order].astype(np.int32),
     )
 
 
@@ -83,19 +91,21 @@ def _quiet_fastjet() -> Any:
 
 
 def _match(
-    event: NDArray[np.int64], jet: NDArray[np.float64], tops: Tops, radius: float
+    event: NDArray[np.int64], rank: NDArray[np.int64], jet: NDArray[np.float64], sources: Sources, radius: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether each jet holds a whole top, and that top's four-momentum (zero without one)."""
+    """Whether each jet holds a source with all its products, and that source's four-momentum (zero without one)."""
     matched, truth = np.zeros(len(jet), bool), np.zeros((len(jet), 4))
     if not len(jet):
         return matched, truth
-    position = np.full(int(max(event.max(initial=-1), tops.event.max(initial=-1))) + 1, -1)
-    position[event] = np.arange(len(event))
-    owner = position[tops.event]
-    partons = np.concatenate([tops.top[:, None], tops.quarks], axis=1)
-    close = np.all(delta_r(jet[owner][:, None], partons) < radius, axis=1) & (owner >= 0)
-    matched[owner[close]] = True
-    truth[owner[close]] = tops.top[close]
+    partons = np.concatenate([sources.p4[:, None], sources.products], axis=1)
+    for number in range(int(rank.max()) + 1):
+        chosen = np.flatnonzero(rank == number)
+        position = np.full(int(max(event.max(initial=-1), sources.event.max(initial=-1))) + 1, -1)
+        position[event[chosen]] = chosen
+        owner = position[sources.event]
+        close = np.all(delta_r(jet[owner][:, None], partons) < radius, axis=1) & (owner >= 0)
+        matched[owner[close]] = True
+        truth[owner[close]] = sources.p4[close]
     return matched, truth
 
 

@@ -57,7 +57,7 @@ def convert_jets(
         jets = flatten(read_any(source, n_max))
         settings = {"converted_from": Path(source).name}
     if n_leading is not None:
-        jets = flatten(jets.pad(n_leading), jets.jet, jets.truth)
+        jets = jets.leading(n_leading)
     if split is not None:
         splits = {split: (0, len(jets))}
     write_jets(target, jets, splits=splits, settings=settings, versions=versions, seed=seed)

@@ -32,6 +32,7 @@ from tritag.data.towers import (
 )
 
 ELECTRON, MUON = 11, 13
+_NEUTRINOS = (12, 14, 16)
 
 # (tracking efficiency, low pT; high pT) at abs(eta) <= 1.5 and 1.5..2.5; electrons gain above 100 GeV
 _EFFICIENCY = {
@@ -56,10 +57,13 @@ class Candidates:
     event : (C,) int64
     momentum : (C, 3) float64
         (px, py, pz) in GeV; candidates are massless.
+    pdg_id : (C,) int64, optional
+        PDG numbers, of particles that no detector has seen.
     """
 
     event: NDArray[np.int64]
     momentum: NDArray[np.float64]
+    pdg_id: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,12 @@ def simulate(particles: Particles, rng: np.random.Generator) -> Candidates:
     towers = find_towers(event, face, p4[:, 0] * ecal, p4[:, 0] * hcal, ecal + hcal > 0, rng)
     tracks = _make_tracks(event, kind, p4, charge, face, ecal, hcal, rng)
     return _energy_flow(towers, tracks)
+
+
+def visible(particles: Particles) -> Candidates:
+    """The particles themselves, without neutrinos: what an ideal detector sees. Their masses are dropped."""
+    seen = ~np.isin(np.abs(particles.pdg_id), _NEUTRINOS)
+    return Candidates(particles.event[seen], particles.p4[seen, 1:], particles.pdg_id[seen])
 
 
 def _make_tracks(

@@ -5,27 +5,24 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
-import signal
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tritag.configs import digest
-from tritag.data.config import CLASSES, SPLITS, DataConfig, load_data_config
+from tritag.data.config import SPLITS, DataConfig, load_data_config
 from tritag.data.progress import JetProgress
-from tritag.data.pythia import need
 from tritag.data.ragged import RaggedJets, join
-from tritag.data.shards import Shard, make_shard, plain, plan_shards, read_shard, versions, write_shard
+from tritag.data.record import need
+from tritag.data.shards import Shard, make_shard, plain, plan_shards, read_shard, shard_path, versions, write_shard
 from tritag.data.store import read_info, write_jets
 from tritag.errors import DataError, ToolError
 from tritag.files import only_one
+from tritag.processes import follow_parent
 
 _MERGE_STREAM = 2
 
@@ -51,7 +48,7 @@ def ensure_data(name: str | Path, processes: int | None = None) -> Path:
 
 def default_path(name: str | Path, config: DataConfig) -> Path:
     """``<cache>/data/<name>-<digest of the settings>.h5``; the cache is ``$TRITAG_CACHE`` or ``cache``."""
-    return Path(os.environ.get("TRITAG_CACHE", "cache")) / "data" / f"{Path(name).stem}-{digest(config)}.h5"
+    return Path(os.environ.get("TRITAG_CACHE", "cache")) / "data" / f"{Path(name).stem}-{digest(config.settings())}.h5"
 
 
 def make_data(config: DataConfig, path: Path | str, *, processes: int | None = None) -> Path:
@@ -145,15 +142,7 @@ _report: Any = None
 def _start_worker(counted: Any, parent: int) -> None:
     global _report
     _report = counted.put
-    # the parent handles Ctrl-C; a worker whose parent was killed ends by itself
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+    follow_parent(parent)
 
 
 def _work(config: DataConfig, shard: Shard, folder: Path) -> None:
@@ -162,23 +151,24 @@ def _work(config: DataConfig, shard: Shard, folder: Path) -> None:
 
 def _merge(config: DataConfig, shards: list[Shard], folder: Path, path: Path) -> None:
     """Cut the classes into splits, shuffle each split with the seed, and write one file."""
-    by_class: dict[int, list[RaggedJets]] = {0: [], 1: []}
+    labels = range(len(config.classes))
+    by_class: list[list[RaggedJets]] = [[] for _ in labels]
     for shard in sorted(shards, key=lambda shard: shard.index):
         jets = read_shard(folder, config, shard)
         if jets is None:
             raise DataError(
-                f"{folder / shard.file_name} was damaged while the set was made; run the same command again"
+                f"{shard_path(folder, config, shard)} was damaged while the set was made; run the same command again"
             )
         by_class[shard.label].append(jets)
-    everything = join(by_class[0] + by_class[1])
-    # jets of each class not yet given to a split
-    next_jet = {0: 0, 1: config.n_class(0)}
+    everything = join([part for parts in by_class for part in parts])
+    # the first jet of each class that has not been given to a split
+    next_jet = [sum(config.n_class(lower) for lower in range(label)) for label in labels]
     splits, order = {}, []
     n_done = 0
     for number, split in enumerate(SPLITS):
         chosen = []
-        for label in range(len(CLASSES)):
-            n_jets = getattr(config, split).of(label)
+        for label in labels:
+            n_jets = config.n_of(split, label)
             chosen.append(np.arange(next_jet[label], next_jet[label] + n_jets))
             next_jet[label] += n_jets
         stream = np.random.SeedSequence(config.seed, spawn_key=(_MERGE_STREAM, number))
@@ -186,4 +176,4 @@ def _merge(config: DataConfig, shards: list[Shard], folder: Path, path: Path) ->
         splits[split] = (n_done, n_done + len(order[-1]))
         n_done += len(order[-1])
     jets = everything.take(np.concatenate(order))
-    write_jets(path, jets, splits=splits, settings=asdict(config), versions=versions(), seed=config.seed)
+    write_jets(path, jets, splits=splits, settings=config.settings(), versions=versions(), seed=config.seed)

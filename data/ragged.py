@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class RaggedJets:
         (E, px, py, pz) in GeV of the jet and of the parton it was matched to (zero where there is none).
     classes : tuple of str
         Names of the classes that ``label`` counts.
+    pdg_id : (M,) int32, optional
+        PDG numbers of the constituents, where they are known.
     """
 
     px: NDArray[np.float32]
@@ -38,6 +40,7 @@ class RaggedJets:
     jet: NDArray[np.float32]
     truth: NDArray[np.float32]
     classes: tuple[str, ...] = TWO_CLASSES
+    pdg_id: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -50,7 +53,21 @@ class RaggedJets:
         return RaggedJets(
             self.px[where], self.py[where], self.pz[where], offsets,
             self.label[indices], self.jet[indices], self.truth[indices], self.classes,
+            None if self.pdg_id is None else self.pdg_id[where],
         )  # fmt: skip
+
+    def leading(self, n_constituents: int) -> RaggedJets:
+        """The first ``n_constituents`` of each jet, or all when it has fewer."""
+        counts = np.diff(self.offsets)
+        kept = np.arange(len(self.px)) - np.repeat(self.offsets[:-1], counts) < n_constituents
+        return replace(
+            self,
+            px=self.px[kept],
+            py=self.py[kept],
+            pz=self.pz[kept],
+            offsets=np.concatenate([[0], np.cumsum(np.minimum(counts, n_constituents))]).astype(np.int64),
+            pdg_id=None if self.pdg_id is None else self.pdg_id[kept],
+        )
 
     def pad(self, n_constituents: int | None = None) -> JetBatch:
         """Zero-padded four-momenta, as wide as the longest jet or ``n_constituents`` (longer jets are cut)."""
@@ -71,7 +88,13 @@ def join(parts: list[RaggedJets]) -> RaggedJets:
     counts = np.concatenate([np.diff(part.offsets) for part in parts])
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
-    return RaggedJets(offsets=offsets, classes=parts[0].classes, **columns)
+    pdg_id = [part.pdg_id for part in parts if part.pdg_id is not None]
+    return RaggedJets(
+        offsets=offsets,
+        classes=parts[0].classes,
+        pdg_id=np.concatenate(pdg_id) if len(pdg_id) == len(parts) else None,
+        **columns,
+    )
 
 
 def flatten(batch: JetBatch, jet: Any = None, truth: Any = None) -> RaggedJets:

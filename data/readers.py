@@ -1,4 +1,4 @@
-"""Read jets from any file this project knows: its own, the public top-tagging set, plain HDF5 and NumPy archives."""
+"""Read jets from any file this project knows: its own, public sets, plain HDF5 and NumPy archives."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tritag.data.jetclass import is_root_file, read_jetclass
 from tritag.data.jets import JetBatch, make_batch
 from tritag.data.store import FORMAT, open_hdf5, read_jets
 from tritag.data.toptagging import is_pandas_table, read_pandas_table
@@ -21,8 +22,9 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
     """Read a jet file of any known kind.
 
     Kinds, told apart by content: this project's HDF5 (`tritag.data.store`); the public top-tagging HDF5, a pandas
-    ``table`` (`tritag.data.toptagging`); an HDF5 or ``.npz`` file with ``p4`` (jets, constituents, 4), (E, px, py, pz)
-    in GeV zero padded, ``n_constituents`` (jets,), and optionally ``label``, ``is_top`` or ``is_signal`` (jets,).
+    ``table`` (`tritag.data.toptagging`); the ROOT files of JetClass (`tritag.data.jetclass`); an HDF5 or ``.npz`` file
+    with ``p4`` (jets, constituents, 4), (E, px, py, pz) in GeV zero padded, ``n_constituents`` (jets,), and optionally
+    ``label``, ``is_top`` or ``is_signal`` (jets,).
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
     DataError
         Missing or truncated file, unknown content, or values that cannot be jets.
     ToolError
-        A compression filter that needs an optional package.
+        A compression filter or a kind of file that needs an optional package.
     """
     path = Path(path)
     if n_max is not None and n_max < 1:
@@ -57,7 +59,11 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
     _refuse_split(path, split)
     if zipfile.is_zipfile(path):
         return _read_npz(path, n_max)
-    raise DataError(f"{path} must be a whole HDF5 or .npz file, got {_describe(path)}; copy it again or convert it")
+    if is_root_file(path):
+        return read_jetclass(path, n_max)
+    raise DataError(
+        f"{path} must be a whole HDF5, .npz or ROOT file, got {_describe(path)}; copy it again or convert it"
+    )
 
 
 def is_own_file(path: Path | str) -> bool:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from tritag.data.generate import ensure_data
 from tritag.data.jets import JetBatch
-from tritag.data.ragged import flatten
 from tritag.data.store import read_info, read_jets, read_ragged, write_jets
 
 N_CONSTITUENTS = 64
@@ -39,7 +38,7 @@ def write_sample(path: Path | str) -> str:
     """Generate the set ``tiny`` if needed and write the sample to ``path``; return its content digest."""
     source = ensure_data("tiny")
     info, jets = read_info(source), read_ragged(source)
-    cut = flatten(jets.pad(N_CONSTITUENTS), jets.jet, jets.truth)
+    cut = jets.leading(N_CONSTITUENTS)
     cut = replace(cut, px=_rounded(cut.px), py=_rounded(cut.py), pz=_rounded(cut.pz))
     return write_jets(
         path,

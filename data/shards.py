@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 from tritag.data.clustering import find_jets
-from tritag.data.config import CLASSES, DataConfig
-from tritag.data.detector import simulate
+from tritag.data.config import DataConfig
+from tritag.data.detector import simulate, visible
 from tritag.data.pythia import EventSource
 from tritag.data.ragged import RaggedJets, join
 from tritag.data.store import read_info, read_ragged, write_jets
@@ -36,16 +36,16 @@ class Shard:
     index: int
     n_jets: int
 
-    @property
-    def file_name(self) -> str:
-        """Name of the shard's file."""
-        return f"{CLASSES[self.label]}-{self.index:05d}.h5"
+
+def shard_path(folder: Path, config: DataConfig, shard: Shard) -> Path:
+    """File of a shard in ``folder``."""
+    return folder / f"{config.classes[shard.label]}-{shard.index:05d}.h5"
 
 
 def plan_shards(config: DataConfig) -> list[Shard]:
     """All shards of a set, the classes interleaved so that the time left is estimated fairly."""
     shards = []
-    for label in (1, 0):
+    for label in range(len(config.classes)):
         total, size = config.n_class(label), config.jets_per_shard
         shards += [Shard(label, i, min(size, total - i * size)) for i in range((total + size - 1) // size)]
     return sorted(shards, key=lambda shard: (shard.index / max(config.n_class(shard.label), 1), shard.label))
@@ -86,14 +86,15 @@ def make_shard(config: DataConfig, shard: Shard, report: Callable[[int], None] |
         # the last batch asks for little more than what is missing
         expected = (shard.n_jets - n_found) * n_events // max(n_found, 1)
         n_batch = min(max(expected, _EVENTS_MIN), config.events_per_batch) if n_found else config.events_per_batch
-        particles, tops = source.next(n_batch)
-        jets = find_jets(simulate(particles, rng), tops, particles.n_events, config, shard.label)
+        particles, sources = source.next(n_batch)
+        candidates = simulate(particles, rng) if config.detector == "atlas" else visible(particles)
+        jets = find_jets(candidates, sources, particles.n_events, config, shard.label)
         n_new = min(len(jets), shard.n_jets - n_found)
         n_events += n_batch
         n_barren = 0 if n_new else n_barren + n_batch
         if n_barren >= _EVENTS_WITHOUT_JET_MAX:
             raise ConfigError(
-                f"jets must pass the cuts, got none in {n_barren} {CLASSES[shard.label]} events; "
+                f"jets must pass the cuts, got none in {n_barren} {config.classes[shard.label]} events; "
                 "check jet_pt_min_gev, jet_pt_max_gev and pt_hat_min_gev"
             )
         parts.append(jets)
@@ -105,12 +106,14 @@ def make_shard(config: DataConfig, shard: Shard, report: Callable[[int], None] |
 
 def write_shard(folder: Path, config: DataConfig, shard: Shard, jets: RaggedJets) -> None:
     """Store a finished shard in ``folder``."""
-    write_jets(folder / shard.file_name, jets, settings=asdict(config), versions=versions(), seed=config.seed)
+    write_jets(
+        shard_path(folder, config, shard), jets, settings=config.settings(), versions=versions(), seed=config.seed
+    )
 
 
 def read_shard(folder: Path, config: DataConfig, shard: Shard) -> RaggedJets | None:
     """A finished shard, or None when it is missing, damaged, or made with other settings or versions."""
-    path = folder / shard.file_name
+    path = shard_path(folder, config, shard)
     try:
         info = read_info(path)
         if info.n_jets != shard.n_jets or info.settings != plain(config) or info.versions != versions():
@@ -122,4 +125,4 @@ def read_shard(folder: Path, config: DataConfig, shard: Shard) -> RaggedJets | N
 
 def plain(config: DataConfig) -> dict[str, object]:
     """The settings as JSON gives them back."""
-    return dict(json.loads(json.dumps(asdict(config))))
+    return dict(json.loads(json.dumps(config.settings())))

@@ -4,7 +4,8 @@ Layout, version 1
 -----------------
 Datasets: ``px``, ``py``, ``pz`` (constituents of all jets one after the other, float32, GeV; massless, E = abs(p)),
 ``offsets`` (jets + 1, int64: jet i owns constituents offsets[i]:offsets[i+1]), ``label`` (jets, int8), ``jet`` and
-``truth`` (jets, 4; float32, GeV: the jet's and the matched parton's (E, px, py, pz); zero for no parton).
+``truth`` (jets, 4; float32, GeV: the jet's and the matched parton's (E, px, py, pz); zero for no parton). Sets without
+a detector also have ``pdg_id`` (constituents, int32).
 All are lzf-compressed and carry a checksum, so that a damaged file is refused instead of read.
 
 Attributes: ``format`` = "tritag-jets", ``format_version``, ``splits`` (JSON: name -> [start, stop]), ``classes`` (JSON
@@ -37,6 +38,7 @@ FORMAT_VERSION = 1
 # the file layout of HDF5 1.10 (2016): smaller than the oldest one, and readable everywhere
 _LIBVER = ("v110", "v110")
 DATASETS = {"px": "<f4", "py": "<f4", "pz": "<f4", "offsets": "<i8", "label": "<i1", "jet": "<f4", "truth": "<f4"}
+OPTIONAL_DATASETS = {"pdg_id": "<i4"}
 
 
 def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> str:
@@ -44,11 +46,15 @@ def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> s
     digest = hashlib.sha256(
         json.dumps({name: list(bounds) for name, bounds in splits.items()}, sort_keys=True).encode()
     )
-    for name, dtype in DATASETS.items():
+    for name, dtype in _stored(jets).items():
         digest.update(np.ascontiguousarray(getattr(jets, name), dtype).tobytes())
     if jets.classes != TWO_CLASSES:
         digest.update(json.dumps(jets.classes).encode())
     return digest.hexdigest()
+
+
+def _stored(jets: RaggedJets) -> dict[str, str]:
+    return DATASETS | {name: dtype for name, dtype in OPTIONAL_DATASETS.items() if getattr(jets, name) is not None}
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def write_jets(
             raise DataError(f"split {name!r} must lie in 0..{len(jets)}, got {start}:{stop}; correct its bounds")
     digest = content_digest(jets, splits)
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
-        for name, dtype in DATASETS.items():
+        for name, dtype in _stored(jets).items():
             values = np.ascontiguousarray(getattr(jets, name), dtype)
             file.create_dataset(
                 name, data=values, compression=compression, shuffle=True, fletcher32=True, chunks=_chunks(values.shape)
@@ -233,6 +239,7 @@ def read_ragged(
         return RaggedJets(
             file["px"][inside], file["py"][inside], file["pz"][inside], offsets - offsets[0],
             file["label"][first:last], file["jet"][first:last], file["truth"][first:last], info.classes,
+            file["pdg_id"][inside] if "pdg_id" in file else None,
         )  # fmt: skip
 
 

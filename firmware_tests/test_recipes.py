@@ -31,6 +31,7 @@ TRAINING = {"iterations": 24, "batch_size": 64, "learning_rate": 0.05, "validate
 LEARNING = {**TRAINING, "iterations": 100, "learning_rate": 0.4, "validate_every": 100}
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "int8-ternary-parq": (TRAINING, {}),
+    "int8-ternary-incremental": (TRAINING, {}),
     "int8-binary": (TRAINING, {}),
     "int8-binary-parq": (TRAINING, {}),
     "learned-bits": (LEARNING, {"bit_penalty": 10.0}),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tritag.models.lorentz import real_tokens
+from tritag.models.products import masked_softmax, row_products, weighted_sums
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:
@@ -23,10 +24,10 @@ class BiasedAttention(nn.Module):
         """Map q, k, v (B, N, C), bias (B, N * N, heads) and count (B, 1) to (B, N, C)."""
         n = self.n_tokens
         query, key, value = (_heads(x, self.heads) for x in (q, k, v))
-        scores = query * self.scale @ key.mT + bias.unflatten(1, (n, n)).permute(0, 3, 1, 2)
+        scores = row_products(query * self.scale, key) + bias.unflatten(1, (n, n)).permute(0, 3, 1, 2)
         # A jet without constituents attends to its first token: a finite number instead of NaN.
-        hidden = ~real_tokens(count.clamp(min=1), n, n)[:, None, None, :]
-        return (scores.masked_fill(hidden, float("-inf")).softmax(-1) @ value).transpose(1, 2).flatten(2)
+        real = real_tokens(count.clamp(min=1), n, n)[:, None, None, :]
+        return weighted_sums(masked_softmax(scores, real), value).transpose(1, 2).flatten(2)
 
 
 class ClassAttention(nn.Module):
@@ -39,9 +40,9 @@ class ClassAttention(nn.Module):
     def forward(self, q: Tensor, k: Tensor, v: Tensor, count: Tensor) -> Tensor:
         """Map q (B, 1, C), k and v (B, N + 1, C), the class token first, and count (B, 1) to (B, 1, C)."""
         query, key, value = (_heads(x, self.heads) for x in (q, k, v))
-        hidden = ~real_tokens(count, self.n_tokens, self.n_tokens + 1)[:, None, None, :]
-        weights = (query * self.scale @ key.mT).masked_fill(hidden, float("-inf")).softmax(-1)
-        return (weights @ value).transpose(1, 2).flatten(2)
+        real = real_tokens(count, self.n_tokens, self.n_tokens + 1)[:, None, None, :]
+        weights = masked_softmax(row_products(query * self.scale, key), real)
+        return weighted_sums(weights, value).transpose(1, 2).flatten(2)
 
 
 class ClassToken(nn.Module):

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from tritag.models.jet_geometry import before_candidates, inverse_pair_masses
 from tritag.models.lorentz import mass_squared, real_tokens
+from tritag.models.products import masked_softmax, weighted_sums
 
 # Rows: v_0, v_1 - v_0, v_2 - v_0.
 _DIFFERENCES = ((1.0, 0.0, 0.0), (-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0))
@@ -85,12 +86,12 @@ class PairVectors(nn.Module):
         """
         rows, columns = pairs.shape[1:]
         real = real_tokens(count, self.n_constituents, columns)
-        itself = torch.eye(columns, dtype=torch.bool, device=count.device)[-rows:]
-        hidden = itself | ~real[:, None]
-        weights = differences(softmax(phi, hidden)) * inverse_pair_masses(pairs).masked_fill(hidden, 0.0)
+        others = 1 - torch.eye(columns, dtype=phi.dtype, device=count.device)[-rows:]
+        partners = others * real[:, None]
+        weights = differences(masked_softmax(phi, partners)) * (inverse_pair_masses(pairs) * partners)
         # sum_j a_ij (p_i + p_j) = sum_j a_ij p_j + p_i sum_j a_ij, both from one product
         extended = torch.cat([tokens, torch.ones_like(tokens[..., :1])], dim=-1)
-        sums = (weights @ extended).movedim(0, 2)
+        sums = weighted_sums(weights, extended.expand(len(weights), -1, -1, -1)).movedim(0, 2)
         vectors = sums[..., :4] + sums[..., 4:] * tokens[:, -rows:, None]
         return jet_mean(vectors, real[:, -rows:]) if self.per_jet else vectors
 
@@ -104,14 +105,9 @@ class TokenVectors(nn.Module):
 
     def forward(self, phi: Tensor, tokens: Tensor, count: Tensor) -> Tensor:
         """Map phi (B, N, 3), tokens (B, N, 4), count (B, 1) to v_0, v_1 - v_0, v_2 - v_0: (B, 1, 3, 4)."""
-        hidden = ~real_tokens(count, self.n_constituents, tokens.shape[1])
-        weights = differences(softmax(phi.movedim(-1, 0), hidden))
+        real = real_tokens(count, self.n_constituents, tokens.shape[1])
+        weights = differences(masked_softmax(phi.movedim(-1, 0), real))
         return (weights.movedim(0, 1) @ tokens)[:, None]
-
-
-def softmax(logits: Tensor, hidden: Tensor) -> Tensor:
-    """Softmax over the last axis without the ``hidden`` entries; where all are hidden, equal weights."""
-    return logits.masked_fill(hidden, torch.finfo(logits.dtype).min).softmax(-1)
 
 
 def differences(weights: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from tritag.models.frame_vectors import ChannelLinear, PairLinear, PairVectors, 
 from tritag.models.frames import PolarFrames
 from tritag.models.jet_geometry import JetFrame, LocalDirections, LocalScalars, PairMasses, TokenFeatures
 from tritag.models.part_float import FloatPartLayers
+from tritag.models.products import masked_softmax, row_products, weighted_sums
 from tritag.models.scalars import JetScalars
 from tritag.models.slim_float import FloatSlimLayers
 
@@ -81,10 +82,9 @@ class Attention(nn.Module):
         """Map q, k, v (B, N, C) and count (B, 1) to (B, N, C)."""
         query, key, value = (x.unflatten(-1, (self.heads, self.d_head)).transpose(1, 2) for x in (q, k, v))
         # A jet without constituents attends to its first (zero) token: a finite number instead of NaN.
-        hidden = ~token_mask(count.clamp(min=1), self.n_tokens)[:, None, None, :]
-        scores = query * self.d_head**-0.5 @ key.mT
-        weights = scores.masked_fill(hidden, float("-inf")).softmax(-1)
-        return (weights @ value).transpose(1, 2).flatten(2)
+        real = token_mask(count.clamp(min=1), self.n_tokens)[:, None, None, :]
+        weights = masked_softmax(row_products(query * self.d_head**-0.5, key), real)
+        return weighted_sums(weights, value).transpose(1, 2).flatten(2)
 
 
 class Residual(nn.Module):

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from tritag.models.jet_geometry import JetGeometry
 from tritag.models.lorentz import METRIC, into_jet_frame, real_tokens
+from tritag.models.products import masked_softmax, narrow_linear, row_products, weighted_sums
 
 # Momenta are counted in this unit beside spurions of order one. A power of two (the paper has 20): a shift in firmware.
 MOMENTUM_UNIT_GEV = 16.0
@@ -24,11 +25,26 @@ def components(vectors: Tensor) -> Tensor:
     return vectors.unflatten(1, (-1, 4))
 
 
+def minkowski_sums(products: Tensor, metric: Tensor) -> Tensor:
+    """Sums over the components of ``products`` (B, 4 M, V) with the signs of ``metric`` (4,): (B, M, V).
+
+    Written as a product with a small matrix, like all that follows: axes of two or four entries are slow.
+    """
+    size = products.shape[-1]
+    channels = torch.eye(size, dtype=products.dtype, device=products.device)
+    signs = torch.kron(metric.to(products.dtype)[:, None], channels)
+    return products.reshape(len(products), -1, 4 * size) @ signs
+
+
 class VectorLinear(nn.Linear):
     """Linear map of the vectors' channels, without offset: (B, 4 M, V) -> (B, 4 M, V')."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(n_in, n_out, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See class."""
+        return narrow_linear(x, self.weight)
 
 
 class SlimTokens(JetGeometry):
@@ -79,15 +95,14 @@ class JointNorm(nn.Module):
 
     def forward(self, vectors: Tensor, scalars: Tensor) -> tuple[Tensor, Tensor]:
         """Map vectors (B, 4 M, V) and scalars (B, M, S) to the same shapes."""
-        v = components(vectors).unflatten(-1, (self.heads, -1))
-        s = scalars.unflatten(-1, (self.heads, -1))
-        metric = self.metric[:, None, None]
-        squares = (v.square() * metric).sum(2).abs().sum(-1) + s.square().sum(-1)
-        factor = (squares / (v.shape[-1] + s.shape[-1]) + NORM_EPS).rsqrt()
-        v = v * factor[:, :, None, :, None]
-        if self.lowered:
-            v = v * metric
-        return v.flatten(-2).flatten(1, 2), (s * factor[..., None]).flatten(-2)
+        n_v, n_s = vectors.shape[-1] // self.heads, scalars.shape[-1] // self.heads
+        of_head = torch.eye(self.heads, dtype=scalars.dtype, device=scalars.device)
+        v_of_head, s_of_head = (of_head.repeat_interleave(n, dim=0) for n in (n_v, n_s))
+        squares = minkowski_sums(vectors.square(), self.metric).abs() @ v_of_head + scalars.square() @ s_of_head
+        factor = (squares / (n_v + n_s) + NORM_EPS).rsqrt()
+        signs = self.metric if self.lowered else torch.ones_like(self.metric)
+        lanes = factor @ torch.kron(signs, v_of_head.mT.contiguous())
+        return vectors * lanes.view_as(vectors), scalars * (factor @ s_of_head.mT)
 
 
 class MinkowskiProduct(nn.Module):
@@ -101,7 +116,7 @@ class MinkowskiProduct(nn.Module):
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """See class."""
-        return (components(a * b) * self.metric[:, None]).sum(2)
+        return minkowski_sums(a * b, self.metric)
 
 
 class GatedUnit(nn.Module):
@@ -112,7 +127,8 @@ class GatedUnit(nn.Module):
 
     def forward(self, gate: Tensor, value: Tensor) -> Tensor:
         """See class."""
-        return F.gelu(gate).repeat_interleave(value.shape[1] // gate.shape[1], dim=1) * value
+        shared = value.shape[1] // gate.shape[1]
+        return (F.gelu(gate)[:, :, None] * value.unflatten(1, (-1, shared))).flatten(1, 2)
 
 
 class MinkowskiAttention(nn.Module):
@@ -130,17 +146,24 @@ class MinkowskiAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Map vectors (B, 4 M, V) and scalars (B, M, S) of queries, keys, values and count (B, 1) to the same."""
         query, key, value = (self._heads(*x) for x in (q, k, v))
-        hidden = ~real_tokens(count, self.n_constituents, self.n_constituents + self.n_first)[:, None, None, :]
-        scores = query * query.shape[-1] ** -0.5 @ key.mT
-        mean = (scores.masked_fill(hidden, float("-inf")).softmax(-1) @ value).transpose(1, 2)
-        per_head = q[0].shape[-1] // self.heads
-        vectors = mean[..., : 4 * per_head].unflatten(-1, (4, per_head)).transpose(2, 3)
-        return vectors.flatten(-2).flatten(1, 2), mean[..., 4 * per_head :].flatten(-2)
+        real = real_tokens(count, self.n_constituents, self.n_constituents + self.n_first)[:, None, None, :]
+        weights = masked_softmax(row_products(query * query.shape[-1] ** -0.5, key), real)
+        mean = weighted_sums(weights, value).transpose(1, 2)
+        own = 4 * q[0].shape[-1] // self.heads
+        vectors = mean[..., :own].flatten(2) @ self._head_order(mean, q[0].shape[-1])
+        return vectors.reshape_as(q[0]), mean[..., own:].flatten(2)
 
     def _heads(self, vectors: Tensor, scalars: Tensor) -> Tensor:
         """(B, heads, M, 4 V_head + S_head)."""
-        v = components(vectors).unflatten(-1, (self.heads, -1)).transpose(2, 3).flatten(-2)
-        return torch.cat([v, scalars.unflatten(-1, (self.heads, -1))], dim=-1).transpose(1, 2)
+        size = vectors.shape[-1]
+        v = vectors.reshape(len(vectors), -1, 4 * size) @ self._head_order(vectors, size).mT
+        parts = [x.unflatten(-1, (self.heads, -1)) for x in (v, scalars)]
+        return torch.cat(parts, dim=-1).transpose(1, 2)
+
+    def _head_order(self, like: Tensor, size: int) -> Tensor:
+        """Permutation (4 V, 4 V) of lanes from (component, head, channel) to (head, component, channel)."""
+        lanes = torch.eye(4 * size, dtype=like.dtype, device=like.device)
+        return lanes.unflatten(0, (4, self.heads, -1)).transpose(0, 1).flatten(0, 2)
 
 
 class FirstToken(nn.Module):

@@ -35,6 +35,7 @@ from tritag.models.head import BINARY, HeadConfig
 from tritag.models.head_metrics import HeadMetrics, read_metrics
 from tritag.models.inputs import PreparedJets, prepare
 from tritag.models.layers import Tagger
+from tritag.models.memory import keep_freed_memory
 from tritag.models.metrics import Metrics
 from tritag.models.progress import Speed, TrainingProgress
 from tritag.models.start import in_head
@@ -147,6 +148,7 @@ def train(
         The loss or its gradient is not finite.
     """
     directory = Path(directory)
+    keep_freed_memory()
     head.check(training_jets, "training jets")
     head.check(validation_jets, "validation jets")
     batches = Batches(len(training_jets), config.batch_size, config.seed)

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from tritag.quant.cut import Cut
 from tritag.quant.learned_cut import LearnedCut
 from tritag.quant.learned_weights import LearnedWeights
-from tritag.quant.linear import QuantLinear
+from tritag.quant.linear import QuantLinear, QuantVectorLinear
 from tritag.quant.quantizers import Int8Weight
 
 
@@ -57,13 +57,15 @@ class ConstantWeight(NarrowIntQuant, PerTensorPoTScaling8bit, WeightQuantSolver)
 class CodedLinear(QuantLinear):
     """Affine map with weights from ``coder``; otherwise a :class:`QuantLinear`."""
 
+    plain: type[QuantLinear] = QuantLinear
+
     def __init__(self, n_in: int, n_out: int, coder: Any, bias_bits: int, cut: Cut | None) -> None:
         super().__init__(n_in, n_out, {"weight_quant": Int8Weight}, bias_bits, cut)
         self.coder = coder
 
     def affine(self, x: Tensor) -> Tensor:
         """See :class:`QuantLinear`."""
-        return F.linear(x, self.coder(self.weight), self.quant_bias().value)
+        return F.linear(x, self.coder(self.weight), self.bias_value())
 
     def weight_integers(self) -> tuple[np.ndarray, int]:
         """See :class:`QuantLinear`."""
@@ -78,11 +80,17 @@ class CodedLinear(QuantLinear):
         codes, fraction = self.weight_integers()
         bits = max(2, int(np.abs(codes).max(initial=0)).bit_length() + 1)
         settings = {"weight_quant": ConstantWeight, "weight_bit_width": bits, "weight_fraction": fraction}
-        plain = QuantLinear(self.in_features, self.out_features, settings, self.bias_bits, self.cut)
+        plain = self.plain(self.in_features, self.out_features, settings, self.bias_bits, self.cut)
         with torch.no_grad():
             plain.weight.copy_(torch.from_numpy(codes * 2.0**-fraction))
             plain.bias.copy_(self.bias)
         return plain.train(self.training)
+
+
+class CodedVectorLinear(CodedLinear, QuantVectorLinear):
+    """Linear map of vectors' channels with weights from ``coder``."""
+
+    plain = QuantVectorLinear
 
 
 def with_plain_layers(tagger: Any) -> Any:
@@ -99,4 +107,4 @@ def with_plain_layers(tagger: Any) -> Any:
     return tagger
 
 
-__all__ = ["CodedLinear", "WeightCoder", "with_plain_layers"]
+__all__ = ["CodedLinear", "CodedVectorLinear", "WeightCoder", "with_plain_layers"]

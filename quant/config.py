@@ -18,7 +18,8 @@ class QuantConfig:
     ``weights`` concerns the linear layers inside the blocks, or those of ``low_bit_layers`` (names, or patterns such as
     ``blocks.*.query``); the others are int8. ``weight_method`` is how low-bit weights are trained: the straight-through
     estimator, or piecewise-affine regularized quantization (:mod:`tritag.quant.low_bit_weights`) with its transition
-    between the fractions ``parq_start`` and ``parq_end`` of the training, as steep as ``parq_steepness``.
+    between the fractions ``parq_start`` and ``parq_end`` of the training, as steep as ``parq_steepness``, or fixed one
+    after the other until ``incremental_end`` (:mod:`tritag.quant.incremental_weights`).
     ``activations`` other than "static" make a *study*: a float network with fake-quantized linear layers
     (:mod:`tritag.quant.study_layers`), which has no exact form and cannot be exported.
     ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
@@ -48,12 +49,13 @@ class QuantConfig:
     scale_frozen_fraction: float = 0.3
     distillation: float = 1.0
     activations: Activations = field(default="static", metadata=ADDED)
-    weight_method: Literal["ste", "parq"] = field(default="ste", metadata=ADDED)
+    weight_method: Literal["ste", "parq", "incremental"] = field(default="ste", metadata=ADDED)
     low_bit_layers: tuple[str, ...] = field(default=(), metadata=ADDED)
     parq_start: float = field(default=0.45, metadata=ADDED)
     parq_end: float = field(default=0.55, metadata=ADDED)
     parq_steepness: float = field(default=100.0, metadata=ADDED)
-
+    incremental_end: float = field(default=0.7, metadata=ADDED)
+    incremental_scale: float = field(default=2.0, metadata=ADDED)
     bit_granularity: Literal["tensor", "channel", "weight"] = field(default="weight", metadata=ADDED)
     learned_cuts: bool = field(default=False, metadata=ADDED)
     bit_penalty: float = field(default=0.0, metadata=ADDED)
@@ -78,6 +80,13 @@ class QuantConfig:
         if (self.weights == "float") != (self.activations == "bfloat16"):
             raise ConfigError(
                 f"weights: float and activations: bfloat16 must go together, got {self.weights}, {self.activations}"
+            )
+        if self.weight_method == "incremental" and self.weights != "ternary":
+            raise ConfigError(f"weight_method: incremental needs ternary weights, got {self.weights}")
+        if not 0 < self.incremental_end <= 1 or not self.incremental_scale > 0:
+            raise ConfigError(
+                "incremental fixing must satisfy 0 < incremental_end <= 1 and incremental_scale > 0, got "
+                f"{self.incremental_end} and {self.incremental_scale}"
             )
         if self.weight_method == "parq" and self.weights not in ("ternary", "binary"):
             raise ConfigError(f"weight_method: parq needs ternary or binary weights, got {self.weights}")

@@ -10,7 +10,7 @@ from torch import nn
 
 from tritag.quant.fixed import Grid
 from tritag.quant.quantizers import ActivationQuantizer, StaticQuantileScaling
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.tensor import FixedTensor, fake_quantize
 
 
 class Cut(nn.Module):
@@ -24,18 +24,24 @@ class Cut(nn.Module):
         )
 
     @property
+    def scaling(self) -> StaticQuantileScaling:
+        """The observer; Brevitas makes another one when weights are loaded."""
+        return self.quantizer.act_quant.fused_activation_quant_proxy.tensor_quant.scaling_impl
+
+    @property
     def grid(self) -> Grid:
         """Grid of the cut's output at the present range."""
-        scaling = next(m for m in self.quantizer.modules() if isinstance(m, StaticQuantileScaling))
-        scale = scaling.scale(torch.tensor(2.0 ** (self.bits - 1)))
-        fraction = 1 - int(torch.frexp(scale).exponent)
-        return Grid(-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1, fraction)
+        size = 1 << (self.bits - 1)
+        return Grid(-size, size - 1, self.scaling.fraction(size))
 
     def learned_width(self) -> torch.Tensor | None:
         """Bits as a number with a gradient, when they are learned."""
         return None
 
     def forward(self, x: FixedTensor) -> FixedTensor:
-        """Cut ``x``."""
-        value = self.quantizer(x.value)
-        return FixedTensor(value, self.grid)
+        """Cut ``x``; in training without Brevitas, whose quantizer gives the same values and takes a hundred calls."""
+        if self.training:
+            self.scaling.observe(x.value)
+            grid = self.grid
+            return FixedTensor(fake_quantize(x.value, grid), grid)
+        return FixedTensor(self.quantizer(x.value), self.grid)

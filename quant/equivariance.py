@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from tritag.data.grid import to_codes, to_p4
 from tritag.models.coded_jets import CodedJets
+from tritag.models.comparison import RejectionRatio, rejection_ratio
 from tritag.models.evaluate import scores
 from tritag.models.layers import Tagger
 from tritag.models.lorentz import boost_matrix
@@ -69,16 +70,18 @@ class FrameEffect:
     """Change of a fixed-point tagger's output when its frames come from float64.
 
     ``score_lsb`` counts the score (sigmoid of the logit) in 2**-7, the LSB of the trigger's tag score; ``logit`` is the
-    change of the logit; both median and 99 %.
+    change of the logit; both median and 99 %. ``rejection`` is the background rejection with fixed-point frames over
+    that with float64 ones, None without labels of both classes.
     """
 
     jets: int
     score_lsb: tuple[float, float]
     logit: tuple[float, float]
+    rejection: RejectionRatio | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON."""
-        return asdict(self)
+        return asdict(self) | {"rejection": self.rejection and self.rejection.as_dict()}
 
 
 def rotations_about_beam(n: int, rng: np.random.Generator) -> Tensor:
@@ -142,8 +145,13 @@ def measure_equivariance(
     return results
 
 
-def measure_frame_effect(tagger: QuantTagger, codes: NDArray[Any], count: NDArray[Any]) -> FrameEffect:
-    """Change of the fixed-point tagger's output when its frames are those of float64, rounded to their grid."""
+def measure_frame_effect(
+    tagger: QuantTagger, codes: NDArray[Any], count: NDArray[Any], label: NDArray[Any] | None = None
+) -> FrameEffect:
+    """Change of the fixed-point tagger's output when its frames are those of float64, rounded to their grid.
+
+    ``label`` (n,) of the jets adds the ratio of rejections.
+    """
     jets = CodedJets(
         torch.from_numpy(np.asarray(codes)),
         torch.from_numpy(np.asarray(count)).long()[:, None],
@@ -154,7 +162,9 @@ def measure_frame_effect(tagger: QuantTagger, codes: NDArray[Any], count: NDArra
         expected = scores(tagger, jets)
     logit = np.abs(given - expected)
     score = np.abs(_sigmoid(given) - _sigmoid(expected)) / SCORE_LSB
-    return FrameEffect(len(codes), _median_and_high(score), _median_and_high(logit))
+    both = label is not None and {0, 1} <= set(np.unique(label))
+    ratio = rejection_ratio(given, expected, np.asarray(label)) if both else None
+    return FrameEffect(len(codes), _median_and_high(score), _median_and_high(logit), ratio)
 
 
 def frame_ops(tagger: nn.Module) -> list[IntegerOp]:

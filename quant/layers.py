@@ -11,10 +11,11 @@ from tritag.errors import ConfigError, ExportError
 from tritag.models.layers import Role, Tagger
 from tritag.models.registry import TaggerConfig, make_tagger
 from tritag.quant import lorentz_layers, pair_layers
-from tritag.quant.coded_linear import CodedLinear
+from tritag.quant.coded_linear import CodedLinear, CodedVectorLinear
 from tritag.quant.config import QuantConfig
 from tritag.quant.cut import Cut
 from tritag.quant.fixed import Grid
+from tritag.quant.incremental_weights import IncrementalTernary
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.layer_selection import matching_layers
 from tritag.quant.learned_cut import LearnedCut
@@ -95,16 +96,25 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
         """See :class:`tritag.models.layers.Layers`; the outputs share one grid and are not cut."""
         return self.linear(n_in, self.n_outputs, role="output")
 
-    def weighted(self, n_in: int, n_out: int, cut: Cut | None, low_bits: bool) -> QuantLinear:
-        """Linear layer with int8 weights, or with those of the configuration."""
+    def weighted(self, n_in: int, n_out: int, cut: Cut | None, low_bits: bool, vectors: bool = False) -> QuantLinear:
+        """Linear layer with int8 weights, or with those of the configuration; ``vectors``: of vectors' channels."""
         c = self.config
-        if not low_bits or c.weights == "int8":
-            return QuantLinear(n_in, n_out, self._ste_weights(False), c.bias_bits, cut)
-        if c.weights == "ternary" and c.weight_method == "ste":
-            return QuantLinear(n_in, n_out, self._ste_weights(True), c.bias_bits, cut)
+        coder = self._coder(n_in, n_out) if low_bits else None
+        if coder is not None:
+            return (CodedVectorLinear if vectors else CodedLinear)(n_in, n_out, coder, c.bias_bits, cut)
+        weights = self._ste_weights(low_bits and c.weights == "ternary")
+        return (QuantVectorLinear if vectors else QuantLinear)(n_in, n_out, weights, c.bias_bits, cut)
+
+    def _coder(self, n_in: int, n_out: int) -> nn.Module | None:
+        """Quantizer of our own for low-bit weights; None where Brevitas has one."""
+        c = self.config
+        if c.weights == "int8" or (c.weights == "ternary" and c.weight_method == "ste"):
+            return None
         if c.weights == "learned":
-            return CodedLinear(n_in, n_out, LearnedWeights(n_in, n_out, c.bit_granularity), c.bias_bits, cut)
-        return CodedLinear(n_in, n_out, LowBitWeights(c, power_of_two=True), c.bias_bits, cut)
+            return LearnedWeights(n_in, n_out, c.bit_granularity)
+        if c.weight_method == "incremental":
+            return IncrementalTernary(c, (n_out, n_in))
+        return LowBitWeights(c, power_of_two=True)
 
     def vector_linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """Linear map of vectors; even a branch of the residual stream is cut, so that their sum stays narrow.
@@ -112,17 +122,13 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
         Raises
         ------
         ConfigError
-            Weights other than int8 and straight-through ternary.
+            Learned weights.
         """
         c = self.config
-        if c.weights not in ("int8", "ternary") or c.weight_method != "ste" or c.low_bit_layers:
-            raise ConfigError(
-                "linear maps of vectors have int8 or straight-through ternary weights in all layers; "
-                f"got weights: {c.weights}, weight_method: {c.weight_method}, low_bit_layers: {list(c.low_bit_layers)}"
-            )
+        if c.weights == "learned":
+            raise ConfigError("linear maps of vectors have no learned widths; choose int8, ternary or binary weights")
         cut = self.cut(VECTOR_BITS if summed else VECTOR_RESIDUAL_BITS)
-        low_bits = role == "hidden" and c.weights == "ternary"
-        return QuantVectorLinear(n_in, n_out, self._ste_weights(low_bits), c.bias_bits, cut)
+        return self.weighted(n_in, n_out, cut, role == "hidden" and not c.low_bit_layers, vectors=True)
 
     def vector_residual(self) -> nn.Module:
         """Sum of vectors."""
@@ -227,7 +233,8 @@ class QuantTagger(Tagger):
         self.tagger: Tagger = make_tagger(config, layers)
         for name in matching_layers(self.tagger, quant.low_bit_layers, QuantLinear):
             old = self.tagger.get_submodule(name)
-            new = layers.weighted(old.in_features, old.out_features, old.cut, low_bits=True)  # type: ignore[arg-type]
+            vectors = isinstance(old, QuantVectorLinear)
+            new = layers.weighted(old.in_features, old.out_features, old.cut, True, vectors)  # type: ignore[arg-type]
             new.weight, new.bias = old.weight, old.bias  # type: ignore[assignment]
             self.tagger.set_submodule(name, new)
         for meter in meters(self.tagger):

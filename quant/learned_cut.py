@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from tritag.quant.cut import Cut
 from tritag.quant.fixed import Grid
 from tritag.quant.learned_bits import magnitude_bits, round_to, whole
-from tritag.quant.quantizers import StaticQuantileScaling
 from tritag.quant.tensor import FixedTensor
 
 # A sign and one bit; a cut to nothing would disconnect the network.
@@ -55,12 +54,12 @@ class LearnedCut(Cut):
         """The same cut as a plain one."""
         grid = self.grid
         plain = Cut(grid.type.width, **self.observer)
-        _scaling(plain).range.fill_(grid.high * 2.0**-grid.fraction)
+        plain.scaling.range.fill_(grid.high * 2.0**-grid.fraction)
         return plain.train(self.training)
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
-        _scaling(self)(x, torch.tensor(2.0 ** (self.bits - 1)))
+        self.scaling.observe(x)
         finest = self.bits - 1 - self._integer()
         if not bool(self.initialised):
             self.fraction.fill_(finest)
@@ -68,7 +67,7 @@ class LearnedCut(Cut):
         self.fraction.clamp_(finest - self.bits + _FEWEST_BITS, finest)
 
     def _integer(self) -> int:
-        return int(magnitude_bits(_scaling(self).range))
+        return int(magnitude_bits(self.scaling.range))
 
     def _format(self) -> tuple[int, int]:
         """Integer bits without sign, and fractional bits."""
@@ -76,7 +75,3 @@ class LearnedCut(Cut):
         finest = self.bits - 1 - integer
         fraction = round(self.fraction.item()) if bool(self.initialised) else finest
         return integer, min(max(fraction, finest - self.bits + _FEWEST_BITS), finest)
-
-
-def _scaling(cut: Cut) -> StaticQuantileScaling:
-    return next(m for m in cut.quantizer.modules() if isinstance(m, StaticQuantileScaling))

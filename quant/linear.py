@@ -8,13 +8,16 @@ import brevitas.nn as qnn
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tritag.errors import ExportError
+from tritag.models.products import narrow_linear
 from tritag.quant.cut import Cut
 from tritag.quant.effective_bits import significant_bits
 from tritag.quant.fixed import Grid, accumulator_grid
 from tritag.quant.meter import Meter
 from tritag.quant.quantizers import Bias, ZeroBias
+from tritag.quant.straight_through import straight_through
 from tritag.quant.tensor import FixedTensor, check_float32
 
 
@@ -29,6 +32,7 @@ class QuantLinear(qnn.QuantLinear):
     def __init__(self, n_in: int, n_out: int, weights: dict[str, Any], bias_bits: int, cut: Cut | None) -> None:
         super().__init__(n_in, n_out, bias=True, bias_quant=self.bias_kind, bias_bit_width=bias_bits, **weights)
         self.cut, self.bias_bits = cut, bias_bits
+        self._weight_codes, self._bias_codes = code_range(self.weight_quant), code_range(self.bias_quant)
         self.meter = Meter()
 
     def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
@@ -47,7 +51,19 @@ class QuantLinear(qnn.QuantLinear):
 
     def affine(self, x: Tensor) -> Tensor:
         """Product with the quantized weights, plus the quantized bias."""
-        return super().forward(x)
+        return F.linear(x, self.weight_value(), self.bias_value()) if self.training else super().forward(x)
+
+    def weight_value(self) -> Tensor:
+        """Quantized weights (n_out, n_in), differentiable."""
+        if not self.training:
+            return self.quant_weight().value
+        return trained_value(self.weight, self.weight_quant, self._weight_codes)
+
+    def bias_value(self) -> Tensor:
+        """Quantized bias (n_out,), differentiable."""
+        if not self.training:
+            return self.quant_bias().value
+        return trained_value(self.bias, self.bias_quant, self._bias_codes)
 
     def integers(self) -> tuple[np.ndarray, int, np.ndarray, int]:
         """``(weight (n_out, n_in), its fraction, bias (n_out,), its fraction)``, weights and bias as int64."""
@@ -75,10 +91,30 @@ class QuantVectorLinear(QuantLinear):
         super().__init__(n_in, n_out, weights, bias_bits, cut)
         nn.init.zeros_(self.bias).requires_grad_(False)
 
+    def affine(self, x: Tensor) -> Tensor:
+        """See :class:`QuantLinear`."""
+        return narrow_linear(x, self.weight_value()) if self.training else super().affine(x)
+
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # Float weights have no offset.
         state_dict.setdefault(f"{prefix}bias", torch.zeros_like(self.bias))
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def code_range(proxy: Any) -> tuple[Tensor, int, int]:
+    """Of a Brevitas weight quantizer: what its scaling is given (half the number of codes), and its end codes."""
+    quantizer = proxy.tensor_quant
+    bits = quantizer.msb_clamp_bit_width_impl()
+    low, high = (int(limit(bits)) for limit in (quantizer.int_quant.min_int, quantizer.int_quant.max_int))
+    return quantizer.int_scaling_impl(bits), low, high
+
+
+def trained_value(parameter: Tensor, proxy: Any, codes: tuple[Tensor, int, int]) -> Tensor:
+    """What a Brevitas weight quantizer gives in training, in fewer calls; straight through, as its clamp is."""
+    threshold, low, high = codes
+    plain = parameter.detach()
+    scale = proxy.tensor_quant.scaling_impl(plain, threshold)
+    return straight_through(parameter, (plain / scale).round_().clamp_(low, high).mul_(scale))
 
 
 def codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:

@@ -6,10 +6,12 @@ op takes the time of R rows, not of R N.
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritag.errors import ExportError
+from tritag.models.products import narrow_linear
 from tritag.quant.cut import Cut
 from tritag.quant.fixed import accumulator_grid
 from tritag.quant.linear import QuantLinear
@@ -67,9 +69,8 @@ class QuantPairLinear(QuantLinear):
 
     def _part(self, x: FixedTensor, columns: slice, biased: bool = False) -> FixedTensor:
         """``W x`` for some columns of the weight, with the bias or without."""
-        weight, bias = self.quant_weight(), self.quant_bias()
-        bias_value = bias.value if biased else bias.value * 0.0
-        value = F.linear(x.value, weight.value[:, columns], bias_value)
+        bias = self.bias_value()
+        value = F.linear(x.value, self.weight_value()[:, columns], bias if biased else torch.zeros_like(bias))
         if self.training:
             return FixedTensor(value, None)
         integers, weight_fraction, bias_integers, bias_fraction = self.integers()
@@ -91,6 +92,10 @@ class QuantChannelLinear(QuantLinear):
         n = lanes // self.in_features
         y = super().forward(x.reshape(-1, rows * n, self.in_features))
         return y.reshape(-1, rows, n * self.out_features)
+
+    def affine(self, x: Tensor) -> Tensor:
+        """See :class:`QuantLinear`."""
+        return narrow_linear(x, self.weight_value(), self.bias_value()) if self.training else super().affine(x)
 
 
 class QuantPairVectors(nn.Module):

@@ -7,6 +7,8 @@ Brevitas' own ternary type exports wrong numbers.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from brevitas.core.function_wrapper import TensorClampSte
 from brevitas.inject.enum import ScalingImplType
@@ -64,15 +66,23 @@ class StaticQuantileScaling(nn.Module):
 
     def forward(self, x: Tensor, threshold: Tensor) -> Tensor:
         """Scale of the tensor; ``threshold`` is the number of positive codes (128 for int8)."""
-        if self.training and self.progress < self.frozen_fraction:
-            self._observe(x.detach())
+        self.observe(x)
         return self.scale(threshold)
 
     def scale(self, threshold: Tensor) -> Tensor:
         """Scale at the present range: the smallest power of two that reaches it."""
         return power_of_two_ceil(self.range / (threshold - 1))
 
-    def _observe(self, x: Tensor) -> None:
+    def fraction(self, threshold: int) -> int:
+        """Fractional bits of :meth:`scale`, which is ``2**-fraction``."""
+        mantissa, exponent = math.frexp(float(self.range / (threshold - 1)))
+        return int(mantissa == 0.5) - exponent
+
+    @torch.no_grad()
+    def observe(self, x: Tensor) -> None:
+        """Let the values of a training step move the range, unless it is frozen."""
+        if not self.training or self.progress >= self.frozen_fraction:
+            return
         flat = x.reshape(-1)
         # An odd stride: one that divides the number of channels would see some of the channels only.
         sample = flat[:: flat.numel() // _QUANTILE_SAMPLE | 1].abs()

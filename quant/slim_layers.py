@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tritag.errors import ExportError
 from tritag.models import minkowski_layers as reference
 from tritag.models.lorentz import real_tokens
+from tritag.models.products import masked_softmax, row_products, weighted_sums
 from tritag.quant.config import QuantConfig
 from tritag.quant.cut import Cut
 from tritag.quant.ops.attention import ExpWeights, exact_product
@@ -174,15 +175,18 @@ class QuantMinkowskiAttention(nn.Module):
 
     def _surrogate(self, vectors: list[FixedTensor], scalars: list[FixedTensor], count: FixedTensor) -> Streams:
         (q, k, v), (q_s, k_s, v_s) = ([x.value for x in part] for part in (vectors, scalars))
-        first = self.cut(FixedTensor(torch.einsum("bnuhc,bmuhc->bnhm", q, k), None)).value
-        scores = (first + torch.einsum("bnhc,bmhc->bnhm", q_s, k_s)) * self.exp_weights.scale
-        hidden = ~real_tokens(count.value, self.n_constituents, self.n_tokens)[:, None, None]
-        weights = scores.masked_fill(hidden, float("-inf")).softmax(-1)
-        mean_v, mean_s = torch.einsum("bnhm,bmuhc->bnuhc", weights, v), torch.einsum("bnhm,bmhc->bnhc", weights, v_s)
+        # one row of a head holds the four components of its vectors
+        q, k, v = (x.permute(0, 3, 1, 2, 4).flatten(3) for x in (q, k, v))
+        q_s, k_s, v_s = (x.transpose(1, 2) for x in (q_s, k_s, v_s))
+        first = self.cut(FixedTensor(row_products(q, k), None)).value
+        scores = (first + row_products(q_s, k_s)) * self.exp_weights.scale
+        real = real_tokens(count.value, self.n_constituents, self.n_tokens)[:, None, None]
+        weights = masked_softmax(scores, real)
+        mean_v, mean_s = weighted_sums(weights, v).unflatten(-1, (4, -1)), weighted_sums(weights, v_s)
         grid_v, grid_s = vectors[2].known_grid(), scalars[2].known_grid()
         return (
-            FixedTensor(fake_quantize(mean_v.flatten(3).flatten(1, 2), grid_v), grid_v),
-            FixedTensor(fake_quantize(mean_s.flatten(2), grid_s), grid_s),
+            FixedTensor(fake_quantize(mean_v.permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2), grid_v), grid_v),
+            FixedTensor(fake_quantize(mean_s.transpose(1, 2).flatten(2), grid_s), grid_s),
         )
 
 

@@ -80,9 +80,20 @@ def check_float32(grid: Grid, where: str) -> Grid:
     return grid
 
 
+class _FakeQuantize(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, grid: Grid) -> Tensor:
+        ctx.save_for_backward(value)
+        ctx.grid = grid
+        return (value * 2.0**grid.fraction).round_().clamp_(grid.low, grid.high).mul_(2.0**-grid.fraction)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (value,), (gradient,), grid = ctx.saved_tensors, gradients, ctx.grid
+        ends = ((end * 2.0**-grid.fraction) for end in (grid.low - 0.5, grid.high + 0.5))
+        return torch.ops.aten.hardtanh_backward(gradient, value, *ends), None
+
+
 def fake_quantize(value: Tensor, grid: Grid) -> Tensor:
-    """Round half to even and saturate to ``grid``; the gradient passes where nothing saturates."""
-    scale = 2.0**grid.fraction
-    rounded = torch.round(value.detach() * scale).clamp_(grid.low, grid.high) / scale
-    clamped = value.clamp(grid.low / scale, grid.high / scale)
-    return clamped + (rounded - clamped).detach()
+    """Round half to even and saturate to ``grid``; the gradient passes where nothing saturates after rounding."""
+    return _FakeQuantize.apply(value, grid)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from tritag.data.config import ClassCounts, DataConfig
+from tritag.data.config import DataConfig
 from tritag.data.jets import JetBatch
 
 # the same examples on every run, and no time limit that a busy machine would break
@@ -36,9 +36,9 @@ def batch(seed: int) -> JetBatch:
 def quick_config() -> DataConfig:
     """A set that is made in a few seconds: no multiparton interactions, few jets, many shards."""
     return DataConfig(
-        train=ClassCounts(8, 6),
-        val=ClassCounts(2, 2),
-        test=ClassCounts(2, 6),
+        train={"signal": 8, "background": 6},
+        val={"signal": 2, "background": 2},
+        test={"signal": 2, "background": 6},
         seed=11,
         pt_hat_min_gev=500.0,
         multiparton_interactions=False,

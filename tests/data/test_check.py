@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tritag.data.check import TARGETS, TARGETS_BOTH, check_set, rows_as_json
+from tritag.data.check import check_set, rows_as_json
 from tritag.data.features import jet_mass_gev, n_duplicates, pt_share, substructure
 from tritag.data.jets import JetBatch
 from tritag.data.sample import N_CONSTITUENTS, read_sample
+from tritag.data.targets import Cuts
 from tritag.data.two_sample import compare_sets
 from tritag.errors import DataError
 
@@ -27,7 +30,7 @@ def test_sample_content(sample: JetBatch) -> None:
 
 def test_sample_looks_like_real_jets(sample: JetBatch) -> None:
     rows = check_set(sample)
-    assert len(rows) == 2 * len(TARGETS) + len(TARGETS_BOTH) + 3
+    assert len(rows) == 2 * 6 + 3 + 3
     # the cut to 64 constituents shows in their spread and in the pT it costs, and in nothing else
     assert {row.name for row in rows if row.verdict != "ok"} == {
         "constituents, standard deviation",
@@ -87,6 +90,26 @@ def test_features_of_a_simple_jet() -> None:
     assert features["e3"][0] == pytest.approx(0)
     assert features["pt_dispersion"][0] == pytest.approx(np.sqrt(0.5))
     assert all(values.shape == (1,) and np.isfinite(values).all() for values in features.values())
+
+
+def test_sets_without_public_figures_are_shown_without_a_verdict(sample: JetBatch) -> None:
+    five = replace(sample, label=np.arange(400) % 5, classes=tuple("gqWZt"))
+    rows = check_set(five)
+    assert {row.jets for row in rows} == {*"gqWZt", "all"}
+    assert {row.verdict for row in rows if row.target is None} == {"no target"}
+    # no cuts are known either: only the order of the constituents is judged
+    assert [row.name for row in rows if row.verdict == "ok"] == ["jets with constituents not sorted by pT"]
+    judged = {row.name: row.verdict for row in check_set(five, cuts=Cuts(900.0, 1100.0, 4.0)) if row.target is not None}
+    assert judged["jets outside pT 900..1100 GeV"] == "off"
+    assert judged["jets outside |eta| < 4"] == "ok"
+
+
+def test_quark_and_gluon_jets_have_one_public_figure(sample: JetBatch) -> None:
+    rows = check_set(replace(sample, classes=("gluon", "quark")))
+    judged = {(row.name, row.jets): row.verdict for row in rows if row.target_error}
+    # the sample's QCD and top jets are neither
+    assert judged == {("constituents, mean", "gluon"): "off", ("constituents, mean", "quark"): "off"}
+    assert rows_as_json(rows)[1]["sigmas"] is None
 
 
 def test_two_sample_test(sample: JetBatch) -> None:

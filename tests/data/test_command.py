@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from tritag.cli import run
 from tritag.data.jets import JetBatch
 from tritag.data.sample import read_sample
 from tritag.data.store import read_info, write_jets
+
+from .conftest import random_batch
 
 
 @pytest.fixture
@@ -38,9 +41,30 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "check", str(tmp_path / "sample.h5"), "--json"]) == 1
     captured = capsys.readouterr()
     assert {row["verdict"] for row in json.loads(captured.out)} == {"ok", "off"}
-    assert "figures differ from real jets" in captured.err
+    assert "figures differ from the public top-tagging set" in captured.err
     assert run(["data", "check", str(tmp_path / "sample.h5")]) == 1
     assert "verdict" in capsys.readouterr().out
+
+
+def test_check_and_compare_of_other_classes(
+    tmp_path: Path, batch: JetBatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jets = random_batch(1, 150)
+    five = replace(jets, label=np.arange(150) % 5, classes=tuple("gqWZt"))
+    cuts = {"jet_pt_min_gev": 0.5, "jet_pt_max_gev": 5000.0, "jet_abs_eta_max": 9.0}
+    write_jets(tmp_path / "five.h5", five[five.n_constituents > 0], settings=cuts)
+    assert run(["data", "check", str(tmp_path / "five.h5")]) == 0
+    captured = capsys.readouterr()
+    assert "no target" in captured.out
+    assert "no public figures are known for the classes g, q, W, Z, t" in captured.err
+    cuts["jet_pt_max_gev"] = 1.0
+    write_jets(tmp_path / "hard.h5", five, settings=cuts)
+    assert run(["data", "check", str(tmp_path / "hard.h5")]) == 1
+    assert "differ from its settings: jets outside pT 0..1 GeV (all)" in capsys.readouterr().err
+    write_jets(tmp_path / "two.h5", batch)
+    assert run(["data", "compare", str(tmp_path / "five.h5"), str(tmp_path / "two.h5")]) == 2
+    error = capsys.readouterr().err
+    assert "sets to compare must have the same classes, got g, q, W, Z, t and background, signal" in error
 
 
 def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

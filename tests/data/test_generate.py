@@ -17,7 +17,7 @@ import pytest
 
 from tritag.configs import config_names
 from tritag.data import generate, shards
-from tritag.data.config import ClassCounts, DataConfig, load_data_config
+from tritag.data.config import DataConfig, load_data_config
 from tritag.data.generate import default_path, ensure_data, make_data
 from tritag.data.jets import check_jets
 from tritag.data.shards import Shard, make_shard, plan_shards, read_shard
@@ -25,7 +25,7 @@ from tritag.data.store import read_info, read_jets, read_ragged, verify_digest
 from tritag.errors import ConfigError, DataError, ToolError, TritagError
 
 MAKE = """
-from tritag.data.config import ClassCounts, DataConfig
+from tritag.data.config import DataConfig
 from tritag.data.generate import make_data
 make_data({config!r}, {path!r}, processes=1)
 """
@@ -42,9 +42,9 @@ def generator() -> None:
 def made(tmp_path_factory: pytest.TempPathFactory, generator: None) -> Path:
     """The quick set, made in this process."""
     config = DataConfig(
-        train=ClassCounts(8, 6),
-        val=ClassCounts(2, 2),
-        test=ClassCounts(2, 6),
+        train={"signal": 8, "background": 6},
+        val={"signal": 2, "background": 2},
+        test={"signal": 2, "background": 6},
         seed=11,
         pt_hat_min_gev=500.0,
         multiparton_interactions=False,
@@ -71,7 +71,7 @@ def test_content(made: Path, quick_config: DataConfig) -> None:
     for split in info.splits:
         label = read_jets(made, split=split).label
         counts = getattr(quick_config, split)
-        assert ((label == 1).sum(), (label == 0).sum()) == (counts.signal, counts.background)
+        assert {"signal": (label == 1).sum(), "background": (label == 0).sum()} == counts
     assert info.settings["seed"] == 11
     assert info.versions == shards.versions()
     assert not made.with_suffix(".shards").exists()
@@ -124,7 +124,7 @@ def test_killed_and_resumed(
     remade = []
 
     def make_and_note(*arguments: Any) -> Any:
-        remade.append(arguments[1].file_name)
+        remade.append(shards.shard_path(folder, *arguments[:2]).name)
         return make_shard(*arguments)
 
     monkeypatch.setattr(generate, "make_shard", make_and_note)
@@ -207,8 +207,19 @@ def test_cuts_that_nothing_passes(quick_config: DataConfig, monkeypatch: pytest.
         ({"jet_radius": 0.0}, r"jet_radius must be > 0, got 0\.0"),
         ({"jet_pt_max_gev": 500.0}, r"jet_pt_max_gev must be > 550\.0 \(jet_pt_min_gev\), got 500\.0"),
         ({"pt_hat_min_gev": 600.0}, r"pt_hat_min_gev must be 0\.\.550\.0 \(jet_pt_min_gev\), got 600\.0"),
-        ({"val": ClassCounts(-1, 0)}, "val must ask for >= 0 jets of each class"),
-        ({split: ClassCounts(0, 0) for split in ("train", "val", "test")}, "at least one split must ask for jets"),
+        ({"val": {"signal": -1, "background": 0}}, "val must ask for >= 0 jets of each class"),
+        ({"val": {"signal": True, "background": 0}}, "val must ask for >= 0 jets of each class"),
+        ({"val": {"signal": 1, "backgroud": 0}}, "unknown class in val 'backgroud'; did you mean 'background'"),
+        ({"val": {"signal": 1}}, "val must name each class of top-vs-qcd, but lacks background"),
+        ({"val": 3}, "val must map the classes background, signal to numbers, got 3"),
+        (
+            {"process_set": "five-classes", "pt_hat_min_gev": 9.0},
+            r"pt_hat_min_gev must be 0 for five-classes, whose jets come from a resonance, got 9\.0",
+        ),
+        (
+            {split: {"signal": 0, "background": 0} for split in ("train", "val", "test")},
+            "at least one split must ask for jets",
+        ),
     ],
 )
 def test_refuses_bad_settings(quick_config: DataConfig, change: dict[str, Any], message: str) -> None:

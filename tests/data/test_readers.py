@@ -120,7 +120,7 @@ def test_one_clear_line_for_unreadable_files(tmp_path: Path, batch: JetBatch) ->
         read_any(tmp_path / "none.h5")
     for content, message in ((b"", "got an empty file"), (b"hello world", "got a file that begins with b'hello wo'")):
         (tmp_path / "odd").write_bytes(content)
-        with pytest.raises(DataError, match=f"must be a whole HDF5 or .npz file, {message}"):
+        with pytest.raises(DataError, match=f"must be a whole HDF5, .npz or ROOT file, {message}"):
             read_any(tmp_path / "odd")
     np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
     whole = (tmp_path / "jets.npz").read_bytes()

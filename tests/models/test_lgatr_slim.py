@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from tests.helpers.lorentz import BOOSTED, EXACT, random_lorentz, random_rotation, timelike
+from tests.helpers.references import ReferenceSlim
 from tritag.errors import ConfigError
 from tritag.models.lgatr_slim import SlimConfig
 from tritag.models.lorentz import four_momenta, jet_tokens
@@ -201,10 +201,6 @@ def test_tokens_are_in_the_rest_frame_of_the_jet():
 # The reference
 
 
-def reference_modules():
-    return pytest.importorskip("lgatr.nets.slim"), pytest.importorskip("lgatr.layers.slim_layers")
-
-
 def load_linear(vectors, scalars, theirs, rows_v=slice(None), rows_s=slice(None)):
     """Rows of a linear layer of the reference."""
     vectors.weight.data = theirs.weight_v[rows_v].data.clone()
@@ -240,27 +236,9 @@ def load_reference_block(block, theirs, config):
 @pytest.mark.parametrize("name", [*NAMES, "lgatr-slim-deep-20k"])
 @torch.no_grad()
 def test_whole_tagger_agrees_with_the_reference(name):
-    """lgatr 2.0 with the paper's layers: GELU for both gates, offsets in q, k, v, norms without factors."""
-    slim, layers = reference_modules()
     tagger, config = make(name), SlimConfig(**load_tagger_config(name).sizes)
-    v, s = config.vectors, config.scalars
-    reference = slim.LGATrSlim(
-        num_blocks=config.blocks,
-        in_v_channels=1,
-        out_v_channels=0,
-        hidden_v_channels=v,
-        in_s_channels=8,
-        out_s_channels=1,
-        hidden_s_channels=s,
-        num_heads=config.heads,
-        mlp_ratio=config.mlp_factor,
-        norm_elementwise_affine=False,
-    )
-    for block in reference.blocks:
-        block.attention.linear_in = layers.SlimLinear(v, 3 * v, s, 3 * s)
-        glu = block.mlp.layers[0]
-        glu.nonlinearity = glu.nonlinearity_v = F.gelu
-    reference = reference.double()
+    whole = ReferenceSlim(config, K, torch.float64)
+    reference = whole.net
     for parameter in reference.parameters():
         parameter.normal_(std=0.5)
     assert sum(p.numel() for p in reference.parameters()) == count_parameters(tagger)
@@ -275,11 +253,7 @@ def test_whole_tagger_agrees_with_the_reference(name):
 
     codes, count = wide_jets(20, least=0)
     vectors, scalars = tagger.inputs(codes, count)
-    scalars = scalars.double()
-    features = F.pad(scalars, (0, 1, 4, 0))
-    features[:, 0, 7] = 1.0
-    real = torch.arange(K + 4) < count + 4
-    _, expected = reference(components(vectors).transpose(-2, -1), features, attn_mask=real[:, None, None])
-    given = tagger.score((vectors, scalars), count)[:, 0]
-    torch.testing.assert_close(given, expected[:, 0], rtol=0, atol=1000 * EXACT)
-    assert expected[:, 0].std() > 1e-3
+    expected = whole.score((vectors, scalars), count)
+    given = tagger.score((vectors, scalars.double()), count)[:, 0]
+    torch.testing.assert_close(given, expected, rtol=0, atol=1000 * EXACT)
+    assert expected.std() > 1e-3

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import pytest
 import torch
 
 from tests.helpers.lorentz import BOOSTED, EXACT, REORDERED_FLOAT32, random_lorentz, random_rotation, timelike
+from tests.helpers.references import ReferenceLLoCa
 from tritag.errors import ConfigError
 from tritag.models.frame_transport import EnterFrames, LeaveFrames
 from tritag.models.inputs import prepare
 from tritag.models.jet_geometry import (
-    PAIR_MASS_MEAN,
-    PAIR_MASS_SCALE,
     LocalScalars,
-    before_candidates,
     into_frames,
     seven_scalars,
 )
@@ -353,24 +350,11 @@ def load_reference_block(block, reference, heads):
 @pytest.mark.parametrize("name", ["lloca-local-2k", "lloca-global-2k", "lloca-local-20k"])
 @torch.no_grad()
 def test_whole_tagger_agrees_with_the_reference(name):
-    equi_frames = pytest.importorskip("lloca.framesnet.equi_frames")
-    mlp = pytest.importorskip("lloca.equivectors.mlp")
-    transformer = pytest.importorskip("lloca.backbone.transformer")
-    frames_module = pytest.importorskip("lloca.framesnet.frames")
-
     tagger = make(name)
     assert isinstance(tagger, LLoCa)
     sizes = LLoCaConfig(**load_tagger_config(name).sizes)
-    per_jet = sizes.frames == "global"
-    vectors = functools.partial(mlp.MLPVectors, num_scalars=7, hidden_channels=sizes.frames_hidden, num_layers_mlp=2)
-    frames_net = equi_frames.LearnedPDFrames(vectors, is_global=per_jet).double()
-    edges = frames_net.equivectors.block
-    edges.edge_mean = torch.tensor(PAIR_MASS_MEAN, dtype=torch.float64)
-    edges.edge_std = torch.tensor(1 / PAIR_MASS_SCALE, dtype=torch.float64)
-    edges.edge_inited.fill_(True)
-    backbone = transformer.Transformer(
-        7, "4x0n+1x1n", 1, sizes.blocks, sizes.heads, mlp_factor=sizes.mlp_factor, preserve_variance=False
-    ).double()
+    reference = ReferenceLLoCa(sizes, K, torch.float64)
+    edges, backbone = reference.edges, reference.backbone
     for parameter in edges.parameters():
         parameter *= 3
     linears = [module for module in edges.mlp.modules() if isinstance(module, torch.nn.Linear)]
@@ -384,11 +368,7 @@ def test_whole_tagger_agrees_with_the_reference(name):
 
     codes, count = wide_jets(20, least=K)
     inputs = tagger.inputs(codes, count)
-    tokens, _, scalars = inputs
-    reference = frames_net(tokens, scalars=before_candidates(scalars.double(), K + 3))
-    local = frames_module.Frames(reference.matrices[:, 3:], is_global=per_jet)
-    features = LocalScalars(K)(local.matrices, tokens, count)
-    expected = backbone(features, local).mean(1)
+    expected = reference.score(inputs, count)
     torch.testing.assert_close(tagger.score(inputs, count)[:, 0], expected, rtol=0, atol=BOOSTED)
 
 

@@ -67,6 +67,17 @@ def test_frame_effect(jets, sizes):
     assert effect.jets == len(jets[0])
     assert effect.score_lsb[0] <= 1.0
     assert effect.logit[1] > 0
+    assert effect.rejection is None
+
+
+def test_rejection_with_fixed_frames(jets):
+    """Frames that do not move the scores keep the rejection."""
+    tagger = calibrated_tagger(K, "int8", TRIGGER, "lloca")
+    label = np.arange(len(jets[0])) % 2
+    ratio = measure_frame_effect(tagger, *jets, label).rejection
+    assert ratio.n_background == len(label) // 2
+    assert 0.8 < ratio.value < 1.25
+    assert measure_frame_effect(tagger, *jets, np.zeros_like(label)).rejection is None
 
 
 def test_frames_are_restored(jets):

@@ -211,3 +211,33 @@ class TestCut:
         assert x.grad.isfinite().all()
         assert x.grad[:2].tolist() == [1.0, 1.0]
         assert x.grad[2:].tolist() == [0.0, 0.0]
+
+
+class TestTrainingWithoutBrevitas:
+    """In training layers and cuts compute what their Brevitas quantizers stand for: the same values and gradients."""
+
+    @pytest.mark.parametrize("weights", ["int8", "ternary"])
+    def test_weights_and_bias(self, weights):
+        layer = QuantLayers(QuantConfig(weights=weights), 16).linear(16, 5).train()
+        for ours, theirs, parameter in (
+            (layer.weight_value(), layer.quant_weight().value, layer.weight),
+            (layer.bias_value(), layer.quant_bias().value, layer.bias),
+        ):
+            assert torch.equal(ours, theirs)
+            factor = torch.randn_like(parameter)
+            gradients = [torch.autograd.grad((value * factor).sum(), parameter)[0] for value in (ours, theirs)]
+            assert torch.equal(*gradients)
+
+    def test_cut(self):
+        step, x = cut(8).train(), torch.randn(4000, requires_grad=True)
+        ours, theirs = step(FixedTensor(x, None)).value, step.quantizer(x)
+        assert torch.equal(ours, theirs)
+        gradients = [torch.autograd.grad(value.square().sum(), x)[0] for value in (ours, theirs)]
+        assert torch.equal(*gradients)
+        assert (gradients[0] == 0).any()
+
+    @given(positive_floats, st.sampled_from([2, 8, 16]))
+    def test_fraction_is_that_of_the_scale(self, largest, bits):
+        scaling = observer()
+        scaling.range.fill_(largest)
+        assert float(scaling.scale(torch.tensor(2.0 ** (bits - 1)))) == 2.0 ** -scaling.fraction(1 << (bits - 1))

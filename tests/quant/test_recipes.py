@@ -31,7 +31,13 @@ TAGGER = TaggerConfig("transformer", K, dict(TINY))
 TRAINING = {"iterations": 20, "batch_size": 32, "micro_batch": 16, "learning_rate": 0.02, "validate_every": 7}
 PRECISIONS = [name for name in precision_names() if name != "float"]
 EXACT = [name for name in PRECISIONS if make_recipe(TAGGER, "tiny", name).quant.exact]
-LEVELS = {"int8-ternary": 3, "int8-ternary-parq": 3, "int8-binary": 2, "int8-binary-parq": 2}
+LEVELS = {
+    "int8-ternary": 3,
+    "int8-ternary-parq": 3,
+    "int8-ternary-incremental": 3,
+    "int8-binary": 2,
+    "int8-binary-parq": 2,
+}
 
 
 # Of the runs made before there were more than three precisions.
@@ -129,7 +135,7 @@ def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, tmp_pa
                 assert len(np.unique(layer.weight)) <= LEVELS[precision], name
 
 
-@pytest.mark.parametrize("precision", ["int8-binary-parq", "learned-bits"])
+@pytest.mark.parametrize("precision", ["int8-binary-parq", "int8-ternary-incremental", "learned-bits"])
 def test_learned_frames_too(precision, jets, tmp_path):
     """The trigger LLoCa, with a Frames-Net on single tokens, through the same recipes."""
     sizes = {**TINY, "frames": "global", "frames_net": "tokens", "frames_hidden": 2}

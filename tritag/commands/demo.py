@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.train import SET_HELP
+from tritag.commands.train import DEFAULT_PRECISION, SET_HELP
 from tritag.terminal import print_progress
 
 
@@ -17,7 +17,7 @@ def command(
     ] = "transformer-2k",
     data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
     constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
-    precision: Annotated[str, typer.Option(help="int8 or int8-ternary.")] = "int8-ternary",
+    precision: Annotated[str, typer.Option(help="An exact one of configs/precisions.")] = DEFAULT_PRECISION,
     iterations: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2500,
     settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",

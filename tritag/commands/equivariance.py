@@ -56,13 +56,14 @@ def measure_run(where: str, jets: Path | None, n_max: int, seed: int) -> dict[st
     float_tagger = trained_tagger(float_recipe, float_run.require("weights.safetensors"))
     batch = coded_jets(recipe, None if jets else "test", file=jets, n_max=n_max)
     codes, count = batch.codes.numpy()[:n_max], batch.count.numpy().reshape(-1)[:n_max]
+    label = batch.label.numpy()[:n_max]
     changes = measure_equivariance(tagger, float_tagger, codes, count, seed)
     result: dict[str, Any] = {
         "run": run.directory.name,
         "float_run": float_run.directory.name,
         "jets": len(codes),
         "changes": [c.as_dict() for c in changes],
-        "frames": measure_frame_effect(tagger, codes, count).as_dict() if frame_ops(tagger) else None,
+        "frames": measure_frame_effect(tagger, codes, count, label).as_dict() if frame_ops(tagger) else None,
     }
     if jets is None:
         write_json(run.path("equivariance.json"), result)
@@ -91,3 +92,12 @@ def _print_tables(result: dict[str, Any]) -> None:
             f"{frames['score_lsb'][1]:.2g} LSB of the score (1/128), logit {frames['logit'][0]:.2e} / "
             f"{frames['logit'][1]:.2e}"
         )
+        if ratio := frames["rejection"]:
+            passed, n = ratio["background_passed"][0], ratio["n_background"]
+            console.print(f"rejection over that with float64 frames: {_figure(ratio)} ({passed:.0f} of {n:,} QCD jets)")
+
+
+def _figure(ratio: dict[str, Any]) -> str:
+    value, error = ratio["value"], ratio["error"]
+    text = "unknown" if value is None else f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
+    return f"{text} at eps_S = {ratio['signal_efficiency']:g}"

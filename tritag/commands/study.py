@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from tritag.errors import ConfigError
+from tritag.processes import follow_parent
 from tritag.terminal import print_json, print_progress, print_result
 
 
@@ -119,7 +120,9 @@ def _train_all(config: StudyConfig, processes: int) -> None:
             groups.setdefault(key, []).append((row, seed))
     columns = (TextColumn("trainings"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     total = sum(len(group) for group in groups.values())
-    pool = ProcessPoolExecutor(min(processes, len(groups)), mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        min(processes, len(groups)), get_context("spawn"), initializer=follow_parent, initargs=(os.getpid(),)
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar, pool:
         task = bar.add_task("", total=total)
         pending = {pool.submit(_train_group, config, group): len(group) for group in groups.values()}

@@ -11,6 +11,8 @@ import typer
 from tritag.errors import ConfigError, unknown_name
 from tritag.terminal import print_json, print_progress, print_result
 
+# The best ternary recipe (docs/results.md).
+DEFAULT_PRECISION = "int8-ternary-incremental"
 SECTIONS = ("sizes", "head", "training", "quant", "quant_training")
 SET_HELP = (
     "Change a setting: section.key=value with section sizes, head, training, quant or quant_training; may be repeated."
@@ -21,7 +23,7 @@ def command(
     tagger: Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")] = None,
     data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
     constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
-    precision: Annotated[str, typer.Option(help="float, or a name in configs/precisions.")] = "int8-ternary",
+    precision: Annotated[str, typer.Option(help="float, or a name in configs/precisions.")] = DEFAULT_PRECISION,
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
     settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,

@@ -1,0 +1,70 @@
+"""Products of many small matrices with one short side, and the softmax between them, as attention has them.
+
+With d channels and N tokens, d << N, the library multiplies a matrix (N, N) by one (N, d) three times slower than their
+transposes in the other order. Forward and backward are written so that the long side is last.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class _RowProducts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return a @ b.mT
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        (a, b), (g,) = ctx.saved_tensors, gradients
+        return (b.mT @ g.mT).mT, (a.mT @ g).mT
+
+
+class _WeightedSums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, values: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, values)
+        return (values.mT @ weights.mT).mT
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None]:
+        (weights, values), (g,) = ctx.saved_tensors, gradients
+        by_values = (g.mT @ weights).mT if ctx.needs_input_grad[1] else None
+        return g @ values.mT, by_values
+
+
+def row_products(a: Tensor, b: Tensor) -> Tensor:
+    """Products of the rows, ``a b^T``: (..., N, d) and (..., M, d) to (..., N, M)."""
+    return _RowProducts.apply(a, b)
+
+
+def weighted_sums(weights: Tensor, values: Tensor) -> Tensor:
+    """Sums of the rows of ``values`` (..., M, d) with ``weights`` (..., N, M): (..., N, d)."""
+    return _WeightedSums.apply(weights, values)
+
+
+def narrow_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Affine map of a last axis of few entries: x (..., n_in), weight (n_out, n_in), bias (n_out,) to (..., n_out).
+
+    Four neighbouring rows share a product with a block-diagonal matrix where their number allows it: the library is
+    twice as fast with 16 entries as with four times as many rows of four.
+    """
+    n_out, n_in = weight.shape
+    group = math.gcd(x.numel() // n_in, 4)
+    blocks = torch.kron(torch.eye(group, dtype=weight.dtype, device=weight.device), weight)
+    y = F.linear(x.reshape(-1, group * n_in), blocks, None if bias is None else bias.repeat(group))
+    return y.reshape(*x.shape[:-1], n_out)
+
+
+def masked_softmax(logits: Tensor, real: Tensor) -> Tensor:
+    """Softmax over the last axis where ``real`` (broadcast against ``logits``) is true or 1; equal weights if nowhere.
+
+    The mask is added: filling under a mask takes ten times longer.
+    """
+    return (logits + (real.to(logits.dtype) - 1) * torch.finfo(logits.dtype).max).softmax(-1)
