@@ -22,6 +22,9 @@ from tritag.errors import ConfigError, unknown_name
 
 T = TypeVar("T")
 
+# Marks a setting that joined after runs had been made: it is left out of a run's digest while it has its default.
+ADDED = {"added": True}
+
 
 def config_names(kind: str) -> list[str]:
     """Names of the YAML files in ``configs/<kind>/``, sorted."""
@@ -106,6 +109,18 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, type) and not isinstance(value, hint):
         raise ConfigError(f"{where} must be {hint.__name__}, got {value!r}")
     return value
+
+
+def plain_settings(config: Any) -> dict[str, Any]:
+    """``config`` (a dataclass, with nested ones) as a dictionary, without added settings that have their default."""
+    plain = dataclasses.asdict(config)
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if f.metadata.get("added") and value == f.default:
+            del plain[f.name]
+        elif dataclasses.is_dataclass(value):
+            plain[f.name] = plain_settings(value)
+    return plain
 
 
 def digest(config: Any, length: int = 8) -> str:

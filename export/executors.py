@@ -42,14 +42,15 @@ class Executor(ABC):
         self.graph = graph
 
     def run(self, codes: np.ndarray, count: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """Logit codes (n,), int64, of candidates' codes (n, K, 3) and counts (n,)."""
+        """Output codes, int64, of candidates' codes (n, K, 3) and counts (n,): (n,) or, of several, (n, outputs)."""
         (output,) = self.graph.outputs
+        shape = (-1,) if self.graph.n_outputs == 1 else (-1, self.graph.n_outputs)
         parts = []
         for part_codes, part_count in self._chunks(codes, count):
-            parts.append(self._integers(output, self._outputs(part_codes, part_count)).reshape(-1))
+            parts.append(self._integers(output, self._outputs(part_codes, part_count)).reshape(shape))
             if progress is not None:
                 progress(len(part_count))
-        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+        return np.concatenate(parts) if parts else np.zeros((0, *shape[1:]), np.int64)
 
     def layers(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
         """Codes of every tensor, int64, flattened to (n, -1), by name."""
@@ -61,7 +62,7 @@ class Executor(ABC):
 
     @abstractmethod
     def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
-        """Real values of the logit."""
+        """Real values of the outputs."""
 
     @abstractmethod
     def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:

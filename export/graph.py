@@ -18,7 +18,7 @@ from onnx import FunctionProto, ModelProto, NodeProto, helper, numpy_helper
 
 from tritag.errors import ExportError
 from tritag.export.functions import QUANT_DOMAIN, op_function, quant_function
-from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_PROGRAMS, run_all
+from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, run_all
 from tritag.quant.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
@@ -82,13 +82,22 @@ class Concat(Layer):
 
 @dataclass
 class FirmwareGraph:
-    """Layers in order of execution; shapes without the batch axis."""
+    """Layers in order of execution; shapes without the batch axis.
+
+    ``output_names`` says what each number of the output tensor stands for: ``logit``, a class, ``pt`` or ``mass``.
+    """
 
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
     grids: dict[str, Grid] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    output_names: tuple[str, ...] = ("logit",)
+
+    @property
+    def n_outputs(self) -> int:
+        """Numbers in the output tensor."""
+        return int(np.prod(self.shapes[self.outputs[0]]))
 
     def rows(self, layer: Op) -> int:
         """Rows that an op's program runs over; 1 when all its inputs are values of the whole jet."""
@@ -118,7 +127,13 @@ class FirmwareGraph:
             name: {"shape": list(self.shapes[name]), "type": str(self.grids[name].type)}
             for name in (*self.inputs, *self.outputs)
         }
-        return {"inputs": self.inputs, "outputs": self.outputs, "ports": ports, "layers": entries}
+        return {
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "output_names": list(self.output_names),
+            "ports": ports,
+            "layers": entries,
+        }
 
 
 def read_graph(source: ModelProto | Path | str) -> FirmwareGraph:
@@ -151,6 +166,13 @@ class _Reader:
             self.graph.inputs.append(name)
             self.graph.grids[name] = Grid(low, high, fraction)
         self.graph.outputs = [x.name for x in model.graph.output]
+        # Files written before there were several outputs have a logit.
+        self.graph.output_names = tuple(json.loads(metadata.get(METADATA_OUTPUTS, '["logit"]')))
+        if len(self.graph.outputs) != 1 or self.graph.n_outputs != len(self.graph.output_names):
+            raise ExportError(
+                f"graph lint: the file must have one output tensor of {len(self.graph.output_names)} numbers "
+                f"({', '.join(self.graph.output_names)}), got {self.graph.outputs} with {self.graph.n_outputs}"
+            )
 
     def _evaluate_constants(self) -> dict[str, np.ndarray]:
         constants = {i.name: numpy_helper.to_array(i) for i in self.model.graph.initializer}

@@ -26,15 +26,17 @@ from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
 METADATA_PROGRAMS = "tritag.programs"
 METADATA_INPUTS = "tritag.input_grids"
 METADATA_MODULES = "tritag.modules"
+METADATA_OUTPUTS = "tritag.outputs"
 BATCH = "batch"
 # onnxruntime reads files up to IR 13; 10 is enough for what is used.
 IR_VERSION = 10
 
 
 def export_model(tagger: QuantTagger) -> ModelProto:
-    """Exported file of ``tagger``: inputs ``codes`` (batch, K, 3) and ``count`` (batch, 1), output ``logit``.
+    """Exported file of ``tagger``: inputs ``codes`` (batch, K, 3) and ``count`` (batch, 1).
 
-    All tensors are float32 and hold values on power-of-two grids.
+    The output is ``logit`` (batch, 1, 1), or ``outputs`` (batch, 1, outputs) of a head with several; metadata tell what
+    each stands for. All tensors are float32 and hold values on power-of-two grids.
 
     Raises
     ------
@@ -49,7 +51,9 @@ def export_model(tagger: QuantTagger) -> ModelProto:
     tagger = with_plain_layers(tagger.eval())
     k = tagger.config.n_constituents
     example = (torch.zeros(1, k, 3), torch.ones(1, 1))
-    names = {"input_names": ["codes", "count"], "output_names": ["logit"]}
+    meaning = tagger.config.head.output_names
+    output = "logit" if meaning == ("logit",) else "outputs"
+    names = {"input_names": ["codes", "count"], "output_names": [output]}
     with tempfile.TemporaryDirectory() as folder, collect_programs() as programs, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "raw.onnx"
@@ -60,7 +64,7 @@ def export_model(tagger: QuantTagger) -> ModelProto:
                 export_path=str(path),
                 dynamo=False,
                 opset_version=OPSET,
-                dynamic_axes={name: {0: BATCH} for name in ("codes", "count", "logit")},
+                dynamic_axes={name: {0: BATCH} for name in ("codes", "count", output)},
                 custom_opsets={ONNX_DOMAIN: 1},
                 **names,
             )
@@ -73,6 +77,7 @@ def export_model(tagger: QuantTagger) -> ModelProto:
     _write_shapes(model, {"codes": np.zeros((1, k, 3), np.float32), "count": np.ones((1, 1), np.float32)})
     _set_metadata(model, METADATA_PROGRAMS, {name: _program_entry(b) for name, b in sorted(programs.items())})
     _set_metadata(model, METADATA_MODULES, modules)
+    _set_metadata(model, METADATA_OUTPUTS, list(meaning))
     grids = {name: x.known_grid() for name, x in zip(("codes", "count"), tagger.fixed_inputs(*example), strict=True)}
     _set_metadata(model, METADATA_INPUTS, {n: [g.low, g.high, g.fraction] for n, g in grids.items()})
     onnx.checker.check_model(model)

@@ -14,7 +14,7 @@ import torch
 from onnx import ModelProto
 
 from tests.helpers.jets import Jets, crafted_jets, random_jets
-from tests.helpers.taggers import MINI, calibrated_tagger
+from tests.helpers.taggers import MINI, TINY, calibrated_tagger
 from tritag.data.sample import read_sample
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
@@ -23,6 +23,7 @@ from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.target import load_target
 from tritag.hls_projects.verify import first_different_layer, require_equal, verify
 from tritag.models.coded_jets import CodedJets
+from tritag.models.head import BINARY, HeadConfig
 from tritag.quant.layers import QuantTagger
 
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
@@ -30,6 +31,8 @@ FRAMES = {"frames": "global", "frames_net": "pairs", "frames_hidden": 4}
 TRIGGER = FRAMES | {"frames_net": "tokens", "features": "directions"}
 PART = {"embed": [8], "pair_embed": [4], "heads": 2, "mlp_factor": 1}
 SLIM = {"vectors": 2, "scalars": 4, "blocks": 2, "heads": 1, "mlp_factor": 1}
+
+HEADS = {"seven-outputs-int8": HeadConfig(classes=("g", "q", "W", "Z", "t"), regression=("pt", "mass"))}
 
 # Network, constituents, weights, sizes, and whether the C-simulation shows every layer.
 TAGGERS = {
@@ -39,6 +42,7 @@ TAGGERS = {
     "global-lloca-ternary": ("lloca", 4, "ternary", SMALL | FRAMES, False),
     "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | TRIGGER, False),
     "part-int8": ("part", 5, "int8", PART, False),
+    "seven-outputs-int8": ("transformer", 4, "int8", TINY, False),
     "lgatr-slim-ternary": ("lgatr-slim", 4, "ternary", SLIM, False),
 }
 
@@ -64,7 +68,7 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A tagger through the whole chain; compiled once."""
     torch.set_num_threads(1)
     network, k, weights, sizes, trace = TAGGERS[request.param]
-    tagger = calibrated_tagger(k, weights, sizes, network)
+    tagger = calibrated_tagger(k, weights, sizes, network, head=HEADS.get(request.param, BINARY))
     model = export_model(tagger)
     graph = read_graph(model)
     log = Path(tmp_path_factory.mktemp("csim")) / "csim.log"
@@ -111,8 +115,11 @@ def test_random_codes_of_the_whole_domain(chain, rng):
 
 def test_logits_tell_jets_apart(chain):
     """The comparison is of numbers that vary: an executor that answers with a constant would not pass."""
-    logits = chain.csim.run(*sample(chain.k))
-    assert len(np.unique(logits)) > 200
+    codes, count = sample(chain.k)
+    outputs = chain.csim.run(codes, count).reshape(len(codes), -1)
+    assert outputs.shape[1] == chain.tagger.config.head.n_outputs
+    assert all(len(np.unique(column)) > 100 for column in outputs.T)
+    assert len(np.unique(outputs, axis=0)) > 200
 
 
 def test_every_layer(chain, rng):

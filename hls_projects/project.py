@@ -45,18 +45,19 @@ def write_project(graph: FirmwareGraph, target: TargetConfig, folder: Path, trac
     return model
 
 
-def write_testbench(folder: Path, codes: np.ndarray, count: np.ndarray, logits: np.ndarray) -> None:
-    """Give the project's own test bench (vendor C-simulation and co-simulation) jets and their expected logits.
+def write_testbench(folder: Path, codes: np.ndarray, count: np.ndarray, outputs: np.ndarray) -> None:
+    """Give the project's own test bench (vendor C-simulation and co-simulation) jets and their expected outputs.
 
     Parameters
     ----------
     codes, count : (n, K, 3) and (n,) integers
-    logits : (n,) float
+    outputs : (n,) or (n, outputs) float
     """
     data = folder / "tb_data"
     inputs = np.concatenate([codes.reshape(len(codes), -1), count.reshape(-1, 1)], axis=1)
     write_text(data / "tb_input_features.dat", "".join(" ".join(map(str, row)) + "\n" for row in inputs.tolist()))
-    write_text(data / "tb_output_predictions.dat", "".join(f"{logit!r}\n" for logit in logits.tolist()))
+    rows = outputs.reshape(len(codes), -1).tolist()
+    write_text(data / "tb_output_predictions.dat", "".join(" ".join(map(repr, row)) + "\n" for row in rows))
 
 
 def ops_header(graph: FirmwareGraph) -> str:

@@ -21,11 +21,12 @@ class Verdict:
     Attributes
     ----------
     jets, differ : int
-        Jets compared, and those with another output integer.
+        Jets compared, and those of which any output integer is another.
     largest_lsb : int
         Largest difference in LSBs.
     first : list
-        Index, reference and own integer of the first jets that differ.
+        Index, reference and own integer of the first jets that differ; of several outputs the first that differs, and
+        its number.
     first_layer : str, optional
         First layer in order of execution with another integer, when layers were compared.
     """
@@ -43,7 +44,7 @@ class Verdict:
 
 
 def compare(name: str, reference: np.ndarray, given: np.ndarray, first_layer: str | None = None) -> Verdict:
-    """Compare output integers (n,) with the reference's.
+    """Compare output integers, (n,) or (n, outputs), with the reference's.
 
     Raises
     ------
@@ -53,9 +54,22 @@ def compare(name: str, reference: np.ndarray, given: np.ndarray, first_layer: st
     if reference.shape != given.shape:
         raise CheckFailed(f"{name} must answer for {reference.shape} jets, got {given.shape}")
     distance = np.abs(given - reference)
-    wrong = np.flatnonzero(distance)
-    first = [{"jet": int(i), "reference": int(reference[i]), "given": int(given[i])} for i in wrong[:_SHOWN]]
+    wrong = different_jets(reference, given)
+    first = [_difference(int(jet), reference[jet], given[jet]) for jet in wrong[:_SHOWN]]
     return Verdict(name, len(given), len(wrong), int(distance.max(initial=0)), first, first_layer)
+
+
+def different_jets(reference: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Indices of the jets of which any output integer, of (n,) or (n, outputs), is another."""
+    differ = given != reference
+    return np.flatnonzero(differ.any(axis=1) if differ.ndim > 1 else differ)
+
+
+def _difference(jet: int, reference: np.ndarray, given: np.ndarray) -> dict[str, int]:
+    if reference.ndim == 0:
+        return {"jet": jet, "reference": int(reference), "given": int(given)}
+    output = int(np.flatnonzero(given != reference)[0])
+    return {"jet": jet, "output": output, "reference": int(reference[output]), "given": int(given[output])}
 
 
 def verify(

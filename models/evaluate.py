@@ -1,4 +1,4 @@
-"""Scores of a trained tagger, and the metrics that follow from them."""
+"""Outputs of a trained tagger, and the metrics that follow from them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tritag.errors import DataError
-from tritag.models.coded_jets import CodedJets, check_labels
+from tritag.models.coded_jets import CodedJets
+from tritag.models.head import BINARY, HeadConfig
+from tritag.models.head_metrics import HeadMetrics, measure_head
 from tritag.models.inputs import PreparedJets, evaluating, prepare
 from tritag.models.layers import Tagger
-from tritag.models.metrics import SIGNAL_EFFICIENCIES, Metrics, measure
+from tritag.models.metrics import SIGNAL_EFFICIENCIES, Metrics
 from tritag.models.progress import track
 
 
 def scores(tagger: Tagger, jets: CodedJets, batch_size: int = 2048, *, progress: bool = False) -> NDArray[np.float64]:
-    """Logits of all jets.
+    """Outputs of all jets.
 
     Parameters
     ----------
@@ -32,15 +34,19 @@ def scores(tagger: Tagger, jets: CodedJets, batch_size: int = 2048, *, progress:
     Returns
     -------
     (n,) float64
+        Logits of a tagger with one output; (n, outputs) of one with several.
     """
     if batch_size < 1:
         raise DataError(f"batch_size must be >= 1, got {batch_size}")
     starts = range(0, len(jets), batch_size)
     parts = [
-        prepared_logits(tagger, prepare(tagger, jets[start : start + batch_size], batch_size), batch_size)
+        prepared_outputs(tagger, prepare(tagger, jets[start : start + batch_size], batch_size), batch_size)
         for start in track(starts, "scores", enabled=progress)
     ]
-    return torch.cat(parts).double().cpu().numpy() if parts else np.zeros(0)
+    if not parts:
+        return np.zeros(0)
+    outputs = torch.cat(parts).double().cpu().numpy()
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
 
 def evaluate(
@@ -48,22 +54,23 @@ def evaluate(
     jets: CodedJets,
     batch_size: int = 2048,
     *,
+    head: HeadConfig = BINARY,
     signal_efficiencies: tuple[float, ...] = SIGNAL_EFFICIENCIES,
     progress: bool = False,
-) -> Metrics:
-    """Accuracy, AUC and background rejections of a tagger on labelled jets.
+) -> Metrics | HeadMetrics:
+    """Figures of a tagger with ``head`` on labelled jets: accuracy, AUC, background rejections, responses.
 
     Raises
     ------
     DataError
-        Labels other than 0 and 1, only one class, or scores that are not finite.
+        As in :func:`tritag.models.head_metrics.measure_head`.
     """
-    check_labels(jets, "jets to evaluate on")
-    return measure(scores(tagger, jets, batch_size, progress=progress), jets.label.numpy(), signal_efficiencies)
+    head.check(jets, "jets to evaluate on")
+    return measure_head(scores(tagger, jets, batch_size, progress=progress), jets, head, signal_efficiencies)
 
 
-def prepared_logits(tagger: Tagger, jets: PreparedJets, batch_size: int) -> Tensor:
-    """Logits (n,) from inputs that are already computed, in eval mode without gradients."""
+def prepared_outputs(tagger: Tagger, jets: PreparedJets, batch_size: int) -> Tensor:
+    """Outputs (n, outputs) from inputs that are already computed, in eval mode without gradients."""
     with evaluating(tagger):
         parts = (jets.slice(i, i + batch_size) for i in range(0, len(jets), batch_size))
-        return torch.cat([tagger.logits(part.inputs, part.count) for part in parts])
+        return torch.cat([tagger.outputs(part.inputs, part.count) for part in parts])

@@ -28,34 +28,37 @@ class PreparedJets:
         Result of ``Tagger.inputs``, first axis n.
     count : (n, 1) int64
         Candidates of each jet.
-    label : (n,) float32
-        1 = signal, 0 = background.
+    wanted : (n, outputs) float32
+        What the tagger's outputs are trained towards (:meth:`tritag.models.head.HeadConfig.wanted`).
     """
 
     inputs: Any
     count: Tensor
-    label: Tensor
+    wanted: Tensor
 
     def __len__(self) -> int:
         return len(self.count)
 
     def select(self, index: Tensor) -> PreparedJets:
         """Jets of a LongTensor ``index`` (m,)."""
-        return PreparedJets(select(self.inputs, index), self.count.index_select(0, index), self.label[index])
+        return PreparedJets(select(self.inputs, index), self.count.index_select(0, index), self.wanted[index])
 
     def slice(self, start: int, stop: int) -> PreparedJets:
         """Jets ``start`` to ``stop``."""
         part = slice(start, stop)
-        return PreparedJets(select(self.inputs, part), self.count[part], self.label[part])
+        return PreparedJets(select(self.inputs, part), self.count[part], self.wanted[part])
 
 
-def prepare(tagger: Tagger, jets: CodedJets, chunk: int = 4096) -> PreparedJets:
-    """Run ``tagger.inputs`` over all jets, in eval mode and without gradients, on the device of the tagger."""
+def prepare(tagger: Tagger, jets: CodedJets, chunk: int = 4096, wanted: Tensor | None = None) -> PreparedJets:
+    """Run ``tagger.inputs`` over all jets, in eval mode and without gradients, on the device of the tagger.
+
+    ``wanted`` (n, outputs) is what training compares with; nothing by default.
+    """
     with evaluating(tagger):
         parts = [_prepare_chunk(tagger, jets[i : i + chunk]) for i in range(0, max(len(jets), 1), chunk)]
-    return PreparedJets(
-        *(concatenate([getattr(part, name) for part in parts]) for name in ("inputs", "count", "label"))
-    )
+    inputs, count = (concatenate(list(column)) for column in zip(*parts, strict=True))
+    wanted = torch.empty(len(jets), 0) if wanted is None else wanted
+    return PreparedJets(inputs, count, wanted.to(count.device, torch.float32))
 
 
 def select(inputs: Any, index: Tensor | slice) -> Any:
@@ -89,9 +92,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def _prepare_chunk(tagger: Tagger, jets: CodedJets) -> PreparedJets:
+def _prepare_chunk(tagger: Tagger, jets: CodedJets) -> tuple[Any, Tensor]:
     device = next((p.device for p in tagger.parameters()), torch.device("cpu"))
     # Integer codes travel as int64, whatever they were stored in: quantized inputs multiply them.
     codes = jets.codes.to(device, torch.float64 if jets.codes.is_floating_point() else torch.int64)
     count = jets.count.to(device, torch.int64)
-    return PreparedJets(tagger.inputs(codes, count), count, jets.label.to(device, torch.float32))
+    return tagger.inputs(codes, count), count

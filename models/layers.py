@@ -35,6 +35,9 @@ class Layers(Protocol):
     def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """Affine map of the last axis. ``summed``: the result goes straight into a sum and is not cut before it."""
 
+    def head(self, n_in: int) -> nn.Module:
+        """The tagger's outputs, as many as its head has, from pooled features: ``(B, 1, n_in) -> (B, 1, outputs)``."""
+
     def norm(self, channels: int) -> nn.Module:
         """LayerNorm over the last axis, no affine parameters, eps 1e-5."""
 
@@ -108,6 +111,9 @@ class MeanPool(nn.Module):
 class FloatLayers(FloatPartLayers, FloatSlimLayers):
     """Factory of the float layers, with those of :class:`tritag.models.lorentz_layers.LorentzLayers`."""
 
+    def __init__(self, n_outputs: int = 1) -> None:
+        self.n_outputs = n_outputs
+
     def jet_scalars(self, n_constituents: int) -> nn.Module:
         """See :class:`Layers`."""
         return JetScalars(n_constituents)
@@ -115,6 +121,10 @@ class FloatLayers(FloatPartLayers, FloatSlimLayers):
     def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """See :class:`Layers`."""
         return nn.Linear(n_in, n_out)
+
+    def head(self, n_in: int) -> nn.Module:
+        """See :class:`Layers`."""
+        return self.linear(n_in, self.n_outputs, role="output")
 
     def norm(self, channels: int) -> nn.Module:
         """See :class:`Layers`."""
@@ -209,18 +219,22 @@ class Tagger(nn.Module):
         raise NotImplementedError
 
     def score(self, inputs: Any, count: Any) -> Any:
-        """Logit (B, 1, 1) from the result of ``inputs``."""
+        """Outputs of the head (B, 1, outputs) from the result of ``inputs``; of a binary head the logit (B, 1, 1)."""
         raise NotImplementedError
 
     def forward(self, codes: Any, count: Any) -> Any:
-        """Logit (B, 1, 1) of the jet being signal."""
+        """Outputs of the head (B, 1, outputs); of a binary head the logit of the jet being signal."""
         return self.score(self.inputs(codes, count), count)
 
     def penalty(self) -> Tensor | None:
         """What is added to the loss of a training step, apart from the jets; nothing by default."""
         return None
 
-    def logits(self, inputs: Any, count: Tensor) -> Tensor:
-        """Logits (B,) as a plain tensor, from the result of ``inputs``: what losses and metrics take."""
+    def outputs(self, inputs: Any, count: Tensor) -> Tensor:
+        """Outputs (B, outputs) as a plain tensor, from the result of ``inputs``: what losses and metrics take."""
         score = self.score(inputs, count)
-        return (score if isinstance(score, Tensor) else score.value).flatten()
+        return (score if isinstance(score, Tensor) else score.value).flatten(1)
+
+    def logits(self, inputs: Any, count: Tensor) -> Tensor:
+        """Logits (B,) of a tagger with a binary head, as a plain tensor."""
+        return self.outputs(inputs, count).flatten()

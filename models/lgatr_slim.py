@@ -123,7 +123,7 @@ class LGATrSlim(Tagger):
             SlimBlock(layers, k, n_first, config, last=i == config.blocks - 1) for i in range(config.blocks)
         )
         self.first_token = layers.first_token()
-        self.head = layers.linear(config.scalars, 1, role="output")
+        self.head = layers.head(config.scalars)
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Vectors of all tokens (B, 4 M, 1) and laboratory scalars of the candidates (B, K, 7), zero if invariant."""
@@ -131,7 +131,7 @@ class LGATrSlim(Tagger):
         return self.tokens(codes, count), scalars if self.spurions else scalars * 0
 
     def score(self, inputs: Any, count: Any) -> Any:
-        """Logit (B, 1, 1)."""
+        """Outputs of the head (B, 1, outputs)."""
         vectors, scalars = inputs
         vectors, scalars = self.embed_vectors(vectors), self.embed_scalars(scalars)
         scalars = self.all_scalars(scalars, self.embed_scalars.bias, count)

@@ -100,7 +100,7 @@ class LLoCa(Tagger):
         self.embed = layers.linear(n_features, config.channels, role="input")
         self.blocks = nn.ModuleList((LocalBlock if local else Block)(layers, k, config) for _ in range(config.blocks))
         self.pool = layers.pool(k)
-        self.head = layers.linear(config.channels, 1, role="output")
+        self.head = layers.head(config.channels)
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Tokens (B, N, 4) in the rest frame of the jet, scalars in the laboratory if used, Frames-Net's inputs."""
@@ -108,7 +108,7 @@ class LLoCa(Tagger):
         return (self.jet_frame(codes, count), *scalars, *self.frames_net.inputs(codes, count))
 
     def score(self, inputs: Any, count: Any) -> Any:
-        """Logit (B, 1, 1)."""
+        """Outputs of the head (B, 1, outputs)."""
         tokens, *rest = inputs
         n_scalars = 0 if self.lab is None else 1
         frames = self.frames_net(tuple(rest[n_scalars:]), tokens, count)

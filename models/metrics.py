@@ -106,7 +106,7 @@ class Metrics:
 
     def as_dict(self) -> dict[str, Any]:
         """Nested dictionary for JSON; a figure that is not finite becomes None."""
-        return _finite(dataclasses.asdict(self))
+        return finite(dataclasses.asdict(self))
 
     def __str__(self) -> str:
         rejections = "; ".join(f"1/eps_B = {r}" for r in self.rejections)
@@ -283,9 +283,10 @@ def _auc(scores: Floats, signal: NDArray[np.bool_]) -> Estimate:
     return Estimate(float(value), math.sqrt(variance))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """``value`` for JSON: in nested containers too, a figure that is not finite becomes None."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -164,14 +164,14 @@ class ParT(Tagger):
         self.class_token = layers.class_token(channels)
         self.class_blocks = nn.ModuleList(ClassBlock(layers, k, config) for _ in range(config.class_blocks))
         self.norm = layers.affine_norm(channels)
-        self.head = layers.linear(channels, 1, role="output")
+        self.head = layers.head(channels)
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Seven scalars (B, K, 7) and four features per pair (B, K * K, 4)."""
         return self.scalars(codes, count), self.pairs(codes, count)
 
     def score(self, inputs: Any, count: Any) -> Any:
-        """Logit (B, 1, 1)."""
+        """Outputs of the head (B, 1, outputs)."""
         scalars, pairs = inputs
         h, bias = self.embed(scalars, count), self.pair_embed(pairs, count)
         for block in self.blocks:

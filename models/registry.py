@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from torch import nn
 
 import tritag.models
-from tritag.configs import build, config_names, load_config
+from tritag.configs import ADDED, build, config_names, load_config
 from tritag.errors import ConfigError, unknown_name
+from tritag.models.head import HeadConfig
 from tritag.models.layers import FloatLayers, Layers, Tagger
 
 TaggerClass = TypeVar("TaggerClass", bound=type[Tagger])
@@ -25,13 +26,14 @@ _NETWORKS: dict[str, tuple[type[Tagger], type]] = {}
 
 @dataclass(frozen=True)
 class TaggerConfig:
-    """A tagger: which network, how many leading constituents, the network's own sizes and training settings."""
+    """A tagger: which network, how many leading constituents, the network's own sizes, training settings, and head."""
 
     network: str
     n_constituents: int = 16
     sizes: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
+    head: HeadConfig = field(default=HeadConfig(), metadata=ADDED)
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_constituents <= 128:
@@ -64,9 +66,12 @@ def tagger_names() -> list[str]:
 
 
 def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
-    """Make the network of ``config`` out of ``layers`` (float layers by default), with fresh weights."""
+    """Make the network of ``config`` out of ``layers`` (float layers by default), with fresh weights.
+
+    The factory decides about the number of outputs; it must be that of ``config.head``.
+    """
     cls, _ = _network(config.network)
-    return cls(layers or FloatLayers(), config.n_constituents, sizes_of(config))  # type: ignore[call-arg]
+    return cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, sizes_of(config))  # type: ignore[call-arg]
 
 
 def sizes_of(config: TaggerConfig) -> Any:

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from tritag.configs import build, digest
+from tritag.configs import digest, plain_settings
 from tritag.errors import RunError, TritagError
 from tritag.models.batches import Batches
 from tritag.models.checkpoint import (
@@ -31,21 +30,23 @@ from tritag.models.checkpoint import (
     resume,
     write_checkpoint,
 )
-from tritag.models.coded_jets import CodedJets, check_labels
-from tritag.models.evaluate import prepared_logits
+from tritag.models.coded_jets import CodedJets
+from tritag.models.head import BINARY, HeadConfig
+from tritag.models.head_metrics import HeadMetrics, read_metrics
 from tritag.models.inputs import PreparedJets, prepare
 from tritag.models.layers import Tagger
 from tritag.models.memory import keep_freed_memory
-from tritag.models.metrics import Metrics, measure
+from tritag.models.metrics import Metrics
 from tritag.models.progress import Speed, TrainingProgress
+from tritag.models.start import in_head
 from tritag.models.training_config import TrainingConfig
+from tritag.models.validation import Validation
 from tritag.models.weights import WEIGHTS_FILE, write_weights
 
 __all__ = ["CodedJets", "TrainingConfig", "TrainingResult", "seed_everything", "train"]
 
 _LOG = logging.getLogger(__name__)
 _BETAS = (0.9, 0.999)
-_VALIDATION_BATCH = 2048
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class TrainingResult:
         Over the whole training.
     resumed_at : int
         Step at which this session began, 0 for an unbroken training.
-    final, best : Metrics
-        Validation after the last step, and the one with the highest AUC.
+    final, best : Metrics or HeadMetrics
+        Validation after the last step, and the one with the highest AUC (mean over classes).
     best_step : int
         Steps done at the best validation.
     jets_per_s : float
@@ -72,8 +73,8 @@ class TrainingResult:
     steps: int
     jets_seen: int
     resumed_at: int
-    final: Metrics
-    best: Metrics
+    final: Metrics | HeadMetrics
+    best: Metrics | HeadMetrics
     best_step: int
     jets_per_s: float
 
@@ -101,7 +102,9 @@ def train(
     progress: bool = True,
     name: str = "",
     fresh: bool = False,
-    soft_labels: Tensor | None = None,
+    head: HeadConfig = BINARY,
+    targets: Tensor | None = None,
+    body_rate: float = 1.0,
     config_digest: str = "",
 ) -> TrainingResult:
     """Train a tagger in place, or finish its interrupted training.
@@ -113,7 +116,7 @@ def train(
     tagger : Tagger
         With initial weights; ends in eval mode with the weights that are kept.
     training_jets, validation_jets : CodedJets
-        Labelled 0 or 1, both classes in each.
+        Every class of the head in each.
     config : TrainingConfig
     directory : Path
         Gets ``history.jsonl`` (a line per validation), ``checkpoint.pt`` (until the end) and ``weights.safetensors``.
@@ -121,8 +124,12 @@ def train(
         Show a bar on a terminal; otherwise one log line per validation.
     name : str
         Shown with the progress.
-    soft_labels : (n,) float Tensor, optional
-        Probabilities of being signal that replace the labels in the loss (distillation: the loss is linear in them).
+    head : HeadConfig
+        The outputs of the tagger: it decides about loss and figures.
+    targets : (n, outputs) float Tensor, optional
+        What replaces :meth:`HeadConfig.wanted` of the training jets (distillation).
+    body_rate : float
+        Learning rate of all but the head, over that of the head.
     fresh : bool
         Discard a checkpoint, history and weights that are already there.
     config_digest : str
@@ -136,25 +143,26 @@ def train(
     ConfigError
         Fewer training jets than ``batch_size``.
     DataError
-        Labels other than 0 and 1, or only one class.
+        Jets that do not fit the head (:meth:`HeadConfig.check`).
     TritagError
         The loss or its gradient is not finite.
     """
     directory = Path(directory)
     keep_freed_memory()
-    check_labels(training_jets, "training jets")
-    check_labels(validation_jets, "validation jets")
+    head.check(training_jets, "training jets")
+    head.check(validation_jets, "validation jets")
     batches = Batches(len(training_jets), config.batch_size, config.seed)
-    settings = _settings(tagger, training_jets, validation_jets, config) | {"config": config_digest}
-    parameters = [p for p in tagger.parameters() if p.requires_grad]
+    settings = _settings(tagger, training_jets, validation_jets, config, head, body_rate) | {"config": config_digest}
+    groups = _parameter_groups(tagger, body_rate)
+    parameters = [p for _, group in groups for p in group]
     # AdamW without weight decay is Adam; the fused form saves a millisecond of Python per step.
     optimizer = torch.optim.AdamW(
-        parameters, lr=config.learning_rate, betas=_BETAS, weight_decay=config.weight_decay, fused=True
-    )
+        [{"params": group} for _, group in groups],
+        lr=config.learning_rate, betas=_BETAS, weight_decay=config.weight_decay, fused=True,
+    )  # fmt: skip
     state = _start(directory, settings, tagger, optimizer, config, fresh)
-    training, validation = prepare(tagger, training_jets), prepare(tagger, validation_jets)
-    if soft_labels is not None:
-        training = dataclasses.replace(training, label=soft_labels.to(training.label))
+    training = prepare(tagger, training_jets, wanted=head.wanted(training_jets) if targets is None else targets)
+    validation = Validation(tagger, validation_jets, head)
     scheduled = [module for module in tagger.modules() if hasattr(module, "on_step")]
     resumed_at, final = state.step, None
     session, interval = Speed(config.batch_size), Speed(config.batch_size)
@@ -165,9 +173,10 @@ def train(
             began = time.perf_counter()
             for module in scheduled:
                 module.on_step(state.step, config.iterations)  # type: ignore[operator]
-            optimizer.param_groups[0]["lr"] = _learning_rate(state.step, config)
+            for group, (rate, _) in zip(optimizer.param_groups, groups, strict=True):
+                group["lr"] = rate * _learning_rate(state.step, config)
             optimizer.zero_grad(set_to_none=True)
-            loss = _add_gradients(tagger, training, batches.at(state.step), config.micro_batch)
+            loss = _add_gradients(tagger, training, batches.at(state.step), config.micro_batch, head)
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.gradient_clip).item()
             _check_finite(loss, norm, state.step, config)
             optimizer.step()
@@ -176,15 +185,17 @@ def train(
                 speed.add(time.perf_counter() - began)
             bar.step(loss, interval.jets_per_s)
             if state.step % config.validate_every == 0 or state.step == config.iterations:
-                final, line = _validate(tagger, validation, state, config)
-                append_history(directory, line | {"jets_per_s": round(interval.jets_per_s)})
+                final, line = validation.record(state, keep_weights=config.keep == "best")
+                progress_line = {"step": state.step, "jets_seen": state.step * config.batch_size, **line}
+                progress_line["learning_rate"] = _learning_rate(state.step - 1, config)
+                append_history(directory, progress_line | {"jets_per_s": round(interval.jets_per_s)})
                 bar.validated(state.step, line["loss"], final.auc.value, interval.jets_per_s)
                 interval = Speed(config.batch_size)
             elif time.monotonic() - saved_at < config.checkpoint_every_s:
                 continue
             write_checkpoint(directory, settings, state, tagger, optimizer)
             saved_at = time.monotonic()
-    final = final or _measure(tagger, validation)[0]
+    final = final or validation.measure()[0]
     if config.keep == "best":
         tagger.load_state_dict(state.best["weights"])
     tagger.eval()
@@ -196,21 +207,41 @@ def train(
         jets_seen=state.step * config.batch_size,
         resumed_at=resumed_at,
         final=final,
-        best=build(Metrics, state.best["metrics"]),
+        best=read_metrics(state.best["metrics"], head),
         best_step=state.best["step"],
         jets_per_s=session.jets_per_s,
     )
 
 
-def _settings(tagger: Tagger, training: CodedJets, validation: CodedJets, config: TrainingConfig) -> dict[str, Any]:
+def _parameter_groups(tagger: Tagger, body_rate: float) -> list[tuple[float, list[Tensor]]]:
+    """Learning rates, over that of the configuration, and their parameters: one group unless the body has its own."""
+    named = [(name, p) for name, p in tagger.named_parameters() if p.requires_grad]
+    if body_rate == 1:
+        return [(1.0, [p for _, p in named])]
+    return [(body_rate, [p for n, p in named if not in_head(n)]), (1.0, [p for n, p in named if in_head(n)])]
+
+
+def _settings(
+    tagger: Tagger,
+    training: CodedJets,
+    validation: CodedJets,
+    config: TrainingConfig,
+    head: HeadConfig,
+    body_rate: float,
+) -> dict[str, Any]:
     """What decides about the result; a checkpoint is only continued under equal settings."""
     plain = dataclasses.asdict(config)
     del plain["checkpoint_every_s"]
     tensors = [(name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in tagger.state_dict().items()]
+    if head != BINARY:
+        plain["head"] = plain_settings(head)
+    if body_rate != 1:
+        plain["body_rate"] = body_rate
+    ratios = bool(head.regression)
     return plain | {
         "tagger": digest({"class": type(tagger).__name__, "tensors": tensors}),
-        "training_jets": training.fingerprint(),
-        "validation_jets": validation.fingerprint(),
+        "training_jets": training.fingerprint(ratios),
+        "validation_jets": validation.fingerprint(ratios),
     }
 
 
@@ -241,14 +272,15 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.iterations))
 
 
-def _add_gradients(tagger: Tagger, jets: PreparedJets, index: Tensor, micro_batch: int) -> float:
+def _add_gradients(
+    tagger: Tagger, jets: PreparedJets, index: Tensor, micro_batch: int, head: HeadConfig = BINARY
+) -> float:
     """Gradients of the mean loss over the jets of ``index`` and of the tagger's penalty; returns their sum."""
     total = 0.0
     for part in index.to(jets.count.device).split(micro_batch):
         batch = jets.select(part)
-        logits = tagger.logits(batch.inputs, batch.count)
-        label = batch.label.to(logits.dtype)
-        loss = F.binary_cross_entropy_with_logits(logits, label, reduction="sum") / len(index)
+        outputs = tagger.outputs(batch.inputs, batch.count)
+        loss = head.loss(outputs, batch.wanted.to(outputs.dtype)) / len(index)
         loss.backward()
         total += loss.item()
     penalty = tagger.penalty()
@@ -266,32 +298,3 @@ def _check_finite(loss: float, gradient_norm: float, step: int, config: Training
             f"{what} must be finite, got {value} at step {step} of {config.iterations}; lower learning_rate "
             f"(now {config.learning_rate:g}; gradient_clip is {config.gradient_clip:g}) and start again with fresh=True"
         )
-
-
-def _measure(tagger: Tagger, jets: PreparedJets) -> tuple[Metrics, float]:
-    """Metrics and mean loss."""
-    logits = prepared_logits(tagger, jets, _VALIDATION_BATCH).double()
-    loss = F.binary_cross_entropy_with_logits(logits, jets.label.double()).item()
-    return measure(logits.cpu().numpy(), jets.label.cpu().numpy()), loss
-
-
-def _validate(
-    tagger: Tagger, jets: PreparedJets, state: TrainingState, config: TrainingConfig
-) -> tuple[Metrics, dict[str, Any]]:
-    """Metrics and the line of history; the best validation so far is remembered in ``state``."""
-    metrics, loss = _measure(tagger, jets)
-    line = {
-        "step": state.step,
-        "jets_seen": state.step * config.batch_size,
-        "loss": state.loss_sum / state.loss_steps,
-        "validation_loss": loss,
-        "auc": metrics.auc.value,
-        "accuracy": metrics.accuracy.value,
-        "learning_rate": _learning_rate(state.step - 1, config),
-    }
-    state.loss_sum, state.loss_steps = 0.0, 0
-    if not state.best or metrics.auc.value > state.best["metrics"]["auc"]["value"]:
-        state.best = {"step": state.step, "metrics": dataclasses.asdict(metrics)}
-        if config.keep == "best":
-            state.best["weights"] = {name: tensor.detach().clone() for name, tensor in tagger.state_dict().items()}
-    return metrics, line

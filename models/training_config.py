@@ -10,7 +10,7 @@ from tritag.errors import ConfigError
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Settings of a training: BCE loss, Adam with decoupled weight decay, learning rate on a cosine down to 0.
+    """Settings of a training: Adam with decoupled weight decay, learning rate on a cosine down to 0.
 
     The defaults suit the 2k taggers on one CPU core for a few minutes. The tagger-quantization paper trains them for
     200 000 iterations with batch 4096, learning rate 1e-2, no weight decay.

@@ -69,14 +69,14 @@ class Transformer(Tagger):
         self.embed = layers.linear(N_SCALARS, config.channels, role="input")
         self.blocks = nn.ModuleList(Block(layers, n_constituents, config) for _ in range(config.blocks))
         self.pool = layers.pool(n_constituents)
-        self.head = layers.linear(config.channels, 1, role="output")
+        self.head = layers.head(config.channels)
 
     def inputs(self, codes: Any, count: Any) -> Any:
         """Seven scalars (B, K, 7)."""
         return self.scalars(codes, count)
 
     def score(self, inputs: Any, count: Any) -> Any:
-        """Logit (B, 1, 1)."""
+        """Outputs of the head (B, 1, outputs)."""
         h = self.embed(inputs)
         for block in self.blocks:
             h = block(h, count)

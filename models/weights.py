@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from tritag.errors import RunError
 from tritag.files import atomic_path
@@ -30,13 +30,7 @@ def read_weights(path: Path | str, model: nn.Module) -> None:
     RunError
         No such file, a file that is not safetensors, or weights of another tagger: names or shapes differ.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise RunError(f"weights must exist, got no file {path}; train the tagger first")
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} must be a whole safetensors file ({error}); train the tagger again") from error
+    tensors = load_tensors(path)
     expected = model.state_dict()
     missing, surplus = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     shapes = [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
@@ -47,3 +41,20 @@ def read_weights(path: Path | str, model: nn.Module) -> None:
             f"{len(shapes)} tensors of other shape (first: {first}); make the tagger from the run's own configuration"
         )
     model.load_state_dict(tensors)
+
+
+def load_tensors(path: Path | str) -> dict[str, Tensor]:
+    """All tensors of a weights file by name.
+
+    Raises
+    ------
+    RunError
+        No such file, or a file that is not safetensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RunError(f"weights must exist, got no file {path}; train the tagger first")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path} must be a whole safetensors file ({error}); train the tagger again") from error

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from tritag.configs import ADDED
 from tritag.errors import ConfigError
 
 Activations = Literal["static", "asymmetric", "asymmetric-dynamic", "per-token", "bfloat16"]
-
-
-# Marks a setting that joined after runs had been made: it is left out of a run's digest while it has its default.
-ADDED = {"added": True}
-
-
-def plain_settings(config: Any) -> dict[str, Any]:
-    """``config`` (a dataclass, with nested ones) as a dictionary, without added settings that have their default."""
-    plain = dataclasses.asdict(config)
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if f.metadata.get("added") and value == f.default:
-            del plain[f.name]
-        elif dataclasses.is_dataclass(value):
-            plain[f.name] = plain_settings(value)
-    return plain
 
 
 @dataclass(frozen=True)

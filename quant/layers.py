@@ -62,8 +62,8 @@ class NormAndCut(nn.Module):
 class QuantLayers(QuantPartLayers, QuantSlimLayers):
     """Factory of quantized layers for :func:`tritag.models.registry.make_tagger`."""
 
-    def __init__(self, config: QuantConfig, n_tokens: int) -> None:
-        self.config, self.n_tokens = config, n_tokens
+    def __init__(self, config: QuantConfig, n_tokens: int, n_outputs: int = 1) -> None:
+        self.config, self.n_tokens, self.n_outputs = config, n_tokens, n_outputs
 
     def residual_cut(self) -> Cut:
         """A cut of the residual stream."""
@@ -91,6 +91,10 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
             cut = self.residual_cut() if role == "input" else self.cut()
         everywhere = self.config.weights == "learned" or role == "hidden"
         return self.weighted(n_in, n_out, cut, low_bits=everywhere and not self.config.low_bit_layers)
+
+    def head(self, n_in: int) -> nn.Module:
+        """See :class:`tritag.models.layers.Layers`; the outputs share one grid and are not cut."""
+        return self.linear(n_in, self.n_outputs, role="output")
 
     def weighted(self, n_in: int, n_out: int, cut: Cut | None, low_bits: bool, vectors: bool = False) -> QuantLinear:
         """Linear layer with int8 weights, or with those of the configuration; ``vectors``: of vectors' channels."""
@@ -220,12 +224,12 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
 
 
 class QuantTagger(Tagger):
-    """A tagger made of quantized layers; takes integer codes, gives a logit on a fixed grid."""
+    """A tagger made of quantized layers; takes integer codes, gives outputs on a fixed grid."""
 
     def __init__(self, config: TaggerConfig, quant: QuantConfig) -> None:
         super().__init__()
         self.config, self.quant = config, quant
-        layers = QuantLayers(quant, config.n_constituents)
+        layers = QuantLayers(quant, config.n_constituents, config.head.n_outputs)
         self.tagger: Tagger = make_tagger(config, layers)
         for name in matching_layers(self.tagger, quant.low_bit_layers, QuantLinear):
             old = self.tagger.get_submodule(name)
@@ -268,9 +272,9 @@ class QuantTagger(Tagger):
         return self.tagger.inputs(*self.fixed_inputs(codes, count))
 
     def score(self, inputs: Any, count: Tensor) -> FixedTensor:
-        """Logit (B, 1, 1)."""
+        """Outputs of the head (B, 1, outputs)."""
         return self.tagger.score(inputs, FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0)))
 
     def forward(self, codes: Tensor, count: Tensor) -> Tensor:
-        """Logit (B, 1, 1) as a plain tensor: what is exported."""
+        """Outputs of the head (B, 1, outputs) as a plain tensor: what is exported."""
         return self.score(self.inputs(codes, count), count).value

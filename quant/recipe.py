@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tritag.configs import build, config_names, load_config
+from tritag.configs import ADDED, build, config_names, load_config, plain_settings
 from tritag.data.config import load_data_config
 from tritag.errors import ConfigError, unknown_name
 from tritag.models.layers import Tagger
 from tritag.models.registry import TaggerConfig, make_tagger, sizes_of
+from tritag.models.start import StartConfig
 from tritag.models.training import TrainingConfig, seed_everything
 from tritag.models.weights import read_weights
-from tritag.quant.config import QuantConfig, plain_settings
+from tritag.quant.config import QuantConfig
 from tritag.quant.layers import QuantTagger
 from tritag.quant.study_layers import StudyTagger
 
@@ -42,6 +43,8 @@ class Recipe:
         Of the float tagger.
     quant, quant_training : QuantConfig, TrainingConfig
         Of the quantized tagger; None for precision "float".
+    start : StartConfig, optional
+        Where the float training takes its body from.
     """
 
     tagger: TaggerConfig
@@ -51,6 +54,7 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     quant: QuantConfig | None = None
     quant_training: TrainingConfig | None = None
+    start: StartConfig | None = field(default=None, metadata=ADDED)
 
     def settings(self) -> dict[str, Any]:
         """What a run directory keeps, and what its digest is made of."""
@@ -70,6 +74,7 @@ def make_recipe(
     training: Mapping[str, Any] | None = None,
     quant: Mapping[str, Any] | None = None,
     quant_training: Mapping[str, Any] | None = None,
+    start: StartConfig | None = None,
 ) -> Recipe:
     """Recipe from the tagger's own training settings and what the user changed of them.
 
@@ -85,7 +90,7 @@ def make_recipe(
         raise ConfigError(unknown_name("precision", precision, precision_names()))
     float_training = build(TrainingConfig, {**tagger.training, **(training or {})}, where="training")
     if precision == "float":
-        return Recipe(tagger, data, "float", on_grid, float_training)
+        return Recipe(tagger, data, "float", on_grid, float_training, start=start)
     if not on_grid:
         raise ConfigError("a quantized tagger takes the trigger's integer codes; drop the off-grid option")
     preset = load_config("precisions", precision)["quant"]
@@ -93,7 +98,7 @@ def make_recipe(
     # Fine-tuning: the same batches at a lower rate, which the frozen ranges follow.
     fine = {**dataclasses.asdict(float_training), "learning_rate": 0.5 * float_training.learning_rate}
     second = build(TrainingConfig, {**fine, **(quant_training or {})}, where="quant_training")
-    return Recipe(tagger, data, precision, True, float_training, config, second)
+    return Recipe(tagger, data, precision, True, float_training, config, second, start)
 
 
 def fresh_tagger(recipe: Recipe) -> Tagger:

@@ -55,14 +55,14 @@ class _Roles(FloatLayers):
 
 
 class StudyTagger(Tagger):
-    """A float tagger whose layers quantize; takes integer codes, gives a float logit."""
+    """A float tagger whose layers quantize; takes integer codes, gives float outputs."""
 
     def __init__(self, config: TaggerConfig, quant: QuantConfig) -> None:
         super().__init__()
         if quant.exact:
             raise ExportError("a study needs activations other than static")
         self.config, self.quant = config, quant
-        self.tagger = make_tagger(config, _Roles())
+        self.tagger = make_tagger(config, _Roles(config.head.n_outputs))
         chosen = matching_layers(self.tagger, quant.low_bit_layers, nn.Linear)
         for name, layer in list(self.tagger.named_modules()):
             if isinstance(layer, nn.Linear):
@@ -96,7 +96,7 @@ class StudyTagger(Tagger):
         return self.tagger.inputs(codes, count)
 
     def score(self, inputs: Any, count: Any) -> Any:
-        """Logit (B, 1, 1)."""
+        """Outputs of the head (B, 1, outputs)."""
         return self.tagger.score(inputs, count)
 
 

@@ -12,14 +12,8 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Rows ``(section, what, figure)`` of a run's summary."""
     for precision, metrics in summary["physics"].items():
         if metrics is not None:
-            yield "physics", f"{precision}: AUC", _estimate(metrics["auc"], 4)
-            yield "physics", f"{precision}: accuracy", _estimate(metrics["accuracy"], 4)
-            for r in metrics["rejections"]:
-                yield (
-                    "physics",
-                    f"{precision}: 1/eps_B at eps_S = {r['signal_efficiency']}",
-                    f"{_estimate(r, 0)} ({r['n_background']:,} QCD jets)",
-                )
+            for what, figure in physics_rows(metrics):
+                yield "physics", f"{precision}: {what}", figure
     for verdict in (summary["bit_accuracy"] or [])[1:]:
         yield (
             "bit accuracy",
@@ -49,6 +43,25 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         else:
             yield "firmware", "vendor synthesis", "not run: vitis-run is not on PATH"
     yield from rtl_rows(summary)
+
+
+def physics_rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Rows ``(what, figure)`` of the test figures of any head, as ``metrics.json`` holds them."""
+    classes = metrics.get("classes", [])
+    yield ("mean AUC" if classes else "AUC"), _estimate(metrics["auc"], 4)
+    yield "accuracy", _estimate(metrics["accuracy"], 4)
+    for c in classes:
+        yield f"{c['name']}: AUC against the rest", _estimate(c["auc"], 4)
+    for name, rejections in [(c["name"], c["rejections"]) for c in classes] or [("", metrics["rejections"])]:
+        for r in rejections:
+            yield (
+                f"{name}: 1/eps_B at eps_S = {r['signal_efficiency']}".removeprefix(": "),
+                f"{_estimate(r, 0)} ({r['n_background']:,} QCD jets)",
+            )
+    for r in metrics.get("regression", []):
+        for kind in ("bias", "resolution"):
+            before = _estimate(r[f"{kind}_before"], 4)
+            yield f"{r['quantity']}: {kind}", f"{_estimate(r[kind], 4)} (uncorrected {before}; {r['n_jets']:,} jets)"
 
 
 def rtl_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

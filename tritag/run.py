@@ -138,10 +138,10 @@ class Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def record_provenance(self, step: str, seed: int | None = None) -> None:
-        """Note in ``provenance.json`` which software ran ``step``, with which seed."""
+    def record_provenance(self, step: str, seed: int | None = None, **facts: Any) -> None:
+        """Note in ``provenance.json`` which software ran ``step``, with which seed, and other ``facts`` about it."""
         path = self.path("provenance.json")
-        entry = {**describe_software(), "config_digest": self.digest, "seed": seed}
+        entry = {**describe_software(), "config_digest": self.digest, "seed": seed, **facts}
         write_json(path, {**_read_notes(path), step: entry})
 
 

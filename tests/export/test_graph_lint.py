@@ -12,7 +12,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from tritag.errors import ExportError
 from tritag.export.graph import read_graph
-from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_PROGRAMS
+from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS
 
 Spoil = Callable[[ModelProto], None]
 
@@ -81,7 +81,20 @@ def check_refused(model: ModelProto, message: str) -> None:
 
 
 def test_the_unspoilt_file_is_accepted(model):
-    assert read_graph(model).outputs == ["logit"]
+    graph = read_graph(model)
+    assert (graph.outputs, graph.output_names, graph.n_outputs) == (["logit"], ("logit",), 1)
+
+
+def test_files_without_names_of_outputs_have_a_logit(model):
+    kept = [p for p in model.metadata_props if p.key != METADATA_OUTPUTS]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    assert read_graph(model).output_names == ("logit",)
+
+
+def test_every_output_must_have_a_name(model):
+    edit_metadata(model, METADATA_OUTPUTS, lambda names: names.append("pt"))
+    check_refused(model, r"one output tensor of 2 numbers \(logit, pt\), got \['logit'\] with 1")
 
 
 @pytest.mark.parametrize("op", ["Softmax", "Relu", "Sigmoid", "Transpose", "Sqrt", "Neg", "Identity"])

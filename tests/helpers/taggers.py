@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from tests.helpers.jets import Jets, random_jets
+from tritag.models.head import BINARY, HeadConfig
 from tritag.models.registry import TaggerConfig
 from tritag.quant.config import QuantConfig
 from tritag.quant.layers import QuantTagger
@@ -22,11 +23,12 @@ def calibrated_tagger(
     sizes: dict[str, Any] = MINI,
     network: str = "transformer",
     seed: int = 0,
+    head: HeadConfig = BINARY,
 ) -> QuantTagger:
     """Tagger in evaluation mode whose observers have seen some jets."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        tagger = QuantTagger(TaggerConfig(network, k, dict(sizes)), QuantConfig(weights=weights))
+        tagger = QuantTagger(TaggerConfig(network, k, dict(sizes), head=head), QuantConfig(weights=weights))
     observe(tagger, random_jets(np.random.default_rng(seed), 400, k))
     return tagger.eval()
 

@@ -44,6 +44,22 @@ def test_differences_are_counted_and_shown():
         require_equal([Verdict("pytorch", 9, 0, 0), verdict])
 
 
+@pytest.mark.parametrize("output", range(7))
+def test_every_output_is_compared(output):
+    reference = np.arange(70).reshape(10, 7)
+    given = reference.copy()
+    given[3, output] += 2
+    given[8, 6] -= 1
+    verdict = compare("csim", reference, given)
+    assert (verdict.jets, verdict.differ, verdict.largest_lsb) == (10, 2, 2)
+    expected = 21 + output
+    assert verdict.first[0] == {"jet": 3, "output": output, "reference": expected, "given": expected + 2}
+    assert compare("csim", reference, reference).differ == 0
+    assert compare("csim", reference[:0], reference[:0]).differ == 0
+    with pytest.raises(CheckFailed, match=r"csim must answer for \(10, 7\) jets, got \(10, 6\)"):
+        compare("csim", reference, given[:, :6])
+
+
 def test_only_the_first_offenders_are_shown():
     verdict = compare("csim", np.zeros(100, np.int64), np.ones(100, np.int64))
     assert (verdict.differ, len(verdict.first)) == (100, 5)

@@ -17,6 +17,7 @@ from tritag.models import progress as progress_module
 from tritag.models.batches import Batches
 from tritag.models.checkpoint import read_history
 from tritag.models.evaluate import evaluate, scores
+from tritag.models.head import BINARY
 from tritag.models.inputs import prepare
 from tritag.models.registry import load_tagger_config, make_tagger
 from tritag.models.training import TrainingConfig, _add_gradients, seed_everything, train
@@ -242,7 +243,8 @@ def test_micro_batches_add_up_to_the_gradient_of_the_batch(jets):
     gradients, losses = [], []
     for micro_batch in (32, 16, 5):
         tagger = make()
-        losses.append(_add_gradients(tagger, prepare(tagger, jets[0]), torch.arange(32), micro_batch))
+        prepared = prepare(tagger, jets[0], wanted=BINARY.wanted(jets[0]))
+        losses.append(_add_gradients(tagger, prepared, torch.arange(32), micro_batch))
         gradients.append([p.grad for p in tagger.parameters()])
     for other in (1, 2):
         assert losses[other] == pytest.approx(losses[0], rel=1e-6)
@@ -280,9 +282,9 @@ class Wrapped:
 )
 def test_inputs_need_not_be_tensors(jets, tmp_path, monkeypatch, wrap, unwrap):
     plain, wrapped = make(), make()
-    inputs, logits = wrapped.inputs, wrapped.logits
+    inputs, outputs = wrapped.inputs, wrapped.outputs
     monkeypatch.setattr(wrapped, "inputs", lambda codes, count: wrap(inputs(codes, count)), raising=False)
-    monkeypatch.setattr(wrapped, "logits", lambda x, count: logits(unwrap(x), count), raising=False)
+    monkeypatch.setattr(wrapped, "outputs", lambda x, count: outputs(unwrap(x), count), raising=False)
     assert len(prepare(wrapped, jets[0], chunk=33)) == 100
     train(plain, *jets, CONFIG, tmp_path / "plain")
     train(wrapped, *jets, CONFIG, tmp_path / "wrapped")

@@ -45,6 +45,11 @@ def measure_run(where: str, jets: Path | None, n_max: int, seed: int) -> dict[st
     run, recipe = open_run(where)
     if recipe.quant is None:
         raise RunError(f"{run.directory.name} must be a quantized run, but is a float one; name one trained with int8")
+    if recipe.tagger.head.n_outputs > 1:
+        raise RunError(
+            f"{run.directory.name} must have a logit alone, but has the outputs "
+            f"{list(recipe.tagger.head.output_names)}; name a run with a binary head"
+        )
     tagger: Any = trained_tagger(recipe, run.require("weights.safetensors"))
     metrics = json.loads(run.require("metrics.json").read_text(encoding="utf-8"))
     float_run, float_recipe = open_run(str(run.directory.parent / str(metrics["float_run"])))

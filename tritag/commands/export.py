@@ -56,9 +56,9 @@ def export_run(where: str) -> Any:
     jets = coded_jets(recipe, "val", n_max=_GOLDEN_JETS)
     codes = np.concatenate([crafted, jets.codes.numpy().astype(np.int32)])
     count = np.concatenate([crafted_count, jets.count.numpy().reshape(-1).astype(np.int32)])
-    logit = TorchExecutor(graph, tagger, model).run(codes, count)  # type: ignore[arg-type]
+    outputs = TorchExecutor(graph, tagger, model).run(codes, count)  # type: ignore[arg-type]
     with atomic_path(run.path("vectors.npz")) as path:
-        np.savez_compressed(path, codes=codes, count=count, logit=logit)
+        np.savez_compressed(path, codes=codes, count=count, logit=outputs)
     write_json(run.path("graph.json"), graph.summary())
     with atomic_path(run.path("model.qonnx.onnx")) as path:
         onnx.save(model, str(path))

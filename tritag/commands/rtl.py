@@ -74,8 +74,8 @@ def rtl_run(
         f"{run.directory.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
         "(compiling the simulation takes minutes the first time)"
     )
-    expected = OnnxRuntimeExecutor(graph, model).run(codes, count)
-    result = settings | check_design(design, {"codes": codes, "count": count[:, None, None]}, expected[:, None])
+    expected = OnnxRuntimeExecutor(graph, model).run(codes, count).reshape(len(count), -1)
+    result = settings | check_design(design, {"codes": codes, "count": count[:, None, None]}, expected)
     write_json(run.path("rtl.json"), result)
     run.record_provenance("rtl")
     print_progress(

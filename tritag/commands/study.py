@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from tritag.terminal import print_json, print_progress, print_result
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One row of the table: a recipe without its seed; ``note`` tells rows with other settings apart."""
+    """One row of the table: a recipe without its seed; ``note`` tells rows with other settings apart.
+
+    ``start`` and ``body_rate`` make the row a fine-tuning, as those options of ``tritag train`` do.
+    """
 
     tagger: str
     precision: str
@@ -26,6 +30,8 @@ class StudyRow:
     on_grid: bool = True
     settings: tuple[str, ...] = ()
     note: str = ""
+    start: str | None = None
+    body_rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,14 @@ def replace_section(path: Path, name: str, table: str) -> None:
 
 
 def _recipe(config: StudyConfig, row: StudyRow, seed: int) -> Any:
-    from tritag.commands.train import recipe_of
+    from tritag.commands.train import recipe_of, start_of
 
-    common = [s for s in config.settings if row.precision != "float" or s.startswith("training.")]
+    common = [s for s in config.settings if row.precision != "float" or s.startswith(("training.", "head."))]
     changes = [*common, *row.settings, f"training.seed={seed}"]
-    return recipe_of(row.tagger, config.data, row.constituents, row.precision, changes, on_grid=row.on_grid)
+    start = start_of(row.start, row.body_rate)
+    return recipe_of(
+        row.tagger, config.data, row.constituents, row.precision, changes, on_grid=row.on_grid, start=start
+    )
 
 
 def _train_all(config: StudyConfig, processes: int) -> None:
@@ -107,7 +116,8 @@ def _train_all(config: StudyConfig, processes: int) -> None:
     groups: dict[tuple[Any, ...], list[tuple[StudyRow, int]]] = {}
     for row in config.rows:
         for seed in config.seeds:
-            groups.setdefault((row.tagger, row.constituents, row.on_grid, seed), []).append((row, seed))
+            key = (row.tagger, row.constituents, row.on_grid, row.start, seed)
+            groups.setdefault(key, []).append((row, seed))
     columns = (TextColumn("trainings"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     total = sum(len(group) for group in groups.values())
     pool = ProcessPoolExecutor(
@@ -133,44 +143,52 @@ def _train_group(config: StudyConfig, group: list[tuple[StudyRow, int]]) -> None
 
 
 def _entries(config: StudyConfig) -> list[Any]:
+    """Entries of all rows; a row with a multi-class head has one per signal class, against the background classes.
+
+    The first float row of a tagger is what its other rows are compared with.
+    """
     import numpy as np
 
     from tritag.commands.cost import cost_run
     from tritag.commands.train import train_run
+    from tritag.models.head_metrics import tag_scores
     from tritag.models.registry import count_parameters, make_tagger
     from tritag.report.study import StudyEntry
 
-    entries = []
+    entries: list[Any] = []
+    keys: list[tuple[Any, ...]] = []
     references: dict[tuple[Any, ...], int] = {}
-    for index, row in enumerate(config.rows):
-        key = (row.tagger, row.constituents)
-        if row.precision == "float" and row.on_grid and key not in references:
-            references[key] = index
-    for index, row in enumerate(config.rows):
-        scores, labels, costs = [], np.zeros(0, np.int64), []
+    for row in config.rows:
+        answers, costs = [], []
         for seed in config.seeds:
             recipe = _recipe(config, row, seed)
             run = train_run(Path(row.tagger).stem, recipe, progress=False)
             if recipe.quant is not None and recipe.quant.exact:
                 costs.append(cost_run(run, recipe))
             with np.load(run.require("scores.npz")) as file:
-                scores.append(file["scores"])
-                labels = file["labels"].astype(np.int64)
+                answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
         tagger = _recipe(config, row, config.seeds[0]).tagger
-        reference = references.get((row.tagger, row.constituents))
         remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
-        entries.append(
-            StudyEntry(
-                ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks]),
-                count_parameters(make_tagger(tagger)),
-                scores,
-                labels,
-                None if reference == index else reference,
-                costs,
-                _paper_cost(tagger, row),
+        label = ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks])
+        for name, (_, labels) in answers[0].items():
+            keys.append((row.tagger, row.constituents, name))
+            if row.precision == "float" and row.on_grid:
+                references.setdefault(keys[-1], len(entries))
+            entries.append(
+                StudyEntry(
+                    label if tagger.head.binary else f"{label}: {name} against {'+'.join(tagger.head.qcd)}",
+                    count_parameters(make_tagger(tagger)),
+                    [answer[name][0] for answer in answers],
+                    labels,
+                    costs=costs,
+                    paper=_paper_cost(tagger, row),
+                )
             )
-        )
-    return entries
+    found = [references.get(key) for key in keys]
+    return [
+        dataclasses.replace(e, reference=None if r == i else r)
+        for i, (e, r) in enumerate(zip(entries, found, strict=True))
+    ]
 
 
 def _paper_cost(tagger: Any, row: StudyRow) -> Any:
@@ -180,6 +198,11 @@ def _paper_cost(tagger: Any, row: StudyRow) -> Any:
     from tritag.quant.cost_taggers import NETWORKS, sizes_of
 
     name = "f32" if row.precision == "float" else load_config("precisions", row.precision).get("cost")
-    if name is None or tagger.network not in NETWORKS or any(s.startswith("quant.") for s in row.settings):
+    if (
+        name is None
+        or tagger.network not in NETWORKS
+        or tagger.head.n_outputs > 1
+        or any(s.startswith("quant.") for s in row.settings)
+    ):
         return None
     return total_cost(sizes_of(tagger), tagger.n_constituents, name)

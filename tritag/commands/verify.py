@@ -49,7 +49,7 @@ def verify_run(
     from tritag.commands.train import coded_jets, open_run
     from tritag.data.crafted import crafted_codes
     from tritag.files import write_json
-    from tritag.hls_projects.verify import compare
+    from tritag.hls_projects.verify import compare, different_jets
 
     run, recipe = open_run(where)
     executors = run_executors(run, recipe, target_name)
@@ -65,7 +65,7 @@ def verify_run(
     verdicts = []
     for executor in executors:
         first = None
-        wrong = np.flatnonzero(results[executor.name] != results[reference.name])
+        wrong = different_jets(results[reference.name], results[executor.name])
         if layers and len(wrong):
             chosen = wrong[:_LAYER_JETS]
             first = _first_layer(run, recipe, executor, reference, codes[chosen], count[chosen], target_name)
