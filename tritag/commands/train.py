@@ -133,8 +133,17 @@ def run_name(name: str, recipe: Any) -> str:
 def train_run(name: str, recipe: Any, fresh: bool = False, progress: bool = True) -> Any:
     """Train ``recipe`` into its run directory, or find it finished.
 
-    A quantized recipe first trains, or finds, the float run that it starts from. Returns the run.
+    A quantized recipe first trains, or finds, the float run that it starts from. Returns the run. Two processes with
+    the same recipe do not write into each other's files: the second waits, and finds the run finished.
     """
+    from tritag.files import only_one
+    from tritag.run import Run
+
+    with only_one(Run.create(run_name(name, recipe), recipe.settings()).path(".training.lock")):
+        return _train_run(name, recipe, fresh, progress)
+
+
+def _train_run(name: str, recipe: Any, fresh: bool, progress: bool) -> Any:
     import numpy as np
     import torch
 
