@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tritag.errors import ExportError
-from tritag.export.rtl import arithmetic, shifts
+from tritag.export.rtl import arithmetic, choices, shifts
 from tritag.export.rtl.arithmetic import Term, narrowed, shifted, total
 from tritag.export.rtl.module import Module
+from tritag.export.rtl.products import mul
 from tritag.export.rtl.signals import Signal, constant
 from tritag.export.rtl.tables import lookup
 from tritag.quant.integer.program import Node, Program
@@ -71,7 +72,7 @@ class Body:
         m, p = self.module, node.params
         match node.op:
             case "mul":
-                return arithmetic.mul(m, *x)
+                return mul(m, *x)
             case "shl":
                 return shifted(m, x[0], p[0])
             case "shr":
@@ -83,19 +84,19 @@ class Body:
             case "shlv":
                 return shifts.shift_left(m, x[0], x[1], node.low, node.high)
             case "clip":
-                return arithmetic.clip(m, x[0], *p)
+                return choices.clip(m, x[0], *p)
             case "max":
-                return arithmetic.maximum(m, *x)
+                return choices.maximum(m, *x)
             case "min":
-                return arithmetic.minimum(m, *x)
+                return choices.minimum(m, *x)
             case "abs":
-                return arithmetic.absolute(m, x[0])
+                return choices.absolute(m, x[0])
             case "lt":
-                return arithmetic.less(m, *x)
+                return choices.less(m, *x)
             case "eq":
-                return arithmetic.equal(m, *x)
+                return choices.equal(m, *x)
             case "select":
-                return arithmetic.choose(m, *x)
+                return choices.choose(m, *x)
             case "lead":
                 return shifts.leading(m, x[0], node.low, node.high)
             case "norm":
@@ -172,6 +173,6 @@ class Body:
 def largest(m: Module, values: list[Signal]) -> Signal:
     """Maximum in a balanced tree."""
     while len(values) > 1:
-        pairs = [arithmetic.maximum(m, a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
+        pairs = [choices.maximum(m, a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
         values = pairs + (values[-1:] if len(values) % 2 else [])
     return values[0]

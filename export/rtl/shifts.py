@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tritag.export.rtl.arithmetic import (
-    add,
-    bit,
-    bit_range,
-    choose,
-    maximum,
-    minimum,
-    narrowed,
-    round_shift,
-    shared,
-    shifted,
-    sub,
-)
+from tritag.export.rtl.arithmetic import add, bit, bit_range, narrowed, round_shift, shared, shifted, sub
+from tritag.export.rtl.choices import choose, maximum, minimum
 from tritag.export.rtl.module import Module
 from tritag.export.rtl.signals import Signal, constant
 from tritag.quant.fixed import int_bits

@@ -1,0 +1,153 @@
+"""Choices, comparisons and saturation as placed logic."""
+
+from __future__ import annotations
+
+from tritag.export.rtl.arithmetic import bit, extended, narrowed, shared, sub
+from tritag.export.rtl.module import Module
+from tritag.export.rtl.signals import Signal, constant, literal
+from tritag.quant.fixed import int_bits
+
+
+@shared
+def masked(m: Module, a: Signal, condition: Signal) -> Signal:
+    """``a`` where the condition is 1, else 0."""
+    return choose(m, condition, a, constant(0))
+
+
+@shared
+def choose(m: Module, condition: Signal, a: Signal, b: Signal) -> Signal:
+    """``a`` where the condition is 1, else ``b``."""
+    if condition.const is not None:
+        return a if condition.const else b
+    low, high = min(a.low, b.low), max(a.high, b.high)
+    if low == high:
+        return constant(low)
+    width = max(int_bits(low, high), 1)
+    stage, offset = m.place([condition, a, b], m.timing.delays.lut_ns)
+    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
+    text = f"{m.operand(condition, stage, 1)} ? {m.operand(a, stage, width)} : {m.operand(b, stage, width)}"
+    return m.wire(text, low, high, stage, offset)
+
+
+@shared
+def less(m: Module, a: Signal, b: Signal) -> Signal:
+    """1 where ``a < b``."""
+    if a.high < b.low or a.low >= b.high:
+        return constant(int(a.high < b.low))
+    if b.const == 0:
+        return bit(m, a, a.width - 1)
+    return _compared(m, "<", a, b)
+
+
+@shared
+def equal(m: Module, a: Signal, b: Signal) -> Signal:
+    """1 where ``a = b``."""
+    if a.const is not None and b.const is not None:
+        return constant(int(a.const == b.const))
+    if a.high < b.low or b.high < a.low:
+        return constant(0)
+    width = max(a.width, b.width) + 1
+    stage, offset = m.place([a, b], m.timing.delays.levels(2 * width))
+    m.cost.lut += width / 2.5
+    return m.wire(f"{m.operand(a, stage, width)} == {m.operand(b, stage, width)}", 0, 1, stage, offset)
+
+
+def _compared(m: Module, sign: str, a: Signal, b: Signal) -> Signal:
+    width = int_bits(min(a.low, b.low, -1), max(a.high, b.high))
+    stage, offset = m.place([a, b], m.timing.delays.adder(width))
+    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
+    left, right = (f"$signed({m.operand(x, stage, width)})" for x in (a, b))
+    return m.wire(f"{left} {sign} {right}", 0, 1, stage, offset)
+
+
+@shared
+def maximum(m: Module, a: Signal, b: Signal) -> Signal:
+    """The larger one."""
+    low, high = max(a.low, b.low), max(a.high, b.high)
+    if a.low >= b.high:
+        return a
+    if b.low >= a.high:
+        return b
+    return narrowed(m, choose(m, less(m, a, b), b, a), low, high)
+
+
+@shared
+def minimum(m: Module, a: Signal, b: Signal) -> Signal:
+    """The smaller one."""
+    low, high = min(a.low, b.low), min(a.high, b.high)
+    if a.low >= b.high:
+        return b
+    if b.low >= a.high:
+        return a
+    return narrowed(m, choose(m, less(m, a, b), a, b), low, high)
+
+
+@shared
+def clip(m: Module, a: Signal, low: int, high: int) -> Signal:
+    """``a`` saturated to ``[low, high]``."""
+    if a.const is not None or a.low >= high or a.high <= low:
+        return constant(min(max(a.const if a.const is not None else a.low if a.low >= high else a.high, low), high))
+    above = below = constant(0)
+    if a.high > high:
+        above = _beyond_power(m, a, high) if high >= 0 and high & (high + 1) == 0 else less(m, constant(high), a)
+    if a.low < low:
+        power = low < 0 and -low & (-low - 1) == 0
+        below = _below_power(m, a, low) if power else less(m, a, constant(low))
+    inside = _low_bits(m, a, low, high)
+    low, high = max(min(a.low, high), low), min(max(a.high, low), high)
+    width = max(int_bits(low, high), 1)
+    stage, offset = m.place([above, below, inside], m.timing.delays.lut_ns)
+    m.cost.lut += width
+    text = m.operand(inside, stage, width)
+    if below.const != 0:
+        text = f"{m.operand(below, stage, 1)} ? {literal(low, width)} : {text}"
+    if above.const != 0:
+        text = f"{m.operand(above, stage, 1)} ? {literal(high, width)} : {text}"
+    return m.wire(text, low, high, stage, offset)
+
+
+def _low_bits(m: Module, a: Signal, low: int, high: int) -> Signal:
+    """The bits that a value inside ``[low, high]`` needs: what they are outside does not matter."""
+    low, high = max(a.low, low), min(a.high, high)
+    return narrowed(m, a, low, high) if low < high else constant(low)
+
+
+def _beyond_power(m: Module, a: Signal, high: int) -> Signal:
+    """1 where ``a > high`` = 2**n - 1: a bit above n is set, and the sign is not."""
+    n = high.bit_length()
+    stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
+    name = m.read(a, stage)
+    m.cost.lut += (a.width - n) / 5
+    if a.width == 1:
+        return m.wire(name, 0, 1, stage, offset)
+    if not a.signed:
+        return m.wire(f"|{name}[{a.width - 1}:{n}]", 0, 1, stage, offset)
+    return m.wire(f"~{name}[{a.width - 1}] & (|{name}[{a.width - 2}:{n}])", 0, 1, stage, offset)
+
+
+def _below_power(m: Module, a: Signal, low: int) -> Signal:
+    """1 where ``a < low`` = -2**n: the sign is set, and a bit from n on is not."""
+    n = (-low).bit_length() - 1
+    stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
+    name = m.read(a, stage)
+    m.cost.lut += (a.width - n) / 5
+    return m.wire(f"{name}[{a.width - 1}] & ~(&{name}[{a.width - 2}:{n}])", 0, 1, stage, offset)
+
+
+@shared
+def absolute(m: Module, a: Signal) -> Signal:
+    """``|a|``."""
+    if a.low >= 0:
+        return a
+    high = max(-a.low, a.high)
+    if a.high < 0:
+        return sub(m, constant(0), a)
+    width = max(high.bit_length(), 1)
+    stage, offset = m.place([a], m.timing.delays.adder(width))
+    m.cost.lut += width
+    sign = f"{m.read(a, stage)}[{a.width - 1}]" if a.width > 1 else m.read(a, stage)
+    text = f"({m.operand(a, stage, width)} ^ {{{width}{{{sign}}}}}) + {extended(sign, width)}"
+    return m.wire(text, 0, high, stage, offset)
+
+
+__all__ = ["absolute", "choose", "clip", "equal", "less", "masked", "maximum", "minimum"]
