@@ -17,6 +17,8 @@ from tritag.quant.fixed import int_bits
 
 # A term of a sum: signal * 2**shift, subtracted when negative.
 Term = tuple[Signal, int, bool]
+# Width from which on three terms are added at once: a carry chain then costs more than a layer of full adders.
+_WIDE = 16
 
 
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,6 +122,9 @@ def total(m: Module, terms: Sequence[Term], offset: int = 0) -> Signal:
     if not queue:
         return constant(0)
     while len(queue) > 1:
+        if len(queue) == 3 and (at_once := _three(m, [item[3] for item in queue])) is not None:
+            queue = [(0, 0.0, number, at_once)]
+            break
         first, second = heapq.heappop(queue)[3], heapq.heappop(queue)[3]
         (a, sa, minus_a), (b, sb, minus_b) = first, second
         if minus_a and not minus_b:
@@ -130,6 +135,37 @@ def total(m: Module, terms: Sequence[Term], offset: int = 0) -> Signal:
     signal, shift, negative = queue[0][3]
     signal = shifted(m, signal, shift)
     return sub(m, constant(0), signal) if negative else signal
+
+
+def _three(m: Module, terms: Sequence[Term]) -> Term | None:
+    """Three terms in one sum behind a layer of full adders, where that is ready before two sums in a row are."""
+    common = min(shift for _, shift, _ in terms)
+    wide = min(s.width for s, _, _ in terms) >= _WIDE
+    if not wide or any(s.const is not None or s.width <= shift - common for s, shift, _ in terms):
+        return None
+    flip = sum(negative for _, _, negative in terms) > 1
+    low = high = 0
+    for s, shift, negative in terms:
+        ends = (s.low << (shift - common), s.high << (shift - common))
+        low, high = (low - ends[1], high - ends[0]) if negative != flip else (low + ends[0], high + ends[1])
+    width, delays = max(int_bits(low, high), 1), m.timing.delays
+    early, late = sorted((m.earliest(s) for s, _, _ in terms))[1:]
+    at, settled = m.placed_at(early, delays.adder(width - 1))
+    in_turn = m.placed_at(max((at, settled), late), delays.adder(width))
+    if m.placed_at(late, delays.lut_ns + delays.adder(width)) >= in_turn:
+        return None
+    stage, offset = m.place([s for s, _, _ in terms], delays.lut_ns + delays.adder(width))
+    parts, number = [], m.fresh("c")
+    for i, (s, shift, negative) in enumerate(terms):
+        text = m.operand(shifted(m, s, shift - common), stage, width)
+        parts.append(f"{number}_{i}")
+        m.lines.append(f"wire [{width - 1}:0] {parts[-1]} = {'~' if negative != flip else ''}{text};")
+    a, b, c = parts
+    m.lines.append(f"wire [{width - 1}:0] {number}_s = {a} ^ {b} ^ {c};")
+    m.lines.append(f"wire [{width - 1}:0] {number}_k = ({a} & {b}) | ({c} & ({a} | {b}));")
+    carries = f"{{{number}_k[{width - 2}:0], 1'b{int(any(n != flip for _, _, n in terms))}}}"
+    m.cost.lut += 3 * width
+    return m.wire(f"{number}_s + {carries}", low, high, stage, offset), common, flip
 
 
 def signed_digits(value: int) -> list[tuple[int, bool]]:
@@ -181,7 +217,21 @@ def narrowed(m: Module, a: Signal, low: int, high: int) -> Signal:
         return constant(low)
     width = max(int_bits(low, high), 1)
     stage, offset = m.place([a], 0.0)
-    return m.wire(m.operand(a, stage, width), low, high, stage, offset)
+    result = m.wire(m.operand(a, stage, width), low, high, stage, offset)
+    if (before := floor_of(m, a)) is not None:
+        remember_floor(m, result, before)
+    return result
+
+
+def remember_floor(m: Module, value: Signal, before: Signal) -> None:
+    """Remember that ``value`` is ``before`` or one more, whichever is nearer to something that was rounded."""
+    m.known["floor", id(value)] = (value, before)
+
+
+def floor_of(m: Module, value: Signal) -> Signal | None:
+    """What was remembered: it is there before ``value`` is, and tells whether that saturates."""
+    found = m.known.get(("floor", id(value)))
+    return found[1] if found is not None else None  # type: ignore[index]
 
 
 def extended(name: str, width: int) -> str:
@@ -199,6 +249,7 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
         return constant(low)
     width = max(int_bits(low, high), 1)
     rest = max(a.width, bits + 1)
+    upper = shifted(m, a, -bits)
     stage, offset = m.place([a], m.timing.delays.adder(width) + m.timing.delays.levels(min(bits, a.width)) / 2)
     m.cost.lut += width + bits / 5
     if rest > a.width:  # a shift beyond the sign
@@ -206,11 +257,12 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
             m.operand(a, stage, rest), *((0, _any(rest)[1]) if not a.signed else (-1 << (rest - 1), 0)), stage, 0
         )
     name = m.read(a, stage)
-    upper = m.wire(f"{name}[{a.width - 1}:{bits}]", a.low >> bits, a.high >> bits, stage, offset)
     sticky = f"(|{name}[{bits - 2}:0] | {name}[{bits}])" if bits > 1 else f"{name}[{bits}]"
     up = f"({name}[{bits - 1}] & {sticky})"
     text = literal(upper.const, width) if upper.const is not None else m.operand(upper, stage, width)
-    return m.wire(f"{text} + {extended(up, width)}", low, high, stage, offset)
+    result = m.wire(f"{text} + {extended(up, width)}", low, high, stage, offset)
+    remember_floor(m, result, upper)
+    return result
 
 
 def rounded(value: int, bits: int) -> int:
@@ -226,7 +278,9 @@ __all__ = [
     "bit",
     "bit_range",
     "extended",
+    "floor_of",
     "narrowed",
+    "remember_floor",
     "round_shift",
     "rounded",
     "shared",

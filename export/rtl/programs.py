@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tritag.errors import ExportError
 from tritag.export.rtl import arithmetic, choices, shifts
-from tritag.export.rtl.arithmetic import Term, narrowed, shifted, total
+from tritag.export.rtl.arithmetic import Term, bit_range, narrowed, shifted, total
 from tritag.export.rtl.module import Module
 from tritag.export.rtl.products import mul
 from tritag.export.rtl.signals import Signal, constant
@@ -54,7 +54,7 @@ class Body:
             return self.value(node.args[lane], 0)
         if node.op in ("suml", "maxl"):
             lanes = [self.value(node.args[0], i) for i in range(self.program.nodes[node.args[0]].lanes)]
-            return total(m, [(x, 0, False) for x in lanes]) if node.op == "suml" else largest(m, lanes)
+            return total(m, [(x, 0, False) for x in lanes]) if node.op == "suml" else choices.largest(m, lanes)
         if node.op == "lookup":
             table = self.program.tables[self.program.table_names[node.params[0]]]
             return lookup(m, self.value(node.args[0], lane), table)
@@ -62,6 +62,10 @@ class Body:
             # The leading one of the largest is that of the bitwise OR.
             together = shifts.either(m, [self.value(i, lane) for i in leaves])
             return shifts.leading(m, together, node.low, node.high)
+        if (source := self._low_bits_of(index)) is not None:
+            return bit_range(m, self.value(source[0], lane), 0, source[1])
+        if node.op == "max":
+            return choices.maxima(m, self._maximum_of(index, lane))
         if node.op in ("add", "sub"):
             return total(m, self._terms(index, lane))
         if node.op == "mul" and (sum_of := self._constant_factor(node, lane)) is not None:
@@ -85,8 +89,6 @@ class Body:
                 return shifts.shift_left(m, x[0], x[1], node.low, node.high)
             case "clip":
                 return choices.clip(m, x[0], *p)
-            case "max":
-                return choices.maximum(m, *x)
             case "min":
                 return choices.minimum(m, *x)
             case "abs":
@@ -114,7 +116,7 @@ class Body:
         top = lanes is None
         lanes, lane = lanes or node.lanes, lane if node.lanes > 1 else 0
         inside = (index, lane) not in self.values and self.outside(index, lane) is None
-        if inside and node.lanes == lanes and (top or self._uses(index) == 1):
+        if inside and node.lanes == lanes and (top or self._uses(index) == 1) and self._low_bits_of(index) is None:
             if node.op in ("add", "sub"):
                 a, b = node.args
                 return [
@@ -139,6 +141,35 @@ class Body:
 
     def _uses(self, index: int) -> int:
         return sum(n.args.count(index) for n in self.program.nodes) + sum(p.node == index for p in self.program.outputs)
+
+    def _maximum_of(self, index: int, lane: int, top: bool = True) -> list[Signal]:
+        """What a maximum is taken of: inner maxima of one use are taken apart."""
+        node = self.program.nodes[index]
+        key = (index, lane if node.lanes > 1 else 0)
+        inside = node.op == "max" and (top or (key not in self.values and self._uses(index) == 1))
+        if inside and (top or self.outside(*key) is None):
+            return [x for a in node.args for x in self._maximum_of(a, lane, top=False)]
+        return [self.value(index, lane)]
+
+    def _low_bits_of(self, index: int) -> tuple[int, int] | None:
+        """``(x, k)`` where an instruction takes the lowest k bits of x in one of two ways, which are wires alone.
+
+        ``x - ((x >> k) << k)``, and ``clip(norm(y) - 2**k, 0, 2**k - 1)`` of k + 1 bits: all but the leading one.
+        """
+        nodes = self.program.nodes
+        node = nodes[index]
+        if node.op == "sub":
+            x, back = node.args
+            if nodes[back].op == "shl" and nodes[nodes[back].args[0]].op == "shr":
+                down = nodes[nodes[back].args[0]]
+                if down.args == (x,) and down.params == nodes[back].params and down.params[0] > 0:
+                    return x, down.params[0]
+        if node.op == "clip" and nodes[node.args[0]].op == "sub":
+            x, one = nodes[node.args[0]].args
+            k = nodes[x].params[0] - 1 if nodes[x].op == "norm" else 0
+            if k > 0 and node.params == (0, (1 << k) - 1) and nodes[one].op == "const":
+                return (x, k) if set(nodes[one].params) == {1 << k} else None
+        return None
 
     def _largest_of(self, index: int) -> list[int]:
         """Instructions of which a value >= 0 is the maximum: empty when it is none, or is not computed here."""
@@ -168,11 +199,3 @@ class Body:
             if node.op == "max":
                 waiting.extend(node.args)
         return False
-
-
-def largest(m: Module, values: list[Signal]) -> Signal:
-    """Maximum in a balanced tree."""
-    while len(values) > 1:
-        pairs = [choices.maximum(m, a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
-        values = pairs + (values[-1:] if len(values) % 2 else [])
-    return values[0]
