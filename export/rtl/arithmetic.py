@@ -91,10 +91,10 @@ def _combine(m: Module, a: Signal, shift_a: int, b: Signal, shift_b: int, minus:
         return shifted(m, _combine(m, a, shift_a - common, b, shift_b - common, minus), common)
     if shift_a and not minus:
         return _combine(m, b, shift_b, a, shift_a, False)
-    if shift_b and a.const is None and shift_b < a.width:
+    if shift_b and a.const is None and (shift_b < a.width or not a.signed):
         upper = _combine(m, shifted(m, a, -shift_b), 0, b, 0, minus)
         stage, offset = m.place([a, upper], 0.0)
-        lower = f"{m.read(a, stage)}[{shift_b - 1}:0]"
+        lower = m.operand(a, stage, shift_b)
         return m.wire(f"{{{m.operand(upper, stage, upper.width)}, {lower}}}", low, high, stage, offset)
     a, b = shifted(m, a, shift_a), shifted(m, b, shift_b)
     width = max(int_bits(low, high), 1)

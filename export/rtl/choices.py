@@ -70,7 +70,23 @@ def maximum(m: Module, a: Signal, b: Signal) -> Signal:
         return a
     if b.low >= a.high:
         return b
+    if 1 in (a.const, b.const):
+        return _at_least_one(m, b if a.const == 1 else a)
     return narrowed(m, choose(m, less(m, a, b), b, a), low, high)
+
+
+def _at_least_one(m: Module, a: Signal) -> Signal:
+    """``max(a, 1)``: the lowest bit is set where no other one is, or the sign is."""
+    width = max(a.high.bit_length(), 1)
+    stage, offset = m.place([a], m.timing.delays.levels(a.width) + (m.timing.delays.lut_ns if a.signed else 0))
+    m.cost.lut += a.width / 5 + (width if a.signed else 0)
+    name = m.operand(a, stage, a.width)
+    positive = f"{{{width}{{~{name}[{a.width - 1}]}}}}" if a.signed else f"{{{width}{{1'b1}}}}"
+    kept = m.fresh("p")
+    m.lines.append(f"wire [{width - 1}:0] {kept} = {m.operand(a, stage, width)} & {positive};")
+    if width == 1:
+        return constant(1)
+    return m.wire(f"{{{kept}[{width - 1}:1], {kept}[0] | ~(|{kept}[{width - 1}:1])}}", 1, a.high, stage, offset)
 
 
 def maxima(m: Module, values: Sequence[Signal]) -> Signal:

@@ -123,6 +123,9 @@ class Body:
                     *self._taken_apart(a, lane, shift, negative, lanes),
                     *self._taken_apart(b, lane, shift, negative != (node.op == "sub"), lanes),
                 ]
+            if node.op == "suml":
+                lanes_of = range(self.program.nodes[node.args[0]].lanes)
+                return [(self.value(node.args[0], i), shift, negative) for i in lanes_of]
             if node.op == "shl":
                 return self._taken_apart(node.args[0], lane, shift + node.params[0], negative, lanes)
             if node.op == "mul":
@@ -154,7 +157,7 @@ class Body:
     def _low_bits_of(self, index: int) -> tuple[int, int] | None:
         """``(x, k)`` where an instruction takes the lowest k bits of x in one of two ways, which are wires alone.
 
-        ``x - ((x >> k) << k)``, and ``clip(norm(y) - 2**k, 0, 2**k - 1)`` of k + 1 bits: all but the leading one.
+        ``x - ((x >> k) << k)``, and ``norm(y) - 2**k`` of k + 1 bits, clipped to k bits: all but the leading one.
         """
         nodes = self.program.nodes
         node = nodes[index]
@@ -164,11 +167,14 @@ class Body:
                 down = nodes[nodes[back].args[0]]
                 if down.args == (x,) and down.params == nodes[back].params and down.params[0] > 0:
                     return x, down.params[0]
-        if node.op == "clip" and nodes[node.args[0]].op == "sub":
-            x, one = nodes[node.args[0]].args
-            k = nodes[x].params[0] - 1 if nodes[x].op == "norm" else 0
-            if k > 0 and node.params == (0, (1 << k) - 1) and nodes[one].op == "const":
-                return (x, k) if set(nodes[one].params) == {1 << k} else None
+        below = nodes[node.args[0]] if node.op == "clip" else node
+        if below.op == "sub" and nodes[below.args[0]].op == "norm":
+            x, one = below.args
+            k = nodes[x].params[0] - 1
+            whole = nodes[one].op == "const" and set(nodes[one].params) == {1 << k}
+            never_zero = below is node and nodes[x].low > 0
+            if k > 0 and whole and (never_zero or node.params == (0, (1 << k) - 1)):
+                return x, k
         return None
 
     def _largest_of(self, index: int) -> list[int]:
@@ -180,7 +186,10 @@ class Body:
         for a in node.args:
             if self.program.nodes[a].low < 0:
                 return []
-            leaves += self._largest_of(a) or [a]
+            inner = self._largest_of(a)
+            if not inner and self.program.nodes[a].op == "max" and self._uses(a) == 1:
+                return []
+            leaves += inner or [a]
         return leaves
 
     def _is_bounded(self, value: int, exponent: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tritag.export.rtl.arithmetic import (
+    add,
     bit,
     bit_range,
     extended,
@@ -57,14 +58,18 @@ def normalize(m: Module, a: Signal) -> tuple[Signal, Signal, int]:
     if a.const is not None:
         position = max(a.const.bit_length() - 1, 0)
         return constant(position), constant(a.const), position + 1
-    levels = max(a.width - 1, 0).bit_length()
-    width = 1 << levels
+    # Bits below the lowest place that the leading one can take are not searched.
+    least = max(a.low.bit_length() - 1, 0)
+    upper = shifted(m, a, -least)
+    levels = max(a.width - least - 1, 0).bit_length()
+    width = (1 << levels) + least
     if levels == 0:
-        return constant(0), a, width
-    found = _first_one(m, a, -(-levels // 2))[:levels]
+        return constant(least), a, width
+    found = _first_one(m, upper, -(-levels // 2))[:levels]
     position = _joined(m, found)
-    m.known[("bits", id(position))] = found
-    return position, _barrel(m, a, found, width, inverted=True), width
+    m.known["bits", id(position)] = found
+    value = _barrel(m, a, found, width, inverted=True)
+    return (add(m, position, constant(least)) if least else position), value, width
 
 
 def _first_one(m: Module, a: Signal, digits: int) -> list[Signal]:
@@ -139,7 +144,7 @@ def leading(m: Module, a: Signal, low: int, high: int) -> Signal:
     position = normalize(m, a)[0]
     result = narrowed(m, position, low, high)
     if ("bits", id(position)) in m.known:
-        m.known[("bits", id(result))] = m.known[("bits", id(position))]
+        m.known[("bits", id(result))] = m.known["bits", id(position)]
     return result
 
 
@@ -185,8 +190,11 @@ def round_shift_by(m: Module, a: Signal, amount: Signal, low: int, high: int) ->
     if low == high:
         return constant(low)
     width = max(int_bits(low, high), 1)
-    x = shifted(m, a, 1)
-    for low_bit, high_bit, step in _digits(bits_of(m, amount)):
+    x, steps = shifted(m, a, 1), bits_of(m, amount)
+    span = amount.high - amount.low
+    if -(-span.bit_length() // 2) < -(-len(steps) // 2):  # most of the amount is known
+        x, steps = shifted(m, x, -amount.low), bits_of(m, sub(m, amount, constant(amount.low)))
+    for low_bit, high_bit, step in _digits(steps):
         moved = [shifted(m, x, -i * step) for i in range(4 if high_bit is not None else 2)]
         x = choose(m, low_bit, moved[1], moved[0]) if high_bit is None else choose_of_four(m, high_bit, low_bit, moved)
         x = _raw(m, x, width + step + 1)

@@ -24,8 +24,6 @@ from tritag.quant.integer.pieces import inverse_of_gamma_plus_one, rsqrt_fine, s
 from tritag.quant.integer.program import Int, Tracer
 
 Vector = list[Int]
-# Fractional bits, below the LSB of the momenta, of the factor that a boost multiplies u with.
-_SPARE = 4
 # Bits of three vectors whose differences are formed.
 _DIFFERENCE = 29
 
@@ -144,8 +142,11 @@ def boosted(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> tu
     energy, *momentum = v
     f = bits.matrix
     rest_energy = (energy * boost.gamma - dot(momentum, boost.u)).round_shift(f).clip(-(1 << largest), 1 << largest)
-    factor = ((energy + rest_energy) * boost.inverse).round_shift(bits.axis - _SPARE)
-    return rest_energy, [p - (u * factor).round_shift(f + _SPARE) for p, u in zip(momentum, boost.u, strict=True)]
+    # u/(1 + gamma) is below 1; it is there before E' is, because it belongs to the boost alone.
+    one = 1 << bits.axis
+    shares = [(u * boost.inverse).round_shift(f).clip(-one, one) for u in boost.u]
+    both = energy + rest_energy
+    return rest_energy, [p - (x * both).round_shift(bits.axis) for p, x in zip(momentum, shares, strict=True)]
 
 
 def moved_at_rest(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> Vector:
