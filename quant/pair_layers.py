@@ -6,7 +6,6 @@ op takes the time of R rows, not of R N.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -70,7 +69,8 @@ class QuantPairLinear(QuantLinear):
     def _part(self, x: FixedTensor, columns: slice, biased: bool = False) -> FixedTensor:
         """``W x`` for some columns of the weight, with the bias or without."""
         bias = self.bias_value()
-        value = F.linear(x.value, self.weight_value()[:, columns], bias if biased else torch.zeros_like(bias))
+        # A product with 0 and not new zeros: the exported node keeps a quantized bias.
+        value = F.linear(x.value, self.weight_value()[:, columns], bias if biased else bias * 0.0)
         if self.training:
             return FixedTensor(value, None)
         integers, weight_fraction, bias_integers, bias_fraction = self.integers()
