@@ -30,7 +30,7 @@ FRAME_BLOCKS = {
     "frame_of_vectors_candidate": FrameBits().for_candidates(),
 }
 # Number of jets as networks make them: enough to read every table entry of pair_frames.
-FRAME_OPS = {"token_frames": 200, "pair_frames": 3000, "jet_pair_frames": 200}
+FRAME_OPS = {"token_frames": 200, "pair_frames": 3000, "jet_pair_frames": 2000}
 NAMES = (
     *(f"only_{op}" for op in INSTRUCTIONS),
     *(f"random_{seed}" for seed in range(N_RANDOM)),

@@ -36,6 +36,9 @@ ENTRY_STEPS = {
 }
 # Pieces of the last octave of 1 + u^2 that no bounded u reaches: those above 3/2 of its start.
 BEYOND = 127
+# Roundings of r_1's products with an axis, two components each: r_1 has 18 bits, so nothing is rounded, unless its own
+# rounding has carried its largest component to 2**18. That takes a boost and about 10**5 jets; no case here has it.
+EXACT = {"frame_of_vectors_jet": 4}
 
 
 def inputs_of(name: str) -> list[torch.Tensor]:
@@ -60,7 +63,9 @@ def test_every_shift_and_rounding(name):
     mutations = [(n, c) for n, c in place_mutations(program) if place(n) < end]
     assert len(mutations) >= AT_LEAST[name]
     unseen = [n for n, changes in mutations if not is_seen(program, inputs, expected, changes)]
-    assert [n for n in unseen if not is_equivalent(program, n) and not is_below_the_last_bit(name, program, n)] == []
+    left = [n for n in unseen if not is_equivalent(program, n) and not is_below_the_last_bit(name, program, n)]
+    assert len(left) == EXACT.get(name, 0), left
+    assert all(n.endswith("_align_floor") for n in left)
 
 
 def block_begins(program: Program) -> int:
@@ -78,7 +83,8 @@ def is_below_the_last_bit(name: str, program: Program, mutation: str) -> bool:
     ("name", "tables"),
     [
         *((name, (*ROOTS, *inverse)) for name, inverse in INVERSES.items()),
-        ("pair_frames", ("exp2_12_16", *RECIPROCALS)),
+        ("pair_frames", ("exp2_12_16",)),
+        ("jet_pair_frames", RECIPROCALS),
     ],
 )
 def test_every_table_entry(name, tables):

@@ -36,6 +36,20 @@ def _every_gamma(generator: torch.Generator) -> torch.Tensor:
     return vectors.long()
 
 
+def _parallel_near_z(generator: torch.Generator) -> torch.Tensor:
+    """v_1 - v_0 within 30 degrees of the z axis, v_2 - v_0 parallel to it: the frame takes an axis of its own."""
+    n, half = _OTHERS, float(1 << (INPUT_BITS - 1))
+    angle = torch.rand(n, generator=generator, dtype=torch.float64) * (torch.pi / 6)
+    azimuth = torch.rand(n, generator=generator, dtype=torch.float64) * (2 * torch.pi)
+    along = torch.stack([angle.sin() * azimuth.cos(), angle.sin() * azimuth.sin(), angle.cos()], dim=1)
+    length = torch.rand(n, 1, generator=generator, dtype=torch.float64) * half / 8
+    step = (along * length).long() << 3
+    first = (torch.rand(n, 3, generator=generator, dtype=torch.float64) * half - half / 2).long()
+    energy = torch.full((n, 1), int(2 * half) - 1)
+    vectors = [torch.cat([energy, p], dim=1) for p in (first, first + (step >> 3), first - (step >> 4))]
+    return torch.stack(vectors, dim=1)
+
+
 def block_vectors() -> list[np.ndarray]:
     """v_0, v_1, v_2 of all sets of ``tritag frames``, (n, 1, 4) each, many of them fast: gamma needs a wide choice."""
     generator = torch.Generator().manual_seed(0)
@@ -43,7 +57,8 @@ def block_vectors() -> list[np.ndarray]:
     for name, draw in VECTOR_SETS.items():
         vectors = draw(_FAST if name == "fast" else _OTHERS, generator)
         parts.append(vectors if name == "smallest" else vectors >> (INPUT_BITS - VECTOR_BITS))
-    parts.append(_every_gamma(generator) >> (INPUT_BITS - VECTOR_BITS))
+    for draw in (_every_gamma, _parallel_near_z):
+        parts.append(draw(generator) >> (INPUT_BITS - VECTOR_BITS))
     # The shift rounds down, and the interval is symmetric.
     top = (1 << VECTOR_BITS) - 1
     return [torch.cat(parts)[:, k : k + 1].clamp(-top, top).numpy() for k in range(3)]
