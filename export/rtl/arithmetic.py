@@ -1,4 +1,4 @@
-"""Exact arithmetic as placed logic: sums, products, comparisons, choices.
+"""Exact arithmetic as placed logic: sums, shifts, rounding.
 
 Every function takes the module, its arguments as signals, and gives a signal whose interval holds every result; known
 values are computed at once. Results of equal calls are shared.
@@ -17,6 +17,8 @@ from tritag.quant.fixed import int_bits
 
 # A term of a sum: signal * 2**shift, subtracted when negative.
 Term = tuple[Signal, int, bool]
+# Width from which on three terms are added at once: a carry chain then costs more than a layer of full adders.
+_WIDE = 16
 
 
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,10 +91,10 @@ def _combine(m: Module, a: Signal, shift_a: int, b: Signal, shift_b: int, minus:
         return shifted(m, _combine(m, a, shift_a - common, b, shift_b - common, minus), common)
     if shift_a and not minus:
         return _combine(m, b, shift_b, a, shift_a, False)
-    if shift_b and a.const is None and shift_b < a.width:
+    if shift_b and a.const is None and (shift_b < a.width or not a.signed):
         upper = _combine(m, shifted(m, a, -shift_b), 0, b, 0, minus)
         stage, offset = m.place([a, upper], 0.0)
-        lower = f"{m.read(a, stage)}[{shift_b - 1}:0]"
+        lower = m.operand(a, stage, shift_b)
         return m.wire(f"{{{m.operand(upper, stage, upper.width)}, {lower}}}", low, high, stage, offset)
     a, b = shifted(m, a, shift_a), shifted(m, b, shift_b)
     width = max(int_bits(low, high), 1)
@@ -120,6 +122,9 @@ def total(m: Module, terms: Sequence[Term], offset: int = 0) -> Signal:
     if not queue:
         return constant(0)
     while len(queue) > 1:
+        if len(queue) == 3 and (at_once := _three(m, [item[3] for item in queue])) is not None:
+            queue = [(0, 0.0, number, at_once)]
+            break
         first, second = heapq.heappop(queue)[3], heapq.heappop(queue)[3]
         (a, sa, minus_a), (b, sb, minus_b) = first, second
         if minus_a and not minus_b:
@@ -130,6 +135,37 @@ def total(m: Module, terms: Sequence[Term], offset: int = 0) -> Signal:
     signal, shift, negative = queue[0][3]
     signal = shifted(m, signal, shift)
     return sub(m, constant(0), signal) if negative else signal
+
+
+def _three(m: Module, terms: Sequence[Term]) -> Term | None:
+    """Three terms in one sum behind a layer of full adders, where that is ready before two sums in a row are."""
+    common = min(shift for _, shift, _ in terms)
+    wide = min(s.width for s, _, _ in terms) >= _WIDE
+    if not wide or any(s.const is not None or s.width <= shift - common for s, shift, _ in terms):
+        return None
+    flip = sum(negative for _, _, negative in terms) > 1
+    low = high = 0
+    for s, shift, negative in terms:
+        ends = (s.low << (shift - common), s.high << (shift - common))
+        low, high = (low - ends[1], high - ends[0]) if negative != flip else (low + ends[0], high + ends[1])
+    width, delays = max(int_bits(low, high), 1), m.timing.delays
+    early, late = sorted((m.earliest(s) for s, _, _ in terms))[1:]
+    at, settled = m.placed_at(early, delays.adder(width - 1))
+    in_turn = m.placed_at(max((at, settled), late), delays.adder(width))
+    if m.placed_at(late, delays.lut_ns + delays.adder(width)) >= in_turn:
+        return None
+    stage, offset = m.place([s for s, _, _ in terms], delays.lut_ns + delays.adder(width))
+    parts, number = [], m.fresh("c")
+    for i, (s, shift, negative) in enumerate(terms):
+        text = m.operand(shifted(m, s, shift - common), stage, width)
+        parts.append(f"{number}_{i}")
+        m.lines.append(f"wire [{width - 1}:0] {parts[-1]} = {'~' if negative != flip else ''}{text};")
+    a, b, c = parts
+    m.lines.append(f"wire [{width - 1}:0] {number}_s = {a} ^ {b} ^ {c};")
+    m.lines.append(f"wire [{width - 1}:0] {number}_k = ({a} & {b}) | ({c} & ({a} | {b}));")
+    carries = f"{{{number}_k[{width - 2}:0], 1'b{int(any(n != flip for _, _, n in terms))}}}"
+    m.cost.lut += 3 * width
+    return m.wire(f"{number}_s + {carries}", low, high, stage, offset), common, flip
 
 
 def signed_digits(value: int) -> list[tuple[int, bool]]:
@@ -143,70 +179,6 @@ def signed_digits(value: int) -> list[tuple[int, bool]]:
             value += 1 if minus else -1
         value, power = value >> 1, power + 1
     return digits
-
-
-@shared
-def mul(m: Module, a: Signal, b: Signal) -> Signal:
-    """``a * b``: shifts and sums for a known factor, else DSPs, or LUTs when it is small."""
-    if a.const is not None:
-        a, b = b, a
-    if b.const is not None:
-        if a.const is not None:
-            return constant(a.const * b.const)
-        low, high = sorted((a.low * b.const, a.high * b.const))
-        result = total(m, [(a, power, minus) for power, minus in signed_digits(b.const)])
-    else:
-        low, high = _product_interval(a, b)
-        if low == high:
-            return constant(low)
-        small = a.width * b.width < m.timing.dsp_bits or min(a.width, b.width) == 1
-        result = _in_luts(m, a, b) if small else _in_dsps(m, a, b)
-    return narrowed(m, result, low, high)
-
-
-def _product_interval(a: Signal, b: Signal) -> tuple[int, int]:
-    if a is b:
-        top = max(a.low**2, a.high**2)
-        return (0 if a.low <= 0 <= a.high else min(a.low**2, a.high**2)), top
-    corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
-    return min(corners), max(corners)
-
-
-def _in_luts(m: Module, a: Signal, b: Signal) -> Signal:
-    """One row of ANDs for each bit of the narrower factor, summed; the sign's row is subtracted."""
-    if a.width < b.width:
-        a, b = b, a
-    return total(m, [(masked(m, a, bit(m, b, i)), i, b.signed and i == b.width - 1) for i in range(b.width)])
-
-
-def _in_dsps(m: Module, a: Signal, b: Signal) -> Signal:
-    """Tiles of 27 x 18 signed bits, each of them one DSP with a register inside."""
-    if _tiles(b, 26) * _tiles(a, 17) < _tiles(a, 26) * _tiles(b, 17):
-        a, b = b, a
-    terms: list[Term] = []
-    for part_a, shift_a in _parts(m, a, 26):
-        for part_b, shift_b in _parts(m, b, 17):
-            terms.append((_dsp(m, part_a, part_b), shift_a + shift_b, False))
-    return total(m, terms)
-
-
-def _tiles(a: Signal, bits: int) -> int:
-    return max(1, -(-(a.width - a.signed) // bits))
-
-
-def _parts(m: Module, a: Signal, bits: int) -> list[tuple[Signal, int]]:
-    tiles = _tiles(a, bits)
-    lower = [(bit_range(m, a, i * bits, bits), i * bits) for i in range(tiles - 1)]
-    return [*lower, (shifted(m, a, -(tiles - 1) * bits), (tiles - 1) * bits)]
-
-
-def _dsp(m: Module, a: Signal, b: Signal) -> Signal:
-    low, high = _product_interval(a, b)
-    delays = m.timing.delays
-    stage, _ = m.place([a, b], delays.product_ns)
-    m.cost.dsp += 1
-    wide = [f"$signed({m.operand(x, stage, x.width + (not x.signed))})" for x in (a, b)]
-    return m.stored(f"{wide[0]} * {wide[1]}", low, high, stage, delays.product_out_ns, counted=False)
 
 
 @shared
@@ -245,152 +217,25 @@ def narrowed(m: Module, a: Signal, low: int, high: int) -> Signal:
         return constant(low)
     width = max(int_bits(low, high), 1)
     stage, offset = m.place([a], 0.0)
-    return m.wire(m.operand(a, stage, width), low, high, stage, offset)
+    result = m.wire(m.operand(a, stage, width), low, high, stage, offset)
+    if (before := floor_of(m, a)) is not None:
+        remember_floor(m, result, before)
+    return result
 
 
-@shared
-def masked(m: Module, a: Signal, condition: Signal) -> Signal:
-    """``a`` where the condition is 1, else 0."""
-    return choose(m, condition, a, constant(0))
+def remember_floor(m: Module, value: Signal, before: Signal) -> None:
+    """Remember that ``value`` is ``before`` or one more, whichever is nearer to something that was rounded."""
+    m.known["floor", id(value)] = (value, before)
 
 
-@shared
-def choose(m: Module, condition: Signal, a: Signal, b: Signal) -> Signal:
-    """``a`` where the condition is 1, else ``b``."""
-    if condition.const is not None:
-        return a if condition.const else b
-    low, high = min(a.low, b.low), max(a.high, b.high)
-    if low == high:
-        return constant(low)
-    width = max(int_bits(low, high), 1)
-    stage, offset = m.place([condition, a, b], m.timing.delays.lut_ns)
-    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
-    text = f"{m.operand(condition, stage, 1)} ? {m.operand(a, stage, width)} : {m.operand(b, stage, width)}"
-    return m.wire(text, low, high, stage, offset)
+def floor_of(m: Module, value: Signal) -> Signal | None:
+    """What was remembered: it is there before ``value`` is, and tells whether that saturates."""
+    found = m.known.get(("floor", id(value)))
+    return found[1] if found is not None else None  # type: ignore[index]
 
 
-@shared
-def less(m: Module, a: Signal, b: Signal) -> Signal:
-    """1 where ``a < b``."""
-    if a.high < b.low or a.low >= b.high:
-        return constant(int(a.high < b.low))
-    if b.const == 0:
-        return bit(m, a, a.width - 1)
-    return _compared(m, "<", a, b)
-
-
-@shared
-def equal(m: Module, a: Signal, b: Signal) -> Signal:
-    """1 where ``a = b``."""
-    if a.const is not None and b.const is not None:
-        return constant(int(a.const == b.const))
-    if a.high < b.low or b.high < a.low:
-        return constant(0)
-    width = max(a.width, b.width) + 1
-    stage, offset = m.place([a, b], m.timing.delays.levels(2 * width))
-    m.cost.lut += width / 2.5
-    return m.wire(f"{m.operand(a, stage, width)} == {m.operand(b, stage, width)}", 0, 1, stage, offset)
-
-
-def _compared(m: Module, sign: str, a: Signal, b: Signal) -> Signal:
-    width = int_bits(min(a.low, b.low, -1), max(a.high, b.high))
-    stage, offset = m.place([a, b], m.timing.delays.adder(width))
-    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
-    left, right = (f"$signed({m.operand(x, stage, width)})" for x in (a, b))
-    return m.wire(f"{left} {sign} {right}", 0, 1, stage, offset)
-
-
-@shared
-def maximum(m: Module, a: Signal, b: Signal) -> Signal:
-    """The larger one."""
-    low, high = max(a.low, b.low), max(a.high, b.high)
-    if a.low >= b.high:
-        return a
-    if b.low >= a.high:
-        return b
-    return narrowed(m, choose(m, less(m, a, b), b, a), low, high)
-
-
-@shared
-def minimum(m: Module, a: Signal, b: Signal) -> Signal:
-    """The smaller one."""
-    low, high = min(a.low, b.low), min(a.high, b.high)
-    if a.low >= b.high:
-        return b
-    if b.low >= a.high:
-        return a
-    return narrowed(m, choose(m, less(m, a, b), a, b), low, high)
-
-
-@shared
-def clip(m: Module, a: Signal, low: int, high: int) -> Signal:
-    """``a`` saturated to ``[low, high]``."""
-    if a.const is not None or a.low >= high or a.high <= low:
-        return constant(min(max(a.const if a.const is not None else a.low if a.low >= high else a.high, low), high))
-    above = below = constant(0)
-    if a.high > high:
-        above = _beyond_power(m, a, high) if high >= 0 and high & (high + 1) == 0 else less(m, constant(high), a)
-    if a.low < low:
-        power = low < 0 and -low & (-low - 1) == 0
-        below = _below_power(m, a, low) if power else less(m, a, constant(low))
-    inside = _low_bits(m, a, low, high)
-    low, high = max(min(a.low, high), low), min(max(a.high, low), high)
-    width = max(int_bits(low, high), 1)
-    stage, offset = m.place([above, below, inside], m.timing.delays.lut_ns)
-    m.cost.lut += width
-    text = m.operand(inside, stage, width)
-    if below.const != 0:
-        text = f"{m.operand(below, stage, 1)} ? {literal(low, width)} : {text}"
-    if above.const != 0:
-        text = f"{m.operand(above, stage, 1)} ? {literal(high, width)} : {text}"
-    return m.wire(text, low, high, stage, offset)
-
-
-def _low_bits(m: Module, a: Signal, low: int, high: int) -> Signal:
-    """The bits that a value inside ``[low, high]`` needs: what they are outside does not matter."""
-    low, high = max(a.low, low), min(a.high, high)
-    return narrowed(m, a, low, high) if low < high else constant(low)
-
-
-def _beyond_power(m: Module, a: Signal, high: int) -> Signal:
-    """1 where ``a > high`` = 2**n - 1: a bit above n is set, and the sign is not."""
-    n = high.bit_length()
-    stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
-    name = m.read(a, stage)
-    m.cost.lut += (a.width - n) / 5
-    if a.width == 1:
-        return m.wire(name, 0, 1, stage, offset)
-    if not a.signed:
-        return m.wire(f"|{name}[{a.width - 1}:{n}]", 0, 1, stage, offset)
-    return m.wire(f"~{name}[{a.width - 1}] & (|{name}[{a.width - 2}:{n}])", 0, 1, stage, offset)
-
-
-def _below_power(m: Module, a: Signal, low: int) -> Signal:
-    """1 where ``a < low`` = -2**n: the sign is set, and a bit from n on is not."""
-    n = (-low).bit_length() - 1
-    stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
-    name = m.read(a, stage)
-    m.cost.lut += (a.width - n) / 5
-    return m.wire(f"{name}[{a.width - 1}] & ~(&{name}[{a.width - 2}:{n}])", 0, 1, stage, offset)
-
-
-@shared
-def absolute(m: Module, a: Signal) -> Signal:
-    """``|a|``."""
-    if a.low >= 0:
-        return a
-    high = max(-a.low, a.high)
-    if a.high < 0:
-        return sub(m, constant(0), a)
-    width = max(high.bit_length(), 1)
-    stage, offset = m.place([a], m.timing.delays.adder(width))
-    m.cost.lut += width
-    sign = f"{m.read(a, stage)}[{a.width - 1}]" if a.width > 1 else m.read(a, stage)
-    text = f"({m.operand(a, stage, width)} ^ {{{width}{{{sign}}}}}) + {_extended(sign, width)}"
-    return m.wire(text, 0, high, stage, offset)
-
-
-def _extended(name: str, width: int) -> str:
+def extended(name: str, width: int) -> str:
+    """A bit as a number of ``width`` bits."""
     return f"{{{width - 1}'d0, {name}}}" if width > 1 else name
 
 
@@ -404,6 +249,7 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
         return constant(low)
     width = max(int_bits(low, high), 1)
     rest = max(a.width, bits + 1)
+    upper = shifted(m, a, -bits)
     stage, offset = m.place([a], m.timing.delays.adder(width) + m.timing.delays.levels(min(bits, a.width)) / 2)
     m.cost.lut += width + bits / 5
     if rest > a.width:  # a shift beyond the sign
@@ -411,11 +257,12 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
             m.operand(a, stage, rest), *((0, _any(rest)[1]) if not a.signed else (-1 << (rest - 1), 0)), stage, 0
         )
     name = m.read(a, stage)
-    upper = m.wire(f"{name}[{a.width - 1}:{bits}]", a.low >> bits, a.high >> bits, stage, offset)
     sticky = f"(|{name}[{bits - 2}:0] | {name}[{bits}])" if bits > 1 else f"{name}[{bits}]"
     up = f"({name}[{bits - 1}] & {sticky})"
     text = literal(upper.const, width) if upper.const is not None else m.operand(upper, stage, width)
-    return m.wire(f"{text} + {_extended(up, width)}", low, high, stage, offset)
+    result = m.wire(f"{text} + {extended(up, width)}", low, high, stage, offset)
+    remember_floor(m, result, upper)
+    return result
 
 
 def rounded(value: int, bits: int) -> int:
@@ -427,23 +274,18 @@ def rounded(value: int, bits: int) -> int:
 
 __all__ = [
     "Term",
-    "absolute",
     "add",
     "bit",
     "bit_range",
-    "choose",
-    "clip",
-    "equal",
-    "less",
-    "masked",
-    "maximum",
-    "minimum",
-    "mul",
+    "extended",
+    "floor_of",
     "narrowed",
+    "remember_floor",
     "round_shift",
     "rounded",
     "shared",
     "shifted",
+    "signed_digits",
     "sub",
     "total",
 ]

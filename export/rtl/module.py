@@ -142,16 +142,18 @@ class Module:
 
     def place(self, args: Sequence[Signal], delay: float) -> tuple[int, float]:
         """Stage of logic behind ``args`` and the ns at which it has settled; the next stage where it does not fit."""
-        arrivals = [self.earliest(a) for a in args if a.const is None]
-        stage = max((s for s, _ in arrivals), default=0)
-        offset = max((o for s, o in arrivals if s == stage), default=0.0)
-        if offset + delay > self.timing.delays.stage_ns and offset > 0:
-            stage, offset = stage + 1, 0.0
         if delay > self.timing.delays.stage_ns:
             raise ExportError(
                 f"{self.name}: logic of {delay:.2f} ns must fit a stage of {self.timing.delays.stage_ns:.2f} ns; "
                 "choose a slower clock"
             )
+        return self.placed_at(max((self.earliest(a) for a in args if a.const is None), default=(0, 0.0)), delay)
+
+    def placed_at(self, arrival: tuple[int, float], delay: float) -> tuple[int, float]:
+        """Stage and end, in ns, of logic whose last argument arrives then."""
+        stage, offset = arrival
+        if offset + delay > self.timing.delays.stage_ns and offset > 0:
+            stage, offset = stage + 1, 0.0
         return stage, offset + delay
 
     # ---- writing ----

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tritag.errors import ExportError
-from tritag.export.rtl import arithmetic, shifts
-from tritag.export.rtl.arithmetic import Term, narrowed, shifted, total
+from tritag.export.rtl import arithmetic, choices, shifts
+from tritag.export.rtl.arithmetic import Term, bit_range, narrowed, shifted, total
 from tritag.export.rtl.module import Module
+from tritag.export.rtl.products import mul
 from tritag.export.rtl.signals import Signal, constant
 from tritag.export.rtl.tables import lookup
 from tritag.quant.integer.program import Node, Program
@@ -53,7 +54,7 @@ class Body:
             return self.value(node.args[lane], 0)
         if node.op in ("suml", "maxl"):
             lanes = [self.value(node.args[0], i) for i in range(self.program.nodes[node.args[0]].lanes)]
-            return total(m, [(x, 0, False) for x in lanes]) if node.op == "suml" else largest(m, lanes)
+            return total(m, [(x, 0, False) for x in lanes]) if node.op == "suml" else choices.largest(m, lanes)
         if node.op == "lookup":
             table = self.program.tables[self.program.table_names[node.params[0]]]
             return lookup(m, self.value(node.args[0], lane), table)
@@ -61,6 +62,10 @@ class Body:
             # The leading one of the largest is that of the bitwise OR.
             together = shifts.either(m, [self.value(i, lane) for i in leaves])
             return shifts.leading(m, together, node.low, node.high)
+        if (source := self._low_bits_of(index)) is not None:
+            return bit_range(m, self.value(source[0], lane), 0, source[1])
+        if node.op == "max":
+            return choices.maxima(m, self._maximum_of(index, lane))
         if node.op in ("add", "sub"):
             return total(m, self._terms(index, lane))
         if node.op == "mul" and (sum_of := self._constant_factor(node, lane)) is not None:
@@ -71,7 +76,7 @@ class Body:
         m, p = self.module, node.params
         match node.op:
             case "mul":
-                return arithmetic.mul(m, *x)
+                return mul(m, *x)
             case "shl":
                 return shifted(m, x[0], p[0])
             case "shr":
@@ -83,19 +88,17 @@ class Body:
             case "shlv":
                 return shifts.shift_left(m, x[0], x[1], node.low, node.high)
             case "clip":
-                return arithmetic.clip(m, x[0], *p)
-            case "max":
-                return arithmetic.maximum(m, *x)
+                return choices.clip(m, x[0], *p)
             case "min":
-                return arithmetic.minimum(m, *x)
+                return choices.minimum(m, *x)
             case "abs":
-                return arithmetic.absolute(m, x[0])
+                return choices.absolute(m, x[0])
             case "lt":
-                return arithmetic.less(m, *x)
+                return choices.less(m, *x)
             case "eq":
-                return arithmetic.equal(m, *x)
+                return choices.equal(m, *x)
             case "select":
-                return arithmetic.choose(m, *x)
+                return choices.choose(m, *x)
             case "lead":
                 return shifts.leading(m, x[0], node.low, node.high)
             case "norm":
@@ -113,13 +116,16 @@ class Body:
         top = lanes is None
         lanes, lane = lanes or node.lanes, lane if node.lanes > 1 else 0
         inside = (index, lane) not in self.values and self.outside(index, lane) is None
-        if inside and node.lanes == lanes and (top or self._uses(index) == 1):
+        if inside and node.lanes == lanes and (top or self._uses(index) == 1) and self._low_bits_of(index) is None:
             if node.op in ("add", "sub"):
                 a, b = node.args
                 return [
                     *self._taken_apart(a, lane, shift, negative, lanes),
                     *self._taken_apart(b, lane, shift, negative != (node.op == "sub"), lanes),
                 ]
+            if node.op == "suml":
+                lanes_of = range(self.program.nodes[node.args[0]].lanes)
+                return [(self.value(node.args[0], i), shift, negative) for i in lanes_of]
             if node.op == "shl":
                 return self._taken_apart(node.args[0], lane, shift + node.params[0], negative, lanes)
             if node.op == "mul":
@@ -139,6 +145,38 @@ class Body:
     def _uses(self, index: int) -> int:
         return sum(n.args.count(index) for n in self.program.nodes) + sum(p.node == index for p in self.program.outputs)
 
+    def _maximum_of(self, index: int, lane: int, top: bool = True) -> list[Signal]:
+        """What a maximum is taken of: inner maxima of one use are taken apart."""
+        node = self.program.nodes[index]
+        key = (index, lane if node.lanes > 1 else 0)
+        inside = node.op == "max" and (top or (key not in self.values and self._uses(index) == 1))
+        if inside and (top or self.outside(*key) is None):
+            return [x for a in node.args for x in self._maximum_of(a, lane, top=False)]
+        return [self.value(index, lane)]
+
+    def _low_bits_of(self, index: int) -> tuple[int, int] | None:
+        """``(x, k)`` where an instruction takes the lowest k bits of x in one of two ways, which are wires alone.
+
+        ``x - ((x >> k) << k)``, and ``norm(y) - 2**k`` of k + 1 bits, clipped to k bits: all but the leading one.
+        """
+        nodes = self.program.nodes
+        node = nodes[index]
+        if node.op == "sub":
+            x, back = node.args
+            if nodes[back].op == "shl" and nodes[nodes[back].args[0]].op == "shr":
+                down = nodes[nodes[back].args[0]]
+                if down.args == (x,) and down.params == nodes[back].params and down.params[0] > 0:
+                    return x, down.params[0]
+        below = nodes[node.args[0]] if node.op == "clip" else node
+        if below.op == "sub" and nodes[below.args[0]].op == "norm":
+            x, one = below.args
+            k = nodes[x].params[0] - 1
+            whole = nodes[one].op == "const" and set(nodes[one].params) == {1 << k}
+            never_zero = below is node and nodes[x].low > 0
+            if k > 0 and whole and (never_zero or node.params == (0, (1 << k) - 1)):
+                return x, k
+        return None
+
     def _largest_of(self, index: int) -> list[int]:
         """Instructions of which a value >= 0 is the maximum: empty when it is none, or is not computed here."""
         node = self.program.nodes[index]
@@ -148,7 +186,10 @@ class Body:
         for a in node.args:
             if self.program.nodes[a].low < 0:
                 return []
-            leaves += self._largest_of(a) or [a]
+            inner = self._largest_of(a)
+            if not inner and self.program.nodes[a].op == "max" and self._uses(a) == 1:
+                return []
+            leaves += inner or [a]
         return leaves
 
     def _is_bounded(self, value: int, exponent: int) -> bool:
@@ -167,11 +208,3 @@ class Body:
             if node.op == "max":
                 waiting.extend(node.args)
         return False
-
-
-def largest(m: Module, values: list[Signal]) -> Signal:
-    """Maximum in a balanced tree."""
-    while len(values) > 1:
-        pairs = [arithmetic.maximum(m, a, b) for a, b in zip(values[::2], values[1::2], strict=False)]
-        values = pairs + (values[-1:] if len(values) % 2 else [])
-    return values[0]

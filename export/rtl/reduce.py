@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tritag.export.rtl.arithmetic import total
+from tritag.export.rtl.choices import largest
 from tritag.export.rtl.kernel import Placed, Top
 from tritag.export.rtl.layout import Layout
 from tritag.export.rtl.module import Module
-from tritag.export.rtl.programs import largest
 from tritag.export.rtl.signals import Hold, Signal, constant, literal
 
 

@@ -8,17 +8,17 @@ from tritag.export.rtl.arithmetic import (
     add,
     bit,
     bit_range,
-    choose,
-    maximum,
-    minimum,
+    extended,
     narrowed,
+    remember_floor,
     round_shift,
     shared,
     shifted,
     sub,
 )
+from tritag.export.rtl.choices import choose, maximum, minimum
 from tritag.export.rtl.module import Module
-from tritag.export.rtl.signals import Signal, constant
+from tritag.export.rtl.signals import Signal, constant, literal
 from tritag.quant.fixed import int_bits
 
 
@@ -53,31 +53,23 @@ def either(m: Module, values: Sequence[Signal]) -> Signal:
 
 
 @shared
-def some(m: Module, a: Signal) -> Signal:
-    """1 where any bit of ``a`` is set."""
-    if a.const is not None:
-        return constant(int(a.const != 0))
-    if a.width == 1:
-        return a if not a.signed else bit(m, a, 0)
-    stage, offset = m.place([a], m.timing.delays.levels(a.width))
-    m.cost.lut += a.width / 5
-    return m.wire(f"|{m.read(a, stage)}", 0, 1, stage, offset)
-
-
-@shared
 def normalize(m: Module, a: Signal) -> tuple[Signal, Signal, int]:
     """``a >= 0`` shifted left until its leading one is bit ``width - 1``: ``(position of the one, value, width)``."""
     if a.const is not None:
         position = max(a.const.bit_length() - 1, 0)
         return constant(position), constant(a.const), position + 1
-    levels = max(a.width - 1, 0).bit_length()
-    width = 1 << levels
+    # Bits below the lowest place that the leading one can take are not searched.
+    least = max(a.low.bit_length() - 1, 0)
+    upper = shifted(m, a, -least)
+    levels = max(a.width - least - 1, 0).bit_length()
+    width = (1 << levels) + least
     if levels == 0:
-        return constant(0), a, width
-    found = _first_one(m, a, -(-levels // 2))[:levels]
+        return constant(least), a, width
+    found = _first_one(m, upper, -(-levels // 2))[:levels]
     position = _joined(m, found)
-    m.known[("bits", id(position))] = found
-    return position, _barrel(m, a, found, width, inverted=True), width
+    m.known["bits", id(position)] = found
+    value = _barrel(m, a, found, width, inverted=True)
+    return (add(m, position, constant(least)) if least else position), value, width
 
 
 def _first_one(m: Module, a: Signal, digits: int) -> list[Signal]:
@@ -152,7 +144,7 @@ def leading(m: Module, a: Signal, low: int, high: int) -> Signal:
     position = normalize(m, a)[0]
     result = narrowed(m, position, low, high)
     if ("bits", id(position)) in m.known:
-        m.known[("bits", id(result))] = m.known[("bits", id(position))]
+        m.known[("bits", id(result))] = m.known["bits", id(position)]
     return result
 
 
@@ -198,34 +190,51 @@ def round_shift_by(m: Module, a: Signal, amount: Signal, low: int, high: int) ->
     if low == high:
         return constant(low)
     width = max(int_bits(low, high), 1)
-    x, sticky = shifted(m, a, 1), constant(0)
-    bits = bits_of(m, amount)
-    for low_bit, high_bit, step in _digits(bits):
-        choices = [x]
-        losses: list[Signal] = [constant(0)]
-        for i in range(1, 4 if high_bit is not None else 2):
-            losses.append(some(m, bit_range(m, x, 0, min(i * step, x.width))))
-            choices.append(shifted(m, x, -i * step))
-        if high_bit is None:
-            sticky = _any_of(m, [sticky, choose(m, low_bit, losses[1], losses[0])])
-            x = choose(m, low_bit, choices[1], choices[0])
-        else:
-            sticky = _any_of(m, [sticky, choose_of_four(m, high_bit, low_bit, losses)])
-            x = choose_of_four(m, high_bit, low_bit, choices)
+    x, steps = shifted(m, a, 1), bits_of(m, amount)
+    span = amount.high - amount.low
+    if -(-span.bit_length() // 2) < -(-len(steps) // 2):  # most of the amount is known
+        x, steps = shifted(m, x, -amount.low), bits_of(m, sub(m, amount, constant(amount.low)))
+    for low_bit, high_bit, step in _digits(steps):
+        moved = [shifted(m, x, -i * step) for i in range(4 if high_bit is not None else 2)]
+        x = choose(m, low_bit, moved[1], moved[0]) if high_bit is None else choose_of_four(m, high_bit, low_bit, moved)
         x = _raw(m, x, width + step + 1)
-    quotient = _raw(m, shifted(m, x, -1), width)
-    odd = bit(m, quotient, 0)
-    up = _carry(m, bit(m, x, 0), sticky, odd)
-    return narrowed(m, add(m, quotient, up), low, high)
+    quotient, half = _raw(m, shifted(m, x, -1), width + 1), bit(m, x, 0)
+    sticky = _lost(m, a, amount)
+    stage, offset = m.place([quotient, half, sticky], m.timing.delays.adder(width))
+    m.cost.lut += width
+    floor = m.operand(quotient, stage, width)
+    up = f"({m.operand(half, stage, 1)} & ({m.operand(sticky, stage, 1)} | {m.operand(bit(m, quotient, 0), stage, 1)}))"
+    result = m.wire(f"{floor} + {extended(up, width)}", low, high, stage, offset)
+    remember_floor(m, result, _raw_interval(m, quotient, low, high))
+    return result
 
 
-def _carry(m: Module, half: Signal, sticky: Signal, odd: Signal) -> Signal:
-    if half.const == 0:
+def _raw_interval(m: Module, quotient: Signal, low: int, high: int) -> Signal:
+    """The floor of something that is rounded into ``[low, high]``."""
+    return narrowed(m, quotient, max(quotient.low, low - 1), min(quotient.high, high))
+
+
+@shared
+def _lost(m: Module, a: Signal, amount: Signal) -> Signal:
+    """1 where a bit is set below the highest one that ``a / 2**amount`` drops."""
+    size = min(amount.high - 1, a.width)
+    if size <= 0 or a.const == 0:
         return constant(0)
-    stage, offset = m.place([half, sticky, odd], m.timing.delays.lut_ns)
-    m.cost.lut += 1
-    text = f"{m.operand(half, stage, 1)} & ({m.operand(sticky, stage, 1)} | {m.operand(odd, stage, 1)})"
-    return m.wire(text, 0, 1, stage, offset)
+    mask = _below(m, amount, size)
+    stage, offset = m.place([a, mask], m.timing.delays.levels(2 * size))
+    m.cost.lut += size / 2.5
+    return m.wire(f"|({m.operand(mask, stage, size)} & {m.operand(a, stage, size)})", 0, 1, stage, offset)
+
+
+@shared
+def _below(m: Module, amount: Signal, size: int) -> Signal:
+    """Ones in the bits below ``amount - 1``: a LUT for each bit."""
+    stage, offset = m.place([amount], m.timing.delays.lut_ns)
+    m.cost.lut += size
+    name = m.operand(amount, stage, amount.width)
+    bits = max(amount.width, (size + 1).bit_length())
+    ones = ", ".join(f"{name} >= {literal(i + 2, bits)}" for i in reversed(range(size)))
+    return m.wire(f"{{{ones}}}", 0, (1 << size) - 1, stage, offset)
 
 
 @shared

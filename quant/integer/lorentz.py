@@ -9,23 +9,21 @@ What keeps it safe at few bits:
 - the boost is a function of the spatial four-velocity u alone, gamma = sqrt(1 + u^2), so B is a Lorentz
   transformation for any rounded u;
 - v_k - v_0 instead of v_k enters the boost (the spatial part of B v_0 is zero), and the difference is exact;
-- e_1 and e_3 = r_1 x r_2 are normalised side by side and e_2 = e_3 x e_1 needs no third square root: nothing amplifies
-  the rounding of e_1 when r_1 and r_2 are nearly parallel;
+- r_1 and r_1 x r_2 are normalised side by side and (r_1 x r_2) x r_1 needs no third square root: nothing amplifies a
+  rounding when r_1 and r_2 are nearly parallel;
 - degenerate vectors are replaced by fixed axes by comparison of exponents.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tritag.quant.integer.blocks import _even_index, _even_middle, _mantissa_index, _middle, block_exponent
+from tritag.quant.integer.blocks import block_exponent
+from tritag.quant.integer.pieces import inverse_of_gamma_plus_one, rsqrt_fine, sqrt_fine
 from tritag.quant.integer.program import Int, Tracer
 
 Vector = list[Int]
-# Fractional bits, below the LSB of the momenta, of the factor that a boost multiplies u with.
-_SPARE = 4
 # Bits of three vectors whose differences are formed.
 _DIFFERENCE = 29
 
@@ -67,41 +65,7 @@ class FrameBits:
     @property
     def axis(self) -> int:
         """Fractional bits of 1/(1 + gamma) and of axes: a boost multiplies their errors by up to 2**gamma."""
-        return self.matrix + self.gamma
-
-
-def rsqrt_newton(t: Tracer, x: Int, bits: int) -> tuple[Int, Int]:
-    """1/sqrt(x) of an integer >= 1 as ``(mantissa, shift)`` = mantissa * 2**-(bits + shift): table and one Newton step.
-
-    The mantissa lies in (2**(bits - 1), 2**bits]; relative error about 2**-20 or half an LSB, whichever is larger.
-    """
-    table_bits, index_bits, value_bits = 13, 10, 24
-    name = f"rsqrt_start_{index_bits}_{table_bits}"
-    if name not in t.program.tables:
-        t.table(name, lambda i: 2**table_bits / math.sqrt(_even_middle(i, index_bits)), 2 << index_bits)
-    index, half = _even_index(x, index_bits)
-    start = index.lookup(name)
-    odd = (x.leading() - (half << 1)).clip(0, 1)
-    # x as a number in [1, 4) with value_bits fractional bits
-    value = x.normalized(value_bits + 1).maximum(1 << value_bits).shift_left_by(odd)
-    # y (3 - x y^2) / 2
-    square = start * start
-    product = (value * square).round_shift(2 * table_bits + value_bits - bits)
-    rest = ((3 << bits) - product).clip(0, 3 << bits)
-    return (start * rest).round_shift(table_bits + 1).clip(1, 1 << bits), half
-
-
-def reciprocal_newton(t: Tracer, x: Int, bits: int) -> tuple[Int, Int]:
-    """1/x of an integer >= 1 as ``(mantissa, shift)`` = mantissa * 2**-(bits + shift): table and one Newton step."""
-    table_bits, index_bits, value_bits = 13, 10, 24
-    name = f"reciprocal_start_{index_bits}_{table_bits}"
-    if name not in t.program.tables:
-        t.table(name, lambda i: 2**table_bits / _middle(i, index_bits), 1 << index_bits)
-    start = _mantissa_index(x, index_bits).lookup(name)
-    value = x.normalized(value_bits + 1).maximum(1 << value_bits)
-    product = (value * start).round_shift(table_bits + value_bits - bits)
-    rest = ((2 << bits) - product).clip(0, 2 << bits)
-    return (start * rest).round_shift(table_bits).clip(1, 1 << bits), x.leading()
+        return self.matrix + self.gamma + 1
 
 
 def scale_to(values: Sequence[Int], bits: int) -> tuple[Vector, Int]:
@@ -128,14 +92,6 @@ def cross(a: Sequence[Int], b: Sequence[Int]) -> Vector:
     return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 
 
-def unit(t: Tracer, v: Sequence[Int], fraction: int) -> Vector:
-    """Unit vector of a normalised three-vector, with ``fraction`` fractional bits."""
-    spare = 2
-    inverse, shift = rsqrt_newton(t, dot(v, v).maximum(1), fraction + spare)
-    one = 1 << fraction
-    return [(x * inverse).round_shift_by(shift + spare).clip(-one, one) for x in v]
-
-
 @dataclass(frozen=True)
 class Boost:
     """Rest frame of a timelike vector.
@@ -151,17 +107,18 @@ class Boost:
 def boost_to_rest(t: Tracer, v: Sequence[Int], bits: FrameBits) -> tuple[Boost, Int]:
     """Boost that brings the four-vector v = (E, x, y, z) to rest; |u| is at most about ``2**bits.gamma``.
 
-    Also gives the position of the leading one of the vector's mass. A vector without energy is taken to be at rest.
+    Also gives the position of the leading one of the mass of v, scaled to ``bits.vector`` bits. Without energy it is
+    taken to be at rest.
     """
-    (energy, *momentum), exponent = scale_to(v, bits.vector)
+    energy, *momentum = scale_to(v, bits.vector)[0]
     # m^2 >= E^2 / 4**gamma: a lightlike vector becomes one with the largest gamma.
     smallest = (energy * energy) >> (2 * bits.gamma)
     mass_square = (energy * energy - dot(momentum, momentum)).maximum(smallest).maximum(1)
-    inverse_mass, shift = rsqrt_newton(t, mass_square, bits.root)
+    inverse_mass, shift = rsqrt_fine(t, mass_square, bits.root)
     limit = 1 << (bits.matrix + bits.gamma)
     down = shift + (bits.root - bits.matrix)
     u = [(x * inverse_mass).round_shift_by(down).clip(-limit, limit) for x in momentum]
-    return boost_of(t, u, bits), (mass_square.leading() >> 1) + exponent - (bits.vector - 1)
+    return boost_of(t, u, bits), mass_square.leading() >> 1
 
 
 def boost_of(t: Tracer, u: Vector, bits: FrameBits) -> Boost:
@@ -171,19 +128,10 @@ def boost_of(t: Tracer, u: Vector, bits: FrameBits) -> Boost:
     """
     one = 1 << bits.matrix
     square = dot(u, u) + (one << bits.matrix)
-    inverse_root, half = rsqrt_newton(t, square, bits.root)
-    gamma = (square.round_shift(bits.matrix) * inverse_root).round_shift_by(half + (bits.root - bits.matrix))
     # |u| is at most sqrt(3) times its largest component.
-    gamma = gamma.clip(one, (2 << (bits.matrix + bits.gamma)) - 1)
-    mantissa, down = reciprocal_newton(t, gamma + one, bits.root)
-    inverse = _inverse(mantissa, down, bits)
-    return Boost(gamma, u, inverse)
-
-
-def _inverse(mantissa: Int, down: Int, bits: FrameBits) -> Int:
-    """1/(1 + gamma) with ``bits.axis`` fractional bits; 1 + gamma has ``bits.matrix``, and is at least 2."""
-    lift = bits.matrix + bits.axis - bits.root
-    return (mantissa << max(lift, 0)).round_shift_by(down + max(-lift, 0)).clip(0, 1 << (bits.axis - 1))
+    gamma = sqrt_fine(t, square).clip(one, (2 << (bits.matrix + bits.gamma)) - 1)
+    octaves = 2 * bits.gamma + 2
+    return Boost(gamma, u, inverse_of_gamma_plus_one(t, square, 2 * bits.matrix, octaves, bits.axis))
 
 
 def boosted(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> tuple[Int, Vector]:
@@ -194,68 +142,101 @@ def boosted(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> tu
     energy, *momentum = v
     f = bits.matrix
     rest_energy = (energy * boost.gamma - dot(momentum, boost.u)).round_shift(f).clip(-(1 << largest), 1 << largest)
-    factor = ((energy + rest_energy) * boost.inverse).round_shift(bits.axis - _SPARE)
-    return rest_energy, [p - (u * factor).round_shift(f + _SPARE) for p, u in zip(momentum, boost.u, strict=True)]
+    # u/(1 + gamma) is below 1; it is there before E' is, because it belongs to the boost alone.
+    one = 1 << bits.axis
+    shares = [(u * boost.inverse).round_shift(f).clip(-one, one) for u in boost.u]
+    both = energy + rest_energy
+    return rest_energy, [p - (x * both).round_shift(bits.axis) for p, x in zip(momentum, shares, strict=True)]
+
+
+def moved_at_rest(v: Sequence[Int], boost: Boost, bits: FrameBits, largest: int) -> Vector:
+    """Spatial part, in the rest frame, of a vector without energy: v + u (u v) / (1 + gamma).
+
+    ``u v`` saturates at ``+-2**largest``. The factor 1/(1 + gamma) comes last, because it is there last.
+    """
+    f = bits.matrix
+    along = dot(v, boost.u).round_shift(f).clip(-(1 << largest), 1 << largest)
+    # The product with 1/(1 + gamma) must fit 62 bits.
+    surplus = max(0, largest + bits.gamma + bits.axis - 61)
+    parts = [(u * along).round_shift(f + surplus) for u in boost.u]
+    return [x + (part * boost.inverse).round_shift(bits.axis - surplus) for x, part in zip(v, parts, strict=True)]
 
 
 def frame_of_vectors(t: Tracer, vectors: Sequence[Sequence[Int]], bits: FrameBits) -> list[Vector]:
-    """Frame of three vectors of positive energy, each in a unit of its own, as :func:`polar_frame` gives it.
+    """Lorentz transformation L (4 x 4, ``bits.matrix`` fractional bits) of three vectors of positive energy.
 
-    Instead of the differences v_k - v_0 it takes E_0 v_k - E_k v_0: another multiple of v_0, which the frame does not
-    see, and no energy, so that nothing large is left to cancel. Both products are exact.
+    Its rows act on (E, x, y, z): ``p' = L p``. Each vector is in a unit of its own. Instead of the differences
+    v_k - v_0 it takes E_0 v_k - E_k v_0: another multiple of v_0, which the frame does not see, and no energy, so that
+    nothing large is left to cancel. Both products are exact.
     """
-    narrow = [scale_to(v, _DIFFERENCE)[0] for v in vectors]
-    first, *others = ([v[0].clip(0, v[0].high), *v[1:]] for v in narrow)
-    differences = [
-        [t.constant(0), *(x * first[0] - y * other[0] for x, y in zip(other[1:], first[1:], strict=True))]
-        for other in others
-    ]
-    return polar_frame(t, first, differences, [other[0] for other in others], bits)
-
-
-def polar_frame(
-    t: Tracer, first: Sequence[Int], differences: Sequence[Sequence[Int]], scales: Sequence[Int], bits: FrameBits
-) -> list[Vector]:
-    """Lorentz transformation L (4 x 4, ``bits.matrix`` fractional bits); its rows act on (E, x, y, z): ``p' = L p``.
-
-    Parameters
-    ----------
-    first
-        v_0 = (E, x, y, z).
-    differences
-        ``s_k (v_k - v_0)`` for k = 1, 2, formed exactly.
-    scales
-        s_k: what the lengths of the differences are compared with, in units of the mass of v_0.
-    """
-    boost, mass_exponent = boost_to_rest(t, first, bits)
+    first, *others = ([v[0].clip(0, v[0].high), *v[1:]] for v in (scale_to(v, _DIFFERENCE)[0] for v in vectors))
+    boost, mass = boost_to_rest(t, vectors[0], bits)
+    # In the unit of ``first``, whose leading one is at a known place.
+    mass = mass + (_DIFFERENCE - bits.vector)
     rest, short = [], []
-    for difference, scale in zip(differences, scales, strict=True):
+    for other in others:
+        difference = [x * first[0] - y * other[0] for x, y in zip(other[1:], first[1:], strict=True)]
         narrow, exponent = scale_to(difference, bits.vector)
-        direction, length = scale_to(boosted(narrow, boost, bits, bits.vector + bits.gamma + 1)[1], bits.vector)
+        moved = moved_at_rest(narrow, boost, bits, bits.vector + bits.gamma + 1)
+        direction, length = scale_to(moved, bits.vector)
         rest.append(direction)
-        least = mass_exponent + scale.leading() + (bits.vector - 1 - bits.degenerate)
+        least = mass + other[0].leading() + (bits.vector - 1 - bits.degenerate)
         # A difference of zero is short whatever it is compared with.
         short.append((length + exponent).less(least.maximum(1)))
+    return _rows(t, rest, short, boost, bits)
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """A three-vector and its reciprocal length ``mantissa * 2**-(bits.root + shift)``."""
+
+    vector: Vector
+    mantissa: Int
+    shift: Int
+
+
+def _direction(t: Tracer, v: Vector, bits: FrameBits) -> _Direction:
+    """Of a vector with its largest magnitude in [2**(bits.vector - 1), 2**bits.vector]."""
+    square = dot(v, v).maximum(1 << (2 * bits.vector - 2))
+    return _Direction(v, *rsqrt_fine(t, square, bits.root))
+
+
+def _rows(t: Tracer, rest: Sequence[Vector], short: Sequence[Int], boost: Boost, bits: FrameBits) -> list[Vector]:
+    """Rows of L from r_1 and r_2, normalised: along r_1, along (r_1 x r_2) x r_1, and along r_1 x r_2.
+
+    The rows are boosted at the length that they have, while the reciprocal lengths are computed; these come last.
+    """
     z_axis, x_axis = ([t.constant(int(i == k) << (bits.vector - 1)) for i in range(3)] for k in (2, 0))
     r_1 = [short[0].where(z, x) for z, x in zip(z_axis, rest[0], strict=True)]
-    e_1 = unit(t, r_1, bits.axis)
+    first = _direction(t, r_1, bits)
     normal = cross(r_1, rest[1])
     # Sine of the angle between r_1 and r_2, from the normalised vectors.
     parallel = block_exponent(normal).less(2 * (bits.vector - 1) - bits.degenerate)
-    near_z = (e_1[2] * e_1[2]).less((15 << (2 * bits.axis)) >> 4)
-    spare = [near_z.where(z, x) for z, x in zip(z_axis, x_axis, strict=True)]
     lost = parallel.maximum(short[1])
-    normal = [lost.where(b, a) for a, b in zip(normal, cross(r_1, spare), strict=True)]
-    e_3 = unit(t, scale_to(normal, bits.vector)[0], bits.axis)
-    limit = 1 << bits.axis
-    e_2 = [x.round_shift(bits.axis).clip(-limit, limit) for x in cross(e_3, e_1)]
+    # More than 14 degrees from z: r_1 x (z axis) is a vector across, else r_1 x (x axis).
+    aslant = ((r_1[2] * r_1[2]) << 4).less(dot(r_1, r_1) * 15)
+    across = [scale_to(cross(r_1, axis), bits.vector)[0] for axis in (z_axis, x_axis)]
+    sideways = [aslant.where(z, x) for z, x in zip(*across, strict=True)]
+    normal = [lost.where(b, a) for a, b in zip(scale_to(normal, bits.vector)[0], sideways, strict=True)]
+    last = _direction(t, normal, bits)
+    # Long enough for the boost, which multiplies roundings by gamma.
+    guard = max(bits.axis + 1 - bits.vector, 2)
+    drop = 2 * bits.vector - (bits.axis + 1)
+    middle = [x.round_shift(drop) for x in cross(normal, r_1)]
+    both = (first.mantissa * last.mantissa).round_shift(bits.root)
+    down = bits.root - bits.matrix
     rows = [[boost.gamma, *(-x for x in boost.u)]]
-    for axis in (e_1, e_2, e_3):
-        along = dot(axis, boost.u).round_shift(bits.axis)
-        factor = (along * boost.inverse).round_shift(bits.matrix)
-        parts = zip(axis, boost.u, strict=True)
-        spatial = [((e << bits.matrix) + u * factor).round_shift(bits.axis) for e, u in parts]
-        rows.append([-along, *spatial])
+    for vector, mantissa, shift in (
+        ([x << guard for x in r_1], first.mantissa, first.shift + (down + guard)),
+        (middle, both, first.shift + last.shift + (down - drop)),
+        ([x << guard for x in normal], last.mantissa, last.shift + (down + guard)),
+    ):
+        along = dot(vector, boost.u).round_shift(bits.matrix)
+        factor = (along * boost.inverse).round_shift(bits.axis)
+        spatial = [x + (u * factor).round_shift(bits.matrix) for x, u in zip(vector, boost.u, strict=True)]
+        # Far above anything that occurs: the product must fit 62 bits.
+        top = 1 << (61 - bits.root)
+        rows.append([(x.clip(-top, top) * mantissa).round_shift_by(shift) for x in (-along, *spatial)])
     # No entry is larger than gamma; the intervals do not know that.
     largest = (2 << (bits.matrix + bits.gamma)) - 1
     return [[x.clip(-largest, largest) for x in row] for row in rows]

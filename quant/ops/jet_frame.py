@@ -46,9 +46,9 @@ def spurions_at_rest(t: Tracer, boost: Boost, fraction: int, bits: int) -> list[
 
 
 class JetVelocity(FixedOp):
-    """Momenta (B, K, 8) to (gamma, u_x, u_y, u_z, 2**7/(1 + gamma)) of their sum: (B, 1, 5).
+    """Momenta (B, K, 8) to (gamma, u_x, u_y, u_z, 2**8/(1 + gamma)) of their sum: (B, 1, 5).
 
-    The factor 2**JET_BITS.gamma in the last lane gives it as many significant bits as the others have.
+    The factor 2**(JET_BITS.gamma + 1) in the last lane gives it as many significant bits as the others have.
     """
 
     def __init__(self, n_constituents: int) -> None:

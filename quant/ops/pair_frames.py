@@ -16,7 +16,8 @@ from tritag.models.frames import PolarFrames
 from tritag.models.jet_geometry import PAIR_MASS_SCALE
 from tritag.quant.fixed import Grid
 from tritag.quant.integer.blocks import WEIGHT_SPARE, block_exponent, exp2, logarithm_of_weight
-from tritag.quant.integer.lorentz import FrameBits, dot, frame_of_vectors, reciprocal_newton, rsqrt_newton
+from tritag.quant.integer.lorentz import FrameBits, dot, frame_of_vectors
+from tritag.quant.integer.pieces import reciprocal_fine, rsqrt_fine
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.ops.pair_masses import N_SPURIONS
@@ -138,7 +139,7 @@ class JetPairFrames(_PairOp):
         scaled: list[list[Int]] = []
         for s, (weight, _), unit in zip(sums, softmax, units, strict=True):
             # The largest weight is 2**bits - 1, so Z is at least that.
-            inverse, shift = reciprocal_newton(t, weight.sum_lanes().maximum(top), _FACTOR)
+            inverse, shift = reciprocal_fine(t, weight.sum_lanes().maximum(top), _FACTOR)
             relative = exp2(t, largest - unit, LOG_BITS, _FACTOR)
             down = shift + (_FACTOR - (self.weight_bits - 1))
             factor = (relative * inverse).round_shift_by(down).clip(0, 1 << _FACTOR)
@@ -151,6 +152,6 @@ class JetPairFrames(_PairOp):
         # Energies are at most 2**_LARGEST times the size.
         smallest = (energy >> (2 * _LARGEST)).maximum(1)
         size = (energy - (momenta[0] + momenta[1] + momenta[2])).maximum(smallest)
-        inverse, shift = rsqrt_newton(t, size, _UNIT)
+        inverse, shift = rsqrt_fine(t, size, _UNIT)
         limit = 1 << (_LARGEST + _UNIT + 1)
         return [[(x * inverse).round_shift_by(shift).clip(-limit, limit) for x in v] for v in scaled]

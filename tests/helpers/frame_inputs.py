@@ -11,6 +11,29 @@ from tritag.quant.integer.program import Program
 # Bits of the block's vectors at a border of float32.
 VECTOR_BITS = 24
 _FAST, _OTHERS = 9000, 300
+# Vectors for every piece of the tables of gamma, of which the finest have 2**10 an octave.
+_PIECES, _REPEATS = 1024, 2
+
+
+def _every_gamma(generator: torch.Generator) -> torch.Tensor:
+    """v_0 with 1 + u^2 in each piece of every octave: timelike to 2**12, then spacelike to the bound."""
+    middles = (torch.arange(_PIECES, dtype=torch.float64).repeat(_REPEATS) + 0.5) / _PIECES
+    square = torch.cat([(1 + middles) * 2.0**octave for octave in range(12)]) - 1
+    momentum = (square / (1 + square)).sqrt()[:, None] * torch.nn.functional.normalize(
+        torch.randn(len(square), 3, generator=generator, dtype=torch.float64), dim=1
+    )
+    # p^2 = t E^2 with no component above E; t = 3 is the bound.
+    t = torch.cat([1 + middles, 2 + middles])
+    w_1 = t.sub(2).clamp(min=0) + torch.rand(len(t), generator=generator) * (3 - t).clamp(max=1)
+    lowest = (t - w_1 - 1).clamp(min=0)
+    w_2 = lowest + torch.rand(len(t), generator=generator) * ((t - w_1).clamp(max=1) - lowest)
+    squares = torch.stack([w_1, w_2, t - w_1 - w_2], dim=1).clamp(0, 1)
+    momentum = torch.cat([momentum, squares.sqrt()])
+    top = float(1 << INPUT_BITS) - 1
+    vectors = torch.empty(len(momentum), 3, 4, dtype=torch.float64).uniform_(-top, top, generator=generator)
+    vectors[..., 0] = top
+    vectors[:, 0, 1:] = momentum * top
+    return vectors.long()
 
 
 def block_vectors() -> list[np.ndarray]:
@@ -20,6 +43,7 @@ def block_vectors() -> list[np.ndarray]:
     for name, draw in VECTOR_SETS.items():
         vectors = draw(_FAST if name == "fast" else _OTHERS, generator)
         parts.append(vectors if name == "smallest" else vectors >> (INPUT_BITS - VECTOR_BITS))
+    parts.append(_every_gamma(generator) >> (INPUT_BITS - VECTOR_BITS))
     # The shift rounds down, and the interval is symmetric.
     top = (1 << VECTOR_BITS) - 1
     return [torch.cat(parts)[:, k : k + 1].clamp(-top, top).numpy() for k in range(3)]
