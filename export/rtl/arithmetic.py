@@ -98,7 +98,6 @@ def _combine(m: Module, a: Signal, shift_a: int, b: Signal, shift_b: int, minus:
     width = max(int_bits(low, high), 1)
     bits = min(max(a.width if a.const is None else 0, b.width if b.const is None else 0) + 1, width)
     stage, offset = m.place([a, b], m.timing.delays.adder(bits))
-    m.cost.lut += bits
     sign = "-" if minus else "+"
     return m.wire(f"{m.operand(a, stage, width)} {sign} {m.operand(b, stage, width)}", low, high, stage, offset)
 
@@ -204,9 +203,8 @@ def _dsp(m: Module, a: Signal, b: Signal) -> Signal:
     low, high = _product_interval(a, b)
     delays = m.timing.delays
     stage, _ = m.place([a, b], delays.product_ns)
-    m.cost.dsp += 1
     wide = [f"$signed({m.operand(x, stage, x.width + (not x.signed))})" for x in (a, b)]
-    return m.stored(f"{wide[0]} * {wide[1]}", low, high, stage, delays.product_out_ns, counted=False)
+    return m.stored(f"{wide[0]} * {wide[1]}", low, high, stage, delays.product_out_ns)
 
 
 @shared
@@ -264,7 +262,6 @@ def choose(m: Module, condition: Signal, a: Signal, b: Signal) -> Signal:
         return constant(low)
     width = max(int_bits(low, high), 1)
     stage, offset = m.place([condition, a, b], m.timing.delays.lut_ns)
-    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
     text = f"{m.operand(condition, stage, 1)} ? {m.operand(a, stage, width)} : {m.operand(b, stage, width)}"
     return m.wire(text, low, high, stage, offset)
 
@@ -288,14 +285,12 @@ def equal(m: Module, a: Signal, b: Signal) -> Signal:
         return constant(0)
     width = max(a.width, b.width) + 1
     stage, offset = m.place([a, b], m.timing.delays.levels(2 * width))
-    m.cost.lut += width / 2.5
     return m.wire(f"{m.operand(a, stage, width)} == {m.operand(b, stage, width)}", 0, 1, stage, offset)
 
 
 def _compared(m: Module, sign: str, a: Signal, b: Signal) -> Signal:
     width = int_bits(min(a.low, b.low, -1), max(a.high, b.high))
     stage, offset = m.place([a, b], m.timing.delays.adder(width))
-    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
     left, right = (f"$signed({m.operand(x, stage, width)})" for x in (a, b))
     return m.wire(f"{left} {sign} {right}", 0, 1, stage, offset)
 
@@ -337,7 +332,6 @@ def clip(m: Module, a: Signal, low: int, high: int) -> Signal:
     low, high = max(min(a.low, high), low), min(max(a.high, low), high)
     width = max(int_bits(low, high), 1)
     stage, offset = m.place([above, below, inside], m.timing.delays.lut_ns)
-    m.cost.lut += width
     text = m.operand(inside, stage, width)
     if below.const != 0:
         text = f"{m.operand(below, stage, 1)} ? {literal(low, width)} : {text}"
@@ -357,7 +351,6 @@ def _beyond_power(m: Module, a: Signal, high: int) -> Signal:
     n = high.bit_length()
     stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
     name = m.read(a, stage)
-    m.cost.lut += (a.width - n) / 5
     if a.width == 1:
         return m.wire(name, 0, 1, stage, offset)
     if not a.signed:
@@ -370,7 +363,6 @@ def _below_power(m: Module, a: Signal, low: int) -> Signal:
     n = (-low).bit_length() - 1
     stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
     name = m.read(a, stage)
-    m.cost.lut += (a.width - n) / 5
     return m.wire(f"{name}[{a.width - 1}] & ~(&{name}[{a.width - 2}:{n}])", 0, 1, stage, offset)
 
 
@@ -384,7 +376,6 @@ def absolute(m: Module, a: Signal) -> Signal:
         return sub(m, constant(0), a)
     width = max(high.bit_length(), 1)
     stage, offset = m.place([a], m.timing.delays.adder(width))
-    m.cost.lut += width
     sign = f"{m.read(a, stage)}[{a.width - 1}]" if a.width > 1 else m.read(a, stage)
     text = f"({m.operand(a, stage, width)} ^ {{{width}{{{sign}}}}}) + {_extended(sign, width)}"
     return m.wire(text, 0, high, stage, offset)
@@ -405,7 +396,6 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
     width = max(int_bits(low, high), 1)
     rest = max(a.width, bits + 1)
     stage, offset = m.place([a], m.timing.delays.adder(width) + m.timing.delays.levels(min(bits, a.width)) / 2)
-    m.cost.lut += width + bits / 5
     if rest > a.width:  # a shift beyond the sign
         a = m.wire(
             m.operand(a, stage, rest), *((0, _any(rest)[1]) if not a.signed else (-1 << (rest - 1), 0)), stage, 0

@@ -11,16 +11,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from tritag.errors import ExportError
 from tritag.export.graph import Concat, CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum
 from tritag.export.rtl.arithmetic import clip, mul, narrowed, round_shift, shifted, total
+from tritag.export.rtl.estimate import Cost, estimate, output_ports
 from tritag.export.rtl.kernel import Kernel, Placed, Top
 from tritag.export.rtl.layout import Layout, joined, spread
 from tritag.export.rtl.linear import matrix
-from tritag.export.rtl.module import Cost, Timing
+from tritag.export.rtl.module import Timing
 from tritag.export.rtl.programs import Body
 from tritag.export.rtl.reduce import reduced
 from tritag.export.rtl.signals import Signal, constant
@@ -75,12 +77,17 @@ class Design:
     widths: dict[str, int]
     outputs: list[tuple[str, int, bool]]
     kernels: list[Placed] = field(default_factory=list)
-    glue: Cost = field(default_factory=Cost)
 
-    def estimate(self) -> dict[str, float]:
+    @cached_property
+    def glue(self) -> Cost:
+        """Estimate of the top level without the kernels."""
+        return estimate(self.top, {}, {k.module: output_ports(k.text) for k in self.kernels})
+
+    def estimate(self) -> dict[str, int]:
         """Estimated resources of all kernels and the top level."""
         parts = [(self.glue, 1), *((k.cost, k.instances) for k in self.kernels)]
-        return {name: sum(getattr(c, name) * n for c, n in parts) for name in ("lut", "ff", "dsp", "bram")}
+        names = ("lut", "ff", "carry8", "dsp", "bram")
+        return {name: sum(getattr(c, name) * n for c, n in parts) for name in names}
 
     @property
     def files(self) -> dict[str, str]:
@@ -209,7 +216,10 @@ class _Builder:
         self.tensors[last.name] = result
 
     def _reshaped(self, layer: Reshape, source: Tensor) -> Tensor:
-        rows = self.graph.shapes[layer.name][0]
+        shape = self.graph.shapes[layer.name]
+        rows = shape[0]
+        if source.layout is not None and rows == 1 and len(shape) > 1:
+            return Tensor(None, [self._gather(source)])
         if source.layout is not None and rows % source.layout.rows:
             raise ExportError(f"{layer.name}: rows must stay whole, got {rows} rows from {source.layout.rows}")
         return source
@@ -303,8 +313,9 @@ class _Builder:
         return result
 
     def _program(self, name: str, program: Program, rows: int, sources: list[Tensor]) -> list[Tensor]:
-        per_row = [s for s, p in zip(sources, program.inputs, strict=True) if program.nodes[p.node].per_row]
-        layout = self._common_layout(name, per_row)
+        moving = [program.nodes[p.node].per_row for p in program.inputs]
+        sources = self._in_step(sources, moving, rows)
+        layout = self._common_layout(name, [s for s, moves in zip(sources, moving, strict=True) if moves])
         sub = rows // layout.rows if layout else 1
         instances = layout.slots * sub if layout else 1
         times = pass_times(program)
@@ -392,6 +403,18 @@ class _Builder:
 
     # ---- parts ----
 
+    def _in_step(self, sources: list[Tensor], moving: list[bool], rows: int) -> list[Tensor]:
+        """Sources of which a jet's tensor passes row by row too, where it meets one that does."""
+        layouts = {s.layout for s, moves in zip(sources, moving, strict=True) if moves and s.layout is not None}
+        if len(layouts) != 1 or (layout := layouts.pop()).rows != rows:
+            return sources
+        return [
+            Tensor(layout, self.top.insert(layout, rows, len(s.cells[0]) // rows, s.cells[0], []))
+            if moves and s.layout is None
+            else s
+            for s, moves in zip(sources, moving, strict=True)
+        ]
+
     def _common_layout(self, name: str, tensors: list[Tensor]) -> Layout | None:
         layouts = {t.layout for t in tensors}
         if len(layouts) > 1:
@@ -443,7 +466,6 @@ class _Builder:
             {port: self.top.module.inputs[port] for port in self.inputs},
             ports,
             self.top.placed,
-            self.top.module.cost,
         )
 
 

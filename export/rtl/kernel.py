@@ -6,10 +6,12 @@ A kernel is one module: the logic of one row, in as many instances as rows pass 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tritag.export.rtl.estimate import Cost, estimate
 from tritag.export.rtl.layout import Layout
-from tritag.export.rtl.module import Cost, Module, Timing
+from tritag.export.rtl.module import Module, Timing
 from tritag.export.rtl.signals import Hold, Signal, constant, literal
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Placed:
-    """A kernel in the design: its module, how often it stands there, and its estimated cost (of one instance).
+    """A kernel in the design: its module, and how often it stands there.
 
     Attributes
     ----------
@@ -29,11 +31,15 @@ class Placed:
     module: str
     layer: str
     instances: int
-    cost: Cost
     text: str
     files: dict[str, str]
     first_stage: int
     last_stage: int
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Estimate of one instance."""
+        return estimate(self.text, self.files)
 
 
 class Top:
@@ -74,8 +80,6 @@ class Top:
                 m.lines.append(f"reg [{bits - 1}:0] {name};")
                 text = f"{m.go(stage - 1)} ? {bits}'d0 : {name} + {bits}'d1"
                 m.lines.append(f"always @(posedge clk) if (ce) {name} <= {text};")
-            m.cost.ff += 5
-            m.cost.lut += 5
         return self.counters[stage]
 
     def by_beat(self, values: Sequence[int], width: int, stage: int) -> str:
@@ -87,7 +91,6 @@ class Top:
         m.lines.append(f"always @* case ({self.counter(stage)})")
         m.lines += [f"    8'd{i}: {name} = {literal(v, width)};" for i, v in enumerate(values)]
         m.lines += [f"    default: {name} = {literal(0, width)};", "endcase"]
-        m.cost.lut += width
         return name
 
     def insert(
@@ -95,7 +98,7 @@ class Top:
     ) -> list[list[Signal]]:
         """Cells of a layout of which the first ``rows`` rows are values of the jet and the others pass already."""
         _m, delays = self.module, self.timing.delays
-        stage = max(s.stage for cell in cells for s in cell)
+        stage = max((s.stage for cell in cells for s in cell), default=0)
         offset = max((s.offset for cell in cells for s in cell if s.stage == stage), default=0.0)
         for row in range(rows):
             beat = layout.places[row][0]
@@ -134,7 +137,6 @@ class Top:
             else:
                 value = literal(signal.const, width)
             text = f"{self.counter(stage)} == 8'd{beat} ? {value} : {text}"
-        m.cost.lut += width * len(entries)
         return m.wire(text, low, high, stage, offset, jet=False)
 
     def finish(self, signals: Sequence[Signal]) -> tuple[int, list[tuple[str, int, bool]]]:
@@ -224,7 +226,7 @@ class Kernel:
             self._instance(i, {p: results[p][i].name for p in m.outputs})
         stages = [stage for _, stage in self.connected.values()] + [stage for _, stage in m.requests.values()]
         self.top.placed.append(
-            Placed(m.name, self.layer, self.instances, m.cost, m.text(), m.files, min(stages, default=0), m.last_stage)
+            Placed(m.name, self.layer, self.instances, m.text(), m.files, min(stages, default=0), m.last_stage)
         )
         return results
 

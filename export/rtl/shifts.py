@@ -47,7 +47,6 @@ def either(m: Module, values: Sequence[Signal]) -> Signal:
         return values[0]
     width = max(v.width for v in values)
     stage, offset = m.place(values, m.timing.delays.levels(len(values)))
-    m.cost.lut += width
     text = " | ".join(m.operand(v, stage, width) for v in values)
     return m.wire(text, 0, (1 << width) - 1, stage, offset)
 
@@ -60,7 +59,6 @@ def some(m: Module, a: Signal) -> Signal:
     if a.width == 1:
         return a if not a.signed else bit(m, a, 0)
     stage, offset = m.place([a], m.timing.delays.levels(a.width))
-    m.cost.lut += a.width / 5
     return m.wire(f"|{m.read(a, stage)}", 0, 1, stage, offset)
 
 
@@ -103,7 +101,6 @@ def _any_of(m: Module, flags: Sequence[Signal]) -> Signal:
     if len(flags) == 1:
         return flags[0]
     stage, offset = m.place(flags, m.timing.delays.lut_ns)
-    m.cost.lut += 1
     return m.wire(" | ".join(m.operand(f, stage, 1) for f in flags), 0, 1, stage, offset)
 
 
@@ -114,7 +111,6 @@ def _highest_of_four(m: Module, flags: Sequence[Signal]) -> tuple[Signal, Signal
     if two.const == 0 and three.const == 0:
         return one, high
     stage, offset = m.place([one, two, three], m.timing.delays.lut_ns)
-    m.cost.lut += 1
     f1, f2, f3 = (m.operand(f, stage, 1) for f in (one, two, three))
     return m.wire(f"{f3} | (~{f2} & {f1})", 0, 1, stage, offset), high
 
@@ -130,7 +126,6 @@ def choose_of_four(m: Module, high: Signal, low: Signal, values: Sequence[Signal
         return constant(least)
     width = max(int_bits(least, most), 1)
     stage, offset = m.place([high, low, *values], m.timing.delays.lut_ns)
-    m.cost.lut += width
     v = [m.operand(x, stage, width) for x in values]
     top, bottom = m.operand(high, stage, 1), m.operand(low, stage, 1)
     text = f"{top} ? ({bottom} ? {v[3]} : {v[2]}) : ({bottom} ? {v[1]} : {v[0]})"
@@ -223,7 +218,6 @@ def _carry(m: Module, half: Signal, sticky: Signal, odd: Signal) -> Signal:
     if half.const == 0:
         return constant(0)
     stage, offset = m.place([half, sticky, odd], m.timing.delays.lut_ns)
-    m.cost.lut += 1
     text = f"{m.operand(half, stage, 1)} & ({m.operand(sticky, stage, 1)} | {m.operand(odd, stage, 1)})"
     return m.wire(text, 0, 1, stage, offset)
 
