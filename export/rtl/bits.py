@@ -103,11 +103,20 @@ class Bits:
         if address[-1] < 2:
             return self.table(address[:-1], upper if address[-1] else lower, part)
         if inputs <= LUT_INPUTS:
-            gate = self.gate(("table", contents), address)
+            reads = [address[i] for i in range(inputs) if _depends(contents, i, inputs)]
+            if len(reads) == 1:
+                return self.invert(reads[0]) if contents & 1 else reads[0]
+            gate = self.gate(("table", contents), reads)
             if part:
                 self.weights[gate] = TABLE_LUTS
             return gate
         return self.choose(address[-1], *(self.table(address[:-1], half, part=True) for half in (upper, lower)))
+
+
+def _depends(contents: int, number: int, inputs: int) -> bool:
+    """Whether a table's entries change with one bit of the address."""
+    step = 1 << number
+    return any((contents >> i ^ contents >> (i + step)) & 1 for i in range(1 << inputs) if not i & step)
 
 
 def count_luts(bits: Bits, roots: Iterable[int], live: Sequence[int]) -> float:

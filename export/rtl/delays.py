@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 
 _LUT_INPUTS = 6
+# Part of each period that the registers take: clock to output, and set-up.
+REGISTER_NS = 0.3
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class DelayModel:
 
     @classmethod
     def of_clock(cls, period_ns: float, uncertainty_percent: float) -> DelayModel:
-        """Model for a clock; 0.3 ns of each period belong to the registers (clock to output, set-up)."""
-        return cls(period_ns * (1 - uncertainty_percent / 100) - 0.3)
+        """Model for a clock."""
+        return cls(period_ns * (1 - uncertainty_percent / 100) - REGISTER_NS)
 
     def adder(self, bits: int) -> float:
         """Sum, difference or comparison of ``bits`` bits."""

@@ -23,6 +23,8 @@ _CASE = re.compile(r"always @\* case \((\w+)\)")
 _CHOICE = re.compile(r"\d+'d(\d+): (\w+) = (\d+)'d(\d+);")
 _INSTANCE = re.compile(r"(\w+) (\w+) \((\..*)\);")
 _PORT = re.compile(r"\.(\w+)\((.*?)\)(?:, (?=\.)|$)")
+_WITHOUT_MEANING = ("module ", ");", "endmodule", "endcase", "default:")
+_UNKNOWN = "the estimate must know every form of Verilog that is written, got {!r}"
 # How tightly binary operators bind; '?' stands for the conditional.
 _BINDING = {"?": 1, "|": 2, "^": 3, "&": 4, "==": 5, "<": 6, ">": 6, "+": 7, "-": 7, "*": 8}
 
@@ -111,6 +113,8 @@ class _Reader:
             self._declared(line, *match.groups())
         elif match := _INSTANCE.match(line):
             self._instance(match[1], match[3])
+        elif line and not line.startswith(_WITHOUT_MEANING):
+            raise ExportError(_UNKNOWN.format(line))
 
     def _declared(self, line: str, kind: str, high: str | None, name: str) -> None:
         width = int(high or 0) + 1
@@ -172,7 +176,7 @@ class _Reader:
         self.tokens, self.at = _TOKEN.findall(text), 0
         value = self._expression(0)
         if self.at != len(self.tokens):
-            raise ExportError(f"the estimate must know every form of Verilog that is written, got {text!r}")
+            raise ExportError(_UNKNOWN.format(text))
         return value
 
     def _next(self) -> str:
@@ -248,6 +252,8 @@ class _Reader:
         return value
 
     def _part(self, name: str) -> list[int]:
+        if name not in self.names and name not in self.roms:
+            raise ExportError(_UNKNOWN.format(" ".join(self.tokens)))
         if self._ahead() != "[":
             return self.names[name]
         self._next()
@@ -326,5 +332,5 @@ def _paired(a: Sequence[int], b: Sequence[int]) -> Iterator[tuple[int, int]]:
 def _matched(pattern: re.Pattern[str], line: str) -> re.Match[str]:
     match = pattern.fullmatch(line)
     if match is None:
-        raise ExportError(f"the estimate must know every form of Verilog that is written, got {line!r}")
+        raise ExportError(_UNKNOWN.format(line))
     return match
