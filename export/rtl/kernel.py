@@ -106,7 +106,9 @@ class Top:
                 if s.const is None and s.stage - beat >= stage:
                     offset = max(offset, s.offset) if s.stage - beat == stage else s.offset
                     stage = s.stage - beat
-        mux = delays.lut_ns * 2
+        # Decoding the beat, then three masked values a LUT, then six a LUT.
+        most = max(sum(place[1] == slot for place in layout.places[:rows]) for slot in range(layout.slots))
+        mux = delays.lut_ns * (1 + delays.levels_of_choice(most + 1))
         if offset + mux > delays.stage_ns:
             stage, offset = stage + 1, 0.0
         result = []
@@ -116,12 +118,15 @@ class Top:
             for lane in range(lanes):
                 entries = [(beat, jets[row * lanes + lane]) for beat, row in new]
                 old = cells[slot][lane] if slot < len(cells) else None
-                cell.append(self._chosen(entries, old, stage, offset + mux))
+                cell.append(self._chosen(entries, old, stage, offset + mux, layout.beats))
             result.append(cell)
         return result
 
-    def _chosen(self, entries: Sequence[tuple[int, Signal]], old: Signal | None, stage: int, offset: float) -> Signal:
-        m = self.module
+    def _chosen(
+        self, entries: Sequence[tuple[int, Signal]], old: Signal | None, stage: int, offset: float, beats: int
+    ) -> Signal:
+        """Values of the jet at their beats, else ``old``: one of the masks is 1 while rows pass."""
+        m, bits = self.module, max((beats - 1).bit_length(), 1)
         every = [s for _, s in entries] + ([old] if old is not None else [])
         if not entries and old is not None:
             return old
@@ -129,15 +134,19 @@ class Top:
         if low == high:
             return constant(low)
         width = Signal("", low, high).width
-        text = m.operand(old, stage, width) if old is not None else literal(0, width)
+        here = {beat: f"{self.counter(stage)}[{bits - 1}:0] == {bits}'d{beat}" for beat, _ in entries}
+        terms = []
+        if old is not None:
+            others = " | ".join(f"({h})" for h in here.values())
+            terms.append(f"({{{width}{{~({others})}}}} & {m.operand(old, stage, width)})")
         for beat, signal in entries:
             if signal.const is None:
                 name = m.read(signal, stage + beat)
                 value = m.operand(Signal(name, signal.low, signal.high, stage + beat), stage + beat, width)
             else:
                 value = literal(signal.const, width)
-            text = f"{self.counter(stage)} == 8'd{beat} ? {value} : {text}"
-        return m.wire(text, low, high, stage, offset, jet=False)
+            terms.append(f"({{{width}{{{here[beat]}}}}} & {value})")
+        return m.wire(" | ".join(terms), low, high, stage, offset, jet=False)
 
     def finish(self, signals: Sequence[Signal]) -> tuple[int, list[tuple[str, int, bool]]]:
         """Make registered outputs of jets' values; ``(stage of all of them, [(port, width, signed)])``."""
