@@ -137,17 +137,20 @@ def _progress(name: str) -> Any:
 
 
 def _print(result: dict[str, Any]) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("kernel", "instances", "LUT (estimate)", *_NAMES, "levels", title="Yosys, each instance")
+    kernels = Column("kernel", min_width=18, overflow="fold")
+    table = Table(kernels, "copies", "estimate", *_NAMES, "levels", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.title, table.title_justify = "LUTs estimated, and Yosys' counts of each copy", "left"
     for kernel in result["kernels"]:
         figures = (f"{kernel[n]:,}" for n in (*_NAMES, "levels"))
         table.add_row(kernel["module"], str(kernel["instances"]), f"{kernel['estimated_lut']:,}", *figures)
     if "total" in result:
         table.add_section()
         table.add_row("top level", "1", "", *(f"{result['top'][n]:,}" for n in (*_NAMES, "levels")))
-        table.add_row("all instances", "", "", *(f"{result['total'][n]:,}" for n in (*_NAMES, "levels")))
+        table.add_row("all copies", "", "", *(f"{result['total'][n]:,}" for n in (*_NAMES, "levels")))
         table.add_row("share of the part", "", "", *(f"{result['part_shares'][n]:.1%}" for n in _NAMES), "-")
         table.add_row("share of one SLR", "", "", *(f"{result['slr_shares'][n]:.1%}" for n in _NAMES), "-")
         if vendor := result["vendor"]:
