@@ -84,6 +84,9 @@ def rtl_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         counts = ", ".join(f"{total[n]:,}" for n in ("lut", "ff", "dsp", "bram18"))
         yield "RTL", "LUT, FF, DSP, RAMB18 (Yosys)", counts
         yield "RTL", "share of one SLR (Yosys)", f"LUT {share['lut']:.1%}, DSP {share['dsp']:.1%}"
+        clock = synth["clock_estimate"]
+        periods = f"{clock['levels_ns']:.2f} ns from {clock['levels']} levels, {clock['size_ns']:.2f} ns from the size"
+        yield "RTL", "clock period (estimates)", periods
     for kernel in sorted(rtl["kernels"], key=lambda k: -k["lut"] * k["instances"]):
         if kernel["lut"]:
             yield "LUT estimate", kernel["module"], f"{kernel['instances']} x {kernel['lut']:,}"

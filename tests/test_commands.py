@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from tritag import cli
+from tritag.commands.rtl import design_of
 from tritag.data.sample import read_sample
+from tritag.export.graph import read_graph
+from tritag.export.rtl import synthesis
+from tritag.export.rtl.part import Figures
 from tritag.hls_projects import csim
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "jets400.h5"
@@ -202,3 +206,38 @@ def test_a_study_is_trained_but_not_exported(root: Path, capsys: pytest.CaptureF
     message = capsys.readouterr().err
     assert "activations: asymmetric is a study without exact form in firmware: its scales are free floats" in message
     assert cli.run(["evaluate", "--run", str(directory)]) == 0
+
+
+def test_synth_and_compare(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Figures of every kernel, shares and estimates; the table beside published taggers. Yosys is replaced."""
+    graph = read_graph(run / "model.qonnx.onnx")
+    design, settings = design_of(graph, "vu13p-360mhz", 54, 5)
+    scenarios = {"back_to_back": {"jets": 10, "differ": 0}}
+    measured = {"latency_cycles": design.latency_cycles, "interval_cycles": 54, "scenarios": scenarios}
+    (run / "rtl.json").write_text(json.dumps(settings | measured))
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
+    monkeypatch.setattr(synthesis, "_yosys", lambda text, files, names: [Figures(lut=9, levels=3) for _ in names])
+    assert cli.run(["synth", str(run), "--only", "no such kernel"]) == 2
+    assert "--only must be part of a kernel's name" in capsys.readouterr().err
+    assert cli.run(["synth", str(run), "--only", "gelu", "--json"]) == 0
+    some = json.loads(capsys.readouterr().out)["kernels"]
+    assert some
+    assert all("gelu" in kernel["module"] for kernel in some)
+    assert not (run / "synth.json").exists()
+    assert cli.run(["synth", str(run)]) == 0
+    shown = capsys.readouterr()
+    assert "modules, about" in shown.err
+    assert "share of one SLR" in shown.out
+    assert "period (estimates): 1.65 ns from 3 levels" in shown.out
+    result = json.loads((run / "synth.json").read_text())
+    modules = 1 + sum(k["instances"] for k in result["kernels"])
+    assert result["total"]["lut"] == 9 * modules
+    assert result["slr_shares"]["lut"] == pytest.approx(4 * result["part_shares"]["lut"])
+    assert result["clock_estimate"]["levels"] == 3
+    assert result["vendor"] is None
+    assert cli.run(["compare", str(run), "--markdown"]) == 0
+    table = capsys.readouterr().out
+    assert f"| counted (Yosys) | - | - | - | - | - | {9 * modules:,} |" in table
+    assert "| quoted |" in table

@@ -100,7 +100,6 @@ def _combine(m: Module, a: Signal, shift_a: int, b: Signal, shift_b: int, minus:
     width = max(int_bits(low, high), 1)
     bits = min(max(a.width if a.const is None else 0, b.width if b.const is None else 0) + 1, width)
     stage, offset = m.place([a, b], m.timing.delays.adder(bits))
-    m.cost.lut += bits
     sign = "-" if minus else "+"
     return m.wire(f"{m.operand(a, stage, width)} {sign} {m.operand(b, stage, width)}", low, high, stage, offset)
 
@@ -164,7 +163,6 @@ def _three(m: Module, terms: Sequence[Term]) -> Term | None:
     m.lines.append(f"wire [{width - 1}:0] {number}_s = {a} ^ {b} ^ {c};")
     m.lines.append(f"wire [{width - 1}:0] {number}_k = ({a} & {b}) | ({c} & ({a} | {b}));")
     carries = f"{{{number}_k[{width - 2}:0], 1'b{int(any(n != flip for _, _, n in terms))}}}"
-    m.cost.lut += 3 * width
     return m.wire(f"{number}_s + {carries}", low, high, stage, offset), common, flip
 
 
@@ -251,7 +249,6 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
     rest = max(a.width, bits + 1)
     upper = shifted(m, a, -bits)
     stage, offset = m.place([a], m.timing.delays.adder(width) + m.timing.delays.levels(min(bits, a.width)) / 2)
-    m.cost.lut += width + bits / 5
     if rest > a.width:  # a shift beyond the sign
         a = m.wire(
             m.operand(a, stage, rest), *((0, _any(rest)[1]) if not a.signed else (-1 << (rest - 1), 0)), stage, 0

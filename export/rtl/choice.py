@@ -5,7 +5,7 @@ from __future__ import annotations
 from tritag.export.graph import FirmwareGraph
 from tritag.export.rtl.design import Design, build
 from tritag.export.rtl.module import Timing
-from tritag.export.rtl.synthesis import PART, SLRS
+from tritag.export.rtl.part import PART, SLRS
 
 
 def choose_design(graph: FirmwareGraph, timing: Timing, beats: int | None = None) -> tuple[Design, int]:

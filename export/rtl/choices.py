@@ -26,7 +26,6 @@ def choose(m: Module, condition: Signal, a: Signal, b: Signal) -> Signal:
         return constant(low)
     width = max(int_bits(low, high), 1)
     stage, offset = m.place([condition, a, b], m.timing.delays.lut_ns)
-    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
     text = f"{m.operand(condition, stage, 1)} ? {m.operand(a, stage, width)} : {m.operand(b, stage, width)}"
     return m.wire(text, low, high, stage, offset)
 
@@ -50,14 +49,12 @@ def equal(m: Module, a: Signal, b: Signal) -> Signal:
         return constant(0)
     width = max(a.width, b.width) + 1
     stage, offset = m.place([a, b], m.timing.delays.levels(2 * width))
-    m.cost.lut += width / 2.5
     return m.wire(f"{m.operand(a, stage, width)} == {m.operand(b, stage, width)}", 0, 1, stage, offset)
 
 
 def _compared(m: Module, sign: str, a: Signal, b: Signal) -> Signal:
     width = int_bits(min(a.low, b.low, -1), max(a.high, b.high))
     stage, offset = m.place([a, b], m.timing.delays.adder(width))
-    m.cost.lut += width * (0.5 if a.const is not None or b.const is not None else 1)
     left, right = (f"$signed({m.operand(x, stage, width)})" for x in (a, b))
     return m.wire(f"{left} {sign} {right}", 0, 1, stage, offset)
 
@@ -79,7 +76,6 @@ def _at_least_one(m: Module, a: Signal) -> Signal:
     """``max(a, 1)``: the lowest bit is set where no other one is, or the sign is."""
     width = max(a.high.bit_length(), 1)
     stage, offset = m.place([a], m.timing.delays.levels(a.width) + (m.timing.delays.lut_ns if a.signed else 0))
-    m.cost.lut += a.width / 5 + (width if a.signed else 0)
     name = m.operand(a, stage, a.width)
     positive = f"{{{width}{{~{name}[{a.width - 1}]}}}}" if a.signed else f"{{{width}{{1'b1}}}}"
     kept = m.fresh("p")
@@ -122,7 +118,6 @@ def _largest_of_four(m: Module, *x: Signal) -> Signal:
     third = f"{n[0, 2]} & {n[1, 2]} & ~{n[2, 3]}"
     last = f"{n[0, 3]} & {n[1, 3]} & {n[2, 3]}"
     v = [m.operand(s, stage, out) for s in x]
-    m.cost.lut += out + 3
     text = f"{last} ? {v[3]} : {third} ? {v[2]} : {second} ? {v[1]} : {v[0]}"
     return narrowed(m, m.wire(text, min(s.low for s in x), high, stage, offset), low, high)
 
@@ -148,7 +143,6 @@ def clip(m: Module, a: Signal, low: int, high: int) -> Signal:
     low, high = max(min(a.low, high), low), min(max(a.high, low), high)
     width = max(int_bits(low, high), 1)
     stage, offset = m.place([above, below, inside], m.timing.delays.lut_ns)
-    m.cost.lut += width
     text = m.operand(inside, stage, width)
     if below.const != 0:
         text = f"{m.operand(below, stage, 1)} ? {literal(low, width)} : {text}"
@@ -186,7 +180,6 @@ def _at_least(m: Module, a: Signal, bound: int, inverted: bool = False) -> Signa
     n = (size if power else size + 1).bit_length() - 1
     stage, offset = m.place([a], m.timing.delays.levels(max(a.width - n, 1) if power else a.width))
     name, top = m.read(a, stage), a.width - 1
-    m.cost.lut += a.width / 5
     sign = f"{name}[{top}]" if a.signed else "1'b0"
     if bound < 0:
         # Not negative, or the sign's bits reach down to bit n.
@@ -210,7 +203,6 @@ def _beyond_power(m: Module, a: Signal, high: int) -> Signal:
     n = high.bit_length()
     stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
     name = m.read(a, stage)
-    m.cost.lut += (a.width - n) / 5
     if a.width == 1:
         return m.wire(name, 0, 1, stage, offset)
     if not a.signed:
@@ -223,7 +215,6 @@ def _below_power(m: Module, a: Signal, low: int) -> Signal:
     n = (-low).bit_length() - 1
     stage, offset = m.place([a], m.timing.delays.levels(a.width - n))
     name = m.read(a, stage)
-    m.cost.lut += (a.width - n) / 5
     return m.wire(f"{name}[{a.width - 1}] & ~(&{name}[{a.width - 2}:{n}])", 0, 1, stage, offset)
 
 
@@ -237,7 +228,6 @@ def absolute(m: Module, a: Signal) -> Signal:
         return sub(m, constant(0), a)
     width = max(high.bit_length(), 1)
     stage, offset = m.place([a], m.timing.delays.adder(width))
-    m.cost.lut += width
     sign = f"{m.read(a, stage)}[{a.width - 1}]" if a.width > 1 else m.read(a, stage)
     text = f"({m.operand(a, stage, width)} ^ {{{width}{{{sign}}}}}) + {extended(sign, width)}"
     return m.wire(text, 0, high, stage, offset)

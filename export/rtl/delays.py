@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 
 _LUT_INPUTS = 6
+# Part of each period that the registers take: clock to output, and set-up.
+REGISTER_NS = 0.3
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class DelayModel:
 
     @classmethod
     def of_clock(cls, period_ns: float, uncertainty_percent: float) -> DelayModel:
-        """Model for a clock; 0.3 ns of each period belong to the registers (clock to output, set-up)."""
-        return cls(period_ns * (1 - uncertainty_percent / 100) - 0.3)
+        """Model for a clock."""
+        return cls(period_ns * (1 - uncertainty_percent / 100) - REGISTER_NS)
 
     def adder(self, bits: int) -> float:
         """Sum, difference or comparison of ``bits`` bits."""
@@ -52,6 +54,10 @@ class DelayModel:
     def levels(self, inputs: int) -> float:
         """Any function of ``inputs`` bits that reduces in a tree of LUTs."""
         return self.lut_ns * max(1, math.ceil(math.log(max(inputs, 2), _LUT_INPUTS) - 1e-9))
+
+    def levels_of_choice(self, values: int) -> int:
+        """LUT levels behind the decoded condition of each value: three masked values in the first, six in others."""
+        return 1 + max(0, math.ceil(math.log(max(values / 3, 1), _LUT_INPUTS) - 1e-9))
 
     def table(self, address_bits: int) -> float:
         """A table in LUTs: 6 bits per LUT, then multiplexers of four."""

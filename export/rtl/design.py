@@ -10,15 +10,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from tritag.errors import ExportError
 from tritag.export.graph import CutTo, FirmwareGraph, Layer, Linear, Sum
+from tritag.export.rtl.estimate import Cost, estimate, output_ports
 from tritag.export.rtl.kernel import Placed
 from tritag.export.rtl.layers import Layers
 from tritag.export.rtl.layout import spread
-from tritag.export.rtl.module import Cost, Timing
+from tritag.export.rtl.module import Timing
 from tritag.export.rtl.parts import Tensor, identifier
 from tritag.quant.fixed import Grid
 from tritag.quant.ops.op import BoundProgram
@@ -50,12 +52,17 @@ class Design:
     widths: dict[str, int]
     outputs: list[tuple[str, int, bool]]
     kernels: list[Placed] = field(default_factory=list)
-    glue: Cost = field(default_factory=Cost)
 
-    def estimate(self) -> dict[str, float]:
+    @cached_property
+    def glue(self) -> Cost:
+        """Estimate of the top level without the kernels."""
+        return estimate(self.top, {}, {k.module: output_ports(k.text) for k in self.kernels})
+
+    def estimate(self) -> dict[str, int]:
         """Estimated resources of all kernels and the top level."""
         parts = [(self.glue, 1), *((k.cost, k.instances) for k in self.kernels)]
-        return {name: sum(getattr(c, name) * n for c, n in parts) for name in ("lut", "ff", "dsp", "bram")}
+        names = ("lut", "ff", "carry8", "dsp", "bram")
+        return {name: sum(getattr(c, name) * n for c, n in parts) for name in names}
 
     @property
     def files(self) -> dict[str, str]:
@@ -156,8 +163,6 @@ class _Builder(Layers):
             cells.append(cell)
         return Tensor(layout, cells)
 
-    # ---- layers ----
-
     def _finish(self, outputs: list[Tensor]) -> Design:
         signals = [s for tensor in outputs for s in self._gather(tensor)]
         latency, ports = self.top.finish(signals)
@@ -173,7 +178,6 @@ class _Builder(Layers):
             {port: self.top.module.inputs[port] for port in self.inputs},
             ports,
             self.top.placed,
-            self.top.module.cost,
         )
 
 

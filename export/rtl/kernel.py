@@ -6,10 +6,12 @@ A kernel is one module: the logic of one row, in as many instances as rows pass 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tritag.export.rtl.estimate import Cost, estimate
 from tritag.export.rtl.layout import Layout
-from tritag.export.rtl.module import Cost, Module, Timing
+from tritag.export.rtl.module import Module, Timing
 from tritag.export.rtl.signals import Hold, Signal, constant, literal
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Placed:
-    """A kernel in the design: its module, how often it stands there, and its estimated cost (of one instance).
+    """A kernel in the design: its module, and how often it stands there.
 
     Attributes
     ----------
@@ -29,11 +31,15 @@ class Placed:
     module: str
     layer: str
     instances: int
-    cost: Cost
     text: str
     files: dict[str, str]
     first_stage: int
     last_stage: int
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Estimate of one instance."""
+        return estimate(self.text, self.files)
 
 
 class Top:
@@ -74,8 +80,6 @@ class Top:
                 m.lines.append(f"reg [{bits - 1}:0] {name};")
                 text = f"{m.go(stage - 1)} ? {bits}'d0 : {name} + {bits}'d1"
                 m.lines.append(f"always @(posedge clk) if (ce) {name} <= {text};")
-            m.cost.ff += 5
-            m.cost.lut += 5
         return self.counters[stage]
 
     def by_beat(self, values: Sequence[int], width: int, stage: int) -> str:
@@ -87,7 +91,6 @@ class Top:
         m.lines.append(f"always @* case ({self.counter(stage)})")
         m.lines += [f"    8'd{i}: {name} = {literal(v, width)};" for i, v in enumerate(values)]
         m.lines += [f"    default: {name} = {literal(0, width)};", "endcase"]
-        m.cost.lut += width
         return name
 
     def insert(
@@ -95,7 +98,7 @@ class Top:
     ) -> list[list[Signal]]:
         """Cells of a layout of which the first ``rows`` rows are values of the jet and the others pass already."""
         _m, delays = self.module, self.timing.delays
-        stage = max(s.stage for cell in cells for s in cell)
+        stage = max((s.stage for cell in cells for s in cell), default=0)
         offset = max((s.offset for cell in cells for s in cell if s.stage == stage), default=0.0)
         for row in range(rows):
             beat = layout.places[row][0]
@@ -103,7 +106,9 @@ class Top:
                 if s.const is None and s.stage - beat >= stage:
                     offset = max(offset, s.offset) if s.stage - beat == stage else s.offset
                     stage = s.stage - beat
-        mux = delays.lut_ns * 2
+        # Decoding the beat, then three masked values a LUT, then six a LUT.
+        most = max(sum(place[1] == slot for place in layout.places[:rows]) for slot in range(layout.slots))
+        mux = delays.lut_ns * (1 + delays.levels_of_choice(most + 1))
         if offset + mux > delays.stage_ns:
             stage, offset = stage + 1, 0.0
         result = []
@@ -113,12 +118,15 @@ class Top:
             for lane in range(lanes):
                 entries = [(beat, jets[row * lanes + lane]) for beat, row in new]
                 old = cells[slot][lane] if slot < len(cells) else None
-                cell.append(self._chosen(entries, old, stage, offset + mux))
+                cell.append(self._chosen(entries, old, stage, offset + mux, layout.beats))
             result.append(cell)
         return result
 
-    def _chosen(self, entries: Sequence[tuple[int, Signal]], old: Signal | None, stage: int, offset: float) -> Signal:
-        m = self.module
+    def _chosen(
+        self, entries: Sequence[tuple[int, Signal]], old: Signal | None, stage: int, offset: float, beats: int
+    ) -> Signal:
+        """Values of the jet at their beats, else ``old``: one of the masks is 1 while rows pass."""
+        m, bits = self.module, max((beats - 1).bit_length(), 1)
         every = [s for _, s in entries] + ([old] if old is not None else [])
         if not entries and old is not None:
             return old
@@ -126,16 +134,19 @@ class Top:
         if low == high:
             return constant(low)
         width = Signal("", low, high).width
-        text = m.operand(old, stage, width) if old is not None else literal(0, width)
+        here = {beat: f"{self.counter(stage)}[{bits - 1}:0] == {bits}'d{beat}" for beat, _ in entries}
+        terms = []
+        if old is not None:
+            others = " | ".join(f"({h})" for h in here.values())
+            terms.append(f"({{{width}{{~({others})}}}} & {m.operand(old, stage, width)})")
         for beat, signal in entries:
             if signal.const is None:
                 name = m.read(signal, stage + beat)
                 value = m.operand(Signal(name, signal.low, signal.high, stage + beat), stage + beat, width)
             else:
                 value = literal(signal.const, width)
-            text = f"{self.counter(stage)} == 8'd{beat} ? {value} : {text}"
-        m.cost.lut += width * len(entries)
-        return m.wire(text, low, high, stage, offset, jet=False)
+            terms.append(f"({{{width}{{{here[beat]}}}}} & {value})")
+        return m.wire(" | ".join(terms), low, high, stage, offset, jet=False)
 
     def finish(self, signals: Sequence[Signal]) -> tuple[int, list[tuple[str, int, bool]]]:
         """Make registered outputs of jets' values; ``(stage of all of them, [(port, width, signed)])``."""
@@ -224,7 +235,7 @@ class Kernel:
             self._instance(i, {p: results[p][i].name for p in m.outputs})
         stages = [stage for _, stage in self.connected.values()] + [stage for _, stage in m.requests.values()]
         self.top.placed.append(
-            Placed(m.name, self.layer, self.instances, m.cost, m.text(), m.files, min(stages, default=0), m.last_stage)
+            Placed(m.name, self.layer, self.instances, m.text(), m.files, min(stages, default=0), m.last_stage)
         )
         return results
 

@@ -40,7 +40,10 @@ class Layers(OpKernels):
         self.tensors[last.name] = result
 
     def _reshaped(self, layer: Reshape, source: Tensor) -> Tensor:
-        rows = self.graph.shapes[layer.name][0]
+        shape = self.graph.shapes[layer.name]
+        rows = shape[0]
+        if source.layout is not None and rows == 1 and len(shape) > 1:
+            return Tensor(None, [self._gather(source)])
         if source.layout is not None and rows % source.layout.rows:
             raise ExportError(f"{layer.name}: rows must stay whole, got {rows} rows from {source.layout.rows}")
         return source

@@ -36,16 +36,6 @@ class Timing:
 
 
 @dataclass
-class Cost:
-    """Pre-synthesis estimate of a module's resources."""
-
-    lut: float = 0.0
-    ff: float = 0.0
-    dsp: int = 0
-    bram: int = 0
-
-
-@dataclass
 class Module:
     """A module of rows (``jet = False``: something new every cycle) or of jets.
 
@@ -62,7 +52,6 @@ class Module:
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
-    cost: Cost = field(default_factory=Cost)
     # contents of memories: files that stand beside the Verilog
     files: dict[str, str] = field(default_factory=dict)
     # what the surrounding module has to connect: port -> (its signal, stage)
@@ -174,12 +163,12 @@ class Module:
         self.lines.append(f"wire {_range(signal.width)}{signal.name} = {text};")
         return signal
 
-    def stored(self, text: str, low: int, high: int, stage: int, offset: float, counted: bool = True) -> Signal:
+    def stored(self, text: str, low: int, high: int, stage: int, offset: float) -> Signal:
         """The expression's value of ``stage`` in a register: there from the next stage on, after ``offset`` ns."""
         if low == high:
             return constant(low)
         signal = Signal(self.fresh("r"), low, high, stage + 1, offset, self.jet)
-        self.register(signal.name, signal.width, text, stage if self.jet else None, counted)
+        self.register(signal.name, signal.width, text, stage if self.jet else None)
         self._add(signal)
         if self.jet:
             end = stage + self.timing.interval
@@ -191,13 +180,11 @@ class Module:
         if signal.jet:
             signal.holds.append(Hold(signal.name, signal.stage, signal.stage))
 
-    def register(self, name: str, width: int, text: str, load: int | None = None, counted: bool = True) -> None:
+    def register(self, name: str, width: int, text: str, load: int | None = None) -> None:
         """A register; ``load``: it takes the value of that stage only and keeps it."""
         enable = "ce" if load is None or self.timing.interval == 1 else f"ce & {self.go(load)}"
         self.lines.append(f"reg {_range(width)}{name};")
         self.lines.append(f"always @(posedge clk) if ({enable}) {name} <= {text};")
-        if counted:
-            self.cost.ff += width
 
     def go(self, stage: int) -> str:
         """Name of the pulse that marks a jet at ``stage``."""

@@ -18,8 +18,9 @@ class OpKernels(Parts):
     """Writes ops."""
 
     def _program(self, name: str, program: Program, rows: int, sources: list[Tensor]) -> list[Tensor]:
-        per_row = [s for s, p in zip(sources, program.inputs, strict=True) if program.nodes[p.node].per_row]
-        layout = self._common_layout(name, per_row)
+        moving = [program.nodes[p.node].per_row for p in program.inputs]
+        sources = self._in_step(sources, moving, rows)
+        layout = self._common_layout(name, [s for s, moves in zip(sources, moving, strict=True) if moves])
         sub = rows // layout.rows if layout else 1
         instances = layout.slots * sub if layout else 1
         times = pass_times(program)
@@ -104,8 +105,6 @@ class OpKernels(Parts):
         results = kernel.finish({f"y{i}_{lane}": signal for (i, lane), signal in ports.items()}, together=not later)
         for i, lane in ports:
             values[i, lane] = results[f"y{i}_{lane}"]
-
-    # ---- parts ----
 
 
 __all__ = ["OpKernels"]

@@ -39,6 +39,18 @@ class Parts:
         self.inputs: dict[str, tuple[str, list[int], int]] = {}
         self.gathered: dict[int, list[Signal]] = {}
 
+    def _in_step(self, sources: list[Tensor], moving: list[bool], rows: int) -> list[Tensor]:
+        """Sources of which a jet's tensor passes row by row too, where it meets one that does."""
+        layouts = {s.layout for s, moves in zip(sources, moving, strict=True) if moves and s.layout is not None}
+        if len(layouts) != 1 or (layout := layouts.pop()).rows != rows:
+            return sources
+        return [
+            Tensor(layout, self.top.insert(layout, rows, len(s.cells[0]) // rows, s.cells[0], []))
+            if moves and s.layout is None
+            else s
+            for s, moves in zip(sources, moving, strict=True)
+        ]
+
     def _common_layout(self, name: str, tensors: list[Tensor]) -> Layout | None:
         layouts = {t.layout for t in tensors}
         if len(layouts) > 1:

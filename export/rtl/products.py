@@ -67,9 +67,8 @@ def _dsp(m: Module, a: Signal, b: Signal) -> Signal:
     low, high = _product_interval(a, b)
     delays = m.timing.delays
     stage, _ = m.place([a, b], delays.product_ns)
-    m.cost.dsp += 1
     wide = [f"$signed({m.operand(x, stage, x.width + (not x.signed))})" for x in (a, b)]
-    return m.stored(f"{wide[0]} * {wide[1]}", low, high, stage, delays.product_out_ns, counted=False)
+    return m.stored(f"{wide[0]} * {wide[1]}", low, high, stage, delays.product_out_ns)
 
 
 __all__ = ["mul"]

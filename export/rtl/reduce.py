@@ -54,8 +54,6 @@ def reduced(
             m.lines.append(f"always @(posedge clk) if (ce) if ({first} | ({sign}(next) > {sign}(sum))) sum <= next;")
         m.outputs["y"] = width
         m.lines.append("assign y = sum;")
-        m.cost.ff += width
-        m.cost.lut += width * (1 if op == "sumr" else 0.5)
         result.stage, result.offset = stage + layout.beats, 0.0
         # The accumulator goes on with whatever passes between two jets: it is right for one cycle.
         result.holds = [Hold(result.name, result.stage, result.stage)]
@@ -64,5 +62,5 @@ def reduced(
     t.lines.append(f"wire [{width - 1}:0] {result.name};")
     wires |= {"clk": "clk", "ce": "ce", "y": result.name} | {f"go_{s}": t.go(s) for s in m.go_stages}
     t.lines.append(f"{name} {name}_i ({', '.join(f'.{p}({w})' for p, w in wires.items())});")
-    top.placed.append(Placed(name, layer, 1, m.cost, m.text(), m.files, stage, m.last_stage))
+    top.placed.append(Placed(name, layer, 1, m.text(), m.files, stage, m.last_stage))
     return result

@@ -47,7 +47,6 @@ def either(m: Module, values: Sequence[Signal]) -> Signal:
         return values[0]
     width = max(v.width for v in values)
     stage, offset = m.place(values, m.timing.delays.levels(len(values)))
-    m.cost.lut += width
     text = " | ".join(m.operand(v, stage, width) for v in values)
     return m.wire(text, 0, (1 << width) - 1, stage, offset)
 
@@ -95,7 +94,6 @@ def _any_of(m: Module, flags: Sequence[Signal]) -> Signal:
     if len(flags) == 1:
         return flags[0]
     stage, offset = m.place(flags, m.timing.delays.lut_ns)
-    m.cost.lut += 1
     return m.wire(" | ".join(m.operand(f, stage, 1) for f in flags), 0, 1, stage, offset)
 
 
@@ -106,7 +104,6 @@ def _highest_of_four(m: Module, flags: Sequence[Signal]) -> tuple[Signal, Signal
     if two.const == 0 and three.const == 0:
         return one, high
     stage, offset = m.place([one, two, three], m.timing.delays.lut_ns)
-    m.cost.lut += 1
     f1, f2, f3 = (m.operand(f, stage, 1) for f in (one, two, three))
     return m.wire(f"{f3} | (~{f2} & {f1})", 0, 1, stage, offset), high
 
@@ -122,7 +119,6 @@ def choose_of_four(m: Module, high: Signal, low: Signal, values: Sequence[Signal
         return constant(least)
     width = max(int_bits(least, most), 1)
     stage, offset = m.place([high, low, *values], m.timing.delays.lut_ns)
-    m.cost.lut += width
     v = [m.operand(x, stage, width) for x in values]
     top, bottom = m.operand(high, stage, 1), m.operand(low, stage, 1)
     text = f"{top} ? ({bottom} ? {v[3]} : {v[2]}) : ({bottom} ? {v[1]} : {v[0]})"
@@ -201,7 +197,6 @@ def round_shift_by(m: Module, a: Signal, amount: Signal, low: int, high: int) ->
     quotient, half = _raw(m, shifted(m, x, -1), width + 1), bit(m, x, 0)
     sticky = _lost(m, a, amount)
     stage, offset = m.place([quotient, half, sticky], m.timing.delays.adder(width))
-    m.cost.lut += width
     floor = m.operand(quotient, stage, width)
     up = f"({m.operand(half, stage, 1)} & ({m.operand(sticky, stage, 1)} | {m.operand(bit(m, quotient, 0), stage, 1)}))"
     result = m.wire(f"{floor} + {extended(up, width)}", low, high, stage, offset)
@@ -222,7 +217,6 @@ def _lost(m: Module, a: Signal, amount: Signal) -> Signal:
         return constant(0)
     mask = _below(m, amount, size)
     stage, offset = m.place([a, mask], m.timing.delays.levels(2 * size))
-    m.cost.lut += size / 2.5
     return m.wire(f"|({m.operand(mask, stage, size)} & {m.operand(a, stage, size)})", 0, 1, stage, offset)
 
 
@@ -230,7 +224,6 @@ def _lost(m: Module, a: Signal, amount: Signal) -> Signal:
 def _below(m: Module, amount: Signal, size: int) -> Signal:
     """Ones in the bits below ``amount - 1``: a LUT for each bit."""
     stage, offset = m.place([amount], m.timing.delays.lut_ns)
-    m.cost.lut += size
     name = m.operand(amount, stage, amount.width)
     bits = max(amount.width, (size + 1).bit_length())
     ones = ", ".join(f"{name} >= {literal(i + 2, bits)}" for i in reversed(range(size)))

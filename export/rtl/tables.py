@@ -33,7 +33,6 @@ def _logic(m: Module, index: Signal, entries: Sequence[int], low: int, high: int
     stage, offset = m.place([index], m.timing.delays.table(index.width))
     memory = _memory(m, index, entries, width, "logic")
     # A LUT for 64 entries; a smooth table needs fewer, this is the bound.
-    m.cost.lut += width * max(1.0, (index.high - index.low + 1) / 64)
     return m.wire(f"{memory}[{m.operand(index, stage, index.width)}]", low, high, stage, offset)
 
 
@@ -41,9 +40,8 @@ def _block(m: Module, index: Signal, entries: Sequence[int], low: int, high: int
     delays = m.timing.delays
     stage, _ = m.place([index], delays.rom_ns)
     memory = _memory(m, index, entries, width, "block")
-    m.cost.bram += -(-((1 << index.width) * width) // (18 * 1024))
     text = f"{memory}[{m.operand(index, stage, index.width)}]"
-    return m.stored(text, low, high, stage, delays.rom_out_ns, counted=False)
+    return m.stored(text, low, high, stage, delays.rom_out_ns)
 
 
 def _memory(m: Module, index: Signal, entries: Sequence[int], width: int, style: str) -> str:

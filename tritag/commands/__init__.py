@@ -25,4 +25,5 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rtl": ("tritag.commands.rtl", "Write pipelined Verilog, simulate it, measure latency and II in cycles."),
     "synth": ("tritag.commands.synth", "Count the Verilog's LUTs, FFs, DSPs and memories with Yosys."),
     "report": ("tritag.commands.report", "Write the HTML report of a run."),
+    "compare": ("tritag.commands.compare", "Print runs in firmware beside each other and published taggers."),
 }

@@ -18,6 +18,7 @@ from tritag.export.rtl.depth import stage_depth
 from tritag.export.rtl.design import build, build_op
 from tritag.export.rtl.layout import joined, spread
 from tritag.export.rtl.module import Timing
+from tritag.export.rtl.part import SLRS, Figures
 from tritag.export.rtl.signals import constant, extend, literal
 from tritag.quant.integer.program import round_half_even
 
@@ -129,9 +130,9 @@ def test_depth_counts_luts_and_carry_chains():
 
 
 def test_figures_add_up():
-    total = synthesis.Figures(10, 20, 1, 2, 3, 4).plus(synthesis.Figures(1, 1, 1, 1, 1, 7), 3)
-    assert total == synthesis.Figures(13, 23, 4, 5, 6, 7)
-    assert total.shares()["dsp"] == pytest.approx(5 / 3072)
+    total = Figures(10, 20, 1, 2, 3, 4).plus(Figures(1, 1, 1, 1, 1, 7), 3)
+    assert total == Figures(13, 23, 4, 5, 6, 7)
+    assert total.shares(SLRS)["dsp"] == pytest.approx(5 / 3072)
 
 
 def test_scripts_keep_their_distance():

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import stat
+
+import pytest
+
 from tests.helpers.op_cases import OP_CASES
-from tests.helpers.rtl import op_design
+from tests.helpers.rtl import op_design, timing
+from tritag.errors import ToolError
 from tritag.export.rtl import synthesis
-from tritag.export.rtl.synthesis import Figures, module_figures, synthesise
+from tritag.export.rtl.clock import SIZE_NS, clock_estimate
+from tritag.export.rtl.part import PART, SLRS, Figures
+from tritag.export.rtl.synthesis import module_figures, summed, synthesise
+from tritag.export.rtl.vivado import vendor_figures, vivado
 
 
 def test_a_kernel_is_synthesised_once(tmp_path, monkeypatch):
@@ -18,6 +27,7 @@ def test_a_kernel_is_synthesised_once(tmp_path, monkeypatch):
     assert figures.ff > 20
     assert figures.carry8 > 5
     assert 2 <= figures.levels <= 12
+    assert abs(kernel.cost.lut - figures.lut) <= 0.25 * figures.lut
 
     def again(*_):
         raise AssertionError("the figures must come from the cache")
@@ -27,12 +37,57 @@ def test_a_kernel_is_synthesised_once(tmp_path, monkeypatch):
     assert module_figures("other", renamed, kernel.files) == figures
 
 
-def test_sum_over_instances(monkeypatch):
+def test_modules_go_through_together_and_an_interruption_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
     bound, rows = OP_CASES["mean_pool_n5"]()
     design = op_design(bound, rows, 2, 5, "pool")
-    monkeypatch.setattr(
-        synthesis, "module_figures", lambda name, text, files: Figures(lut=1000 if name == "pool" else 1)
-    )
-    figures, total = synthesise(design)
-    assert set(figures) == {"pool", *(k.module for k in design.kernels)}
-    assert total.lut == 1000 + sum(k.instances for k in design.kernels)
+    runs: list[list[str]] = []
+
+    def figures_of(text, files, names):
+        runs.append(list(names))
+        if len(runs) == 2:
+            raise KeyboardInterrupt
+        assert all(f"module {name} (" in text for name in names)
+        return [Figures(lut=1000 if "blackbox" in text else 1) for _ in names]
+
+    monkeypatch.setattr(synthesis, "_yosys", figures_of)
+    told: list[tuple[int, int, float]] = []
+    with pytest.raises(KeyboardInterrupt):
+        synthesise(design, progress=lambda *x: told.append(x))
+    figures = synthesise(design, progress=lambda *x: told.append(x))
+    assert runs[1] == runs[2]
+    modules = {k.module for k in design.kernels} | {design.name}
+    assert set(figures) == modules
+    assert told[-1] == (len(modules), len(modules), 1.0)
+    assert summed(design, figures).lut == 1000 + sum(k.instances for k in design.kernels)
+    some = design.kernels[:1]
+    assert set(synthesise(design, some, top=False)) == {some[0].module}
+    assert len(runs) == 3
+
+
+def test_shares_and_clock():
+    total = Figures(lut=100_000, dsp=3072, levels=6)
+    assert total.shares()["dsp"] == 0.25
+    assert total.shares(SLRS)["lut"] == pytest.approx(100_000 / (PART["lut"] / 4))
+    clock = clock_estimate(total, timing(1).delays, 2.7777)
+    assert clock["levels_ns"] == pytest.approx(0.3 + 6 * 0.45)
+    assert clock["size_ns"] == pytest.approx(SIZE_NS + 0.685)
+    assert clock["slack_ns"] == pytest.approx(2.7777 - clock["size_ns"])
+
+
+def test_vivado_where_it_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert vivado() is None
+    given = {"lut": 9, "ff": 8, "carry8": 7, "dsp": 6, "ramb18": 1, "ramb36": 2, "slack_ns": 0.25}
+    tool = tmp_path / "vivado"
+    tool.write_text(f"#!/bin/sh\nprintf '%s' '{json.dumps(given)}' > vivado.json\n")
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    figures = vendor_figures(tmp_path, "tagger", "xcvu13p-flga2577-2-e", 2.7777, tmp_path / "log")
+    assert figures["bram18"] == 5
+    assert figures["period_ns"] == pytest.approx(2.5277)
+    script = (tmp_path / "vivado.tcl").read_text()
+    assert "synth_design -top tagger -part xcvu13p-flga2577-2-e" in script
+    assert 'puts $out "\\{\\"lut\\": [count {REF_NAME =~ LUT* || REF_NAME =~ SRL*}],"' in script
+    tool.write_text("#!/bin/sh\nexit 3\n")
+    with pytest.raises(ToolError, match=r"vivado must synthesise .*, but ended with 3; see"):
+        vendor_figures(tmp_path, "tagger", "part", 2.7777, tmp_path / "log")

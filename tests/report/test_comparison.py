@@ -1,0 +1,97 @@
+"""The table of firmware: which figure stands in which line, and where runs miss a step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tritag.errors import RunError
+from tritag.report.comparison import (
+    COUNTED,
+    ESTIMATED,
+    MEASURED,
+    QUOTED,
+    VENDOR,
+    VENDOR_HLS,
+    as_markdown,
+    compared,
+    comparison_table,
+)
+from tritag.report.published import PUBLISHED
+
+CONFIG: dict[str, Any] = {"tagger": {"n_constituents": 16}}
+RTL = {
+    "target": "vu13p-360mhz",
+    "beats": 4,
+    "clock_period_ns": 2.5,
+    "latency_cycles": 100,
+    "interval_cycles": 54,
+    "scenarios": {"back_to_back": {"jets": 1000, "differ": 0}, "reset": {"jets": 205, "differ": 2}},
+    "estimate": {"lut": 1000, "ff": 2000, "dsp": 3},
+}
+SYNTH = {"total": {"lut": 1100, "ff": 2100, "dsp": 4}, "vendor": {"lut": 900, "ff": 1900, "dsp": 4}}
+CSIM = {
+    "target": "vu13p-360mhz",
+    "golden": {"differ": 0, "jets": 237},
+    "vendor": {"latency_cycles": 300, "interval_cycles": 60, "lut": 5, "ff": 6, "dsp": 7},
+}
+
+
+def _run(tmp_path: Path, **files: Any) -> Path:
+    directory = tmp_path / "tagger-k16-0123abcd"
+    directory.mkdir()
+    for name, content in files.items():
+        (directory / f"{name}.json").write_text(json.dumps(content))
+    return directory
+
+
+def test_every_origin_has_its_own_line(tmp_path):
+    verified = [
+        {"executor": "pytorch", "jets": 9, "differ": 0},
+        {"executor": "hls4ml-csim", "jets": 10206, "differ": 0},
+    ]
+    directory = _run(tmp_path, rtl=RTL, synth=SYNTH, csim=CSIM, verify=verified)
+    rows = compared([directory], [CONFIG])
+    ours = {row.figures: row for row in rows if row.tagger == "tagger-k16"}
+    assert list(ours) == [MEASURED, COUNTED, ESTIMATED, VENDOR, VENDOR_HLS]
+    measured, estimated = ours[MEASURED], ours[ESTIMATED]
+    assert (measured.csim, measured.rtl) == ("0 of 10,206 differ", "2 of 1,205 differ")
+    assert (measured.latency_cycles, measured.interval_cycles, measured.latency_ns, measured.lut) == (
+        100,
+        54,
+        None,
+        None,
+    )
+    assert (estimated.latency_ns, estimated.lut, estimated.latency_cycles) == (250, 1000, None)
+    assert (ours[COUNTED].lut, ours[COUNTED].dsp, ours[VENDOR].lut) == (1100, 4, 900)
+    assert ours[VENDOR_HLS].latency_cycles == 300
+    quoted = rows[len(ours) :]
+    assert len(quoted) == len(PUBLISHED)
+    assert {row.figures for row in quoted} == {QUOTED}
+
+
+def test_steps_that_are_missing(tmp_path):
+    directory = _run(tmp_path)
+    with pytest.raises(RunError, match=r"rtl\.json must be in .*, but it is missing; make it with 'tritag rtl "):
+        compared([directory], [CONFIG])
+    (directory / "rtl.json").write_text(json.dumps(RTL))
+    rows = compared([directory], [CONFIG])
+    assert [row.figures for row in rows[:2]] == [MEASURED, ESTIMATED]
+    assert rows[0].csim is None
+    (directory / "csim.json").write_text(json.dumps(CSIM | {"vendor": None}))
+    assert compared([directory], [CONFIG])[0].csim == "0 of 237 differ"
+
+
+def test_tables(tmp_path):
+    rows = compared([_run(tmp_path, rtl=RTL)], [CONFIG])
+    lines = as_markdown(rows).splitlines()
+    assert len(lines) == 2 + len(rows)
+    assert lines[2].startswith("| tagger-k16 | 16 | measured (simulation) | - | 2 of 1,205 differ | 100 | - | 54 |")
+    assert lines[3].startswith("|  |  | estimated | - | - | - | 250 |")
+    assert any(
+        "arXiv 2510.24784" in line and "| 16 | quoted | - | - | - | 98 | 1 | 279,000 |" in line for line in lines
+    )
+    assert comparison_table(rows).row_count == len(rows)
