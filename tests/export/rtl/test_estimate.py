@@ -49,6 +49,17 @@ CASES = {
         ["reg [7:0] s;", "always @(posedge clk) if (ce) s <= (b[0] ? 8'd0 : s) + a;", "assign y = s;"],
         Cost(lut=8, ff=8, carry8=1),
     ),
+    "a maximum over beats": (
+        [
+            "reg [7:0] s;",
+            "always @(posedge clk) if (ce) if (b[0] | ($unsigned(a) > $unsigned(s))) s <= a;",
+            "assign y = s;",
+        ],
+        Cost(lut=7, ff=8, carry8=1),
+    ),
+    "known bits in base two": (["assign y = {8{1'b1}} & {a[7:1], 1'b0};"], Cost()),
+    "one LUT for each known bound": (["assign y = {a[3:0] >= 4'd9, a[3:0] >= 4'd3};"], Cost(lut=2)),
+    "a layer of full adders": (["assign y = (a ^ b) | (a & {b[6:0], 1'b1});"], Cost(lut=8)),
 }
 
 
