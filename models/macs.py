@@ -6,6 +6,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tritag.models.layers import Tagger
+from tritag.models.products import trivial_macs
 
 
 def count_macs(tagger: Tagger, n_constituents: int) -> int:
@@ -18,7 +19,7 @@ def count_macs(tagger: Tagger, n_constituents: int) -> int:
     count = torch.full((1, 1), n_constituents)
     inputs = tagger.eval().inputs(codes, count)
     # With gradients: the counter hooks into them.
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, trivial_macs() as trivial:
         tagger.score(inputs, count)
     # PyTorch counts a multiplication and an addition.
-    return int(counter.get_total_flops()) // 2
+    return int(counter.get_total_flops()) // 2 - trivial[0]

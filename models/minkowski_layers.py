@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tritag.models.jet_geometry import JetGeometry
 from tritag.models.lorentz import METRIC, into_jet_frame, real_tokens
-from tritag.models.products import masked_softmax, narrow_linear, row_products, weighted_sums
+from tritag.models.products import fixed_product, masked_softmax, narrow_linear, row_products, weighted_sums
 
 # Momenta are counted in this unit beside spurions of order one. A power of two (the paper has 20): a shift in firmware.
 MOMENTUM_UNIT_GEV = 16.0
@@ -33,7 +33,7 @@ def minkowski_sums(products: Tensor, metric: Tensor) -> Tensor:
     size = products.shape[-1]
     channels = torch.eye(size, dtype=products.dtype, device=products.device)
     signs = torch.kron(metric.to(products.dtype)[:, None], channels)
-    return products.reshape(len(products), -1, 4 * size) @ signs
+    return fixed_product(products.reshape(len(products), -1, 4 * size), signs)
 
 
 class VectorLinear(nn.Linear):
@@ -98,11 +98,12 @@ class JointNorm(nn.Module):
         n_v, n_s = vectors.shape[-1] // self.heads, scalars.shape[-1] // self.heads
         of_head = torch.eye(self.heads, dtype=scalars.dtype, device=scalars.device)
         v_of_head, s_of_head = (of_head.repeat_interleave(n, dim=0) for n in (n_v, n_s))
-        squares = minkowski_sums(vectors.square(), self.metric).abs() @ v_of_head + scalars.square() @ s_of_head
+        squares = fixed_product(minkowski_sums(vectors.square(), self.metric).abs(), v_of_head)
+        squares = squares + fixed_product(scalars.square(), s_of_head)
         factor = (squares / (n_v + n_s) + NORM_EPS).rsqrt()
         signs = self.metric if self.lowered else torch.ones_like(self.metric)
-        lanes = factor @ torch.kron(signs, v_of_head.mT.contiguous())
-        return vectors * lanes.view_as(vectors), scalars * (factor @ s_of_head.mT)
+        lanes = fixed_product(factor, torch.kron(signs, v_of_head.mT.contiguous()))
+        return vectors * lanes.view_as(vectors), scalars * fixed_product(factor, s_of_head.mT)
 
 
 class MinkowskiProduct(nn.Module):
@@ -150,13 +151,13 @@ class MinkowskiAttention(nn.Module):
         weights = masked_softmax(row_products(query * query.shape[-1] ** -0.5, key), real)
         mean = weighted_sums(weights, value).transpose(1, 2)
         own = 4 * q[0].shape[-1] // self.heads
-        vectors = mean[..., :own].flatten(2) @ self._head_order(mean, q[0].shape[-1])
+        vectors = fixed_product(mean[..., :own].flatten(2), self._head_order(mean, q[0].shape[-1]))
         return vectors.reshape_as(q[0]), mean[..., own:].flatten(2)
 
     def _heads(self, vectors: Tensor, scalars: Tensor) -> Tensor:
         """(B, heads, M, 4 V_head + S_head)."""
         size = vectors.shape[-1]
-        v = vectors.reshape(len(vectors), -1, 4 * size) @ self._head_order(vectors, size).mT
+        v = fixed_product(vectors.reshape(len(vectors), -1, 4 * size), self._head_order(vectors, size).mT)
         parts = [x.unflatten(-1, (self.heads, -1)) for x in (v, scalars)]
         return torch.cat(parts, dim=-1).transpose(1, 2)
 

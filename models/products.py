@@ -7,11 +7,38 @@ transposes in the other order. Forward and backward are written so that the long
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+# Tallies of multiplications by entries that are known to be 0, 1 or -1.
+_TALLIES: list[list[int]] = []
+
+
+@contextmanager
+def trivial_macs() -> Iterator[list[int]]:
+    """Multiply-accumulates inside the block that only write a sum or an order: a list with their number."""
+    tally = [0]
+    _TALLIES.append(tally)
+    try:
+        yield tally
+    finally:
+        _TALLIES.remove(tally)
+
+
+def _add_trivial(macs: int) -> None:
+    for tally in _TALLIES:
+        tally[0] += macs
+
+
+def fixed_product(x: Tensor, matrix: Tensor) -> Tensor:
+    """``x @ matrix`` with a matrix of 0, 1 and -1, for a sum with signs or another order of the last axis."""
+    _add_trivial(x.numel() * matrix.shape[-1])
+    return x @ matrix.to(x.dtype)
 
 
 class _RowProducts(torch.autograd.Function):
@@ -57,6 +84,7 @@ def narrow_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tens
     """
     n_out, n_in = weight.shape
     group = math.gcd(x.numel() // n_in, 4)
+    _add_trivial(x.numel() * n_out * (group - 1))
     blocks = torch.kron(torch.eye(group, dtype=weight.dtype, device=weight.device), weight)
     y = F.linear(x.reshape(-1, group * n_in), blocks, None if bias is None else bias.repeat(group))
     return y.reshape(*x.shape[:-1], n_out)
