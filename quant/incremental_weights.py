@@ -17,9 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tritag.errors import ExportError
 from tritag.quant.config import QuantConfig
-from tritag.quant.quantizers import power_of_two_near
+from tritag.quant.quantizers import fraction_of_scale, power_of_two_near
 from tritag.quant.straight_through import straight_through
 
 _PERIOD = 10
@@ -73,18 +72,9 @@ class IncrementalTernary(nn.Module):
         return torch.where(self.fixed, self.level * self.scale, free)
 
     def codes(self, weight: Tensor) -> tuple[np.ndarray, int]:
-        """Integers (int64, shape of ``weight``) in {-1, 0, 1}, and the scale's fractional bits.
-
-        Raises
-        ------
-        ExportError
-            The scale is no power of two.
-        """
+        """Integers (int64, shape of ``weight``) in {-1, 0, 1}, and the scale's fractional bits."""
         self._observe(weight)
-        mantissa, exponent = math.frexp(float(self.scale))
-        if mantissa != 0.5:
-            raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {self.scale:g}")
-        return self._levels(weight).long().numpy(), 1 - exponent
+        return self._levels(weight).long().numpy(), fraction_of_scale(self.scale)
 
     def _levels(self, weight: Tensor) -> Tensor:
         return torch.where(self.fixed, self.level, torch.round(weight.detach() / self.scale).clamp(-1, 1))

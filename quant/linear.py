@@ -10,13 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tritag.errors import ExportError
 from tritag.models.products import narrow_linear
 from tritag.quant.cut import Cut
 from tritag.quant.effective_bits import significant_bits
 from tritag.quant.fixed import Grid, accumulator_grid
 from tritag.quant.meter import Meter
-from tritag.quant.quantizers import Bias, ZeroBias
+from tritag.quant.quantizers import Bias, ZeroBias, fraction_of_scale
 from tritag.quant.straight_through import straight_through
 from tritag.quant.tensor import FixedTensor, check_float32
 
@@ -125,8 +124,5 @@ def codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
     ExportError
         The scale is not a power of two.
     """
-    step = float(scale)
-    fraction = -round(np.log2(step))
-    if 2.0**-fraction != step:
-        raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {step}")
-    return np.rint(value.detach().double().numpy() / step).astype(np.int64), fraction
+    fraction = fraction_of_scale(scale)
+    return np.rint(value.detach().double().numpy() * 2.0**fraction).astype(np.int64), fraction

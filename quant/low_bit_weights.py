@@ -21,9 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tritag.errors import ExportError
 from tritag.quant.config import QuantConfig
-from tritag.quant.quantizers import power_of_two_near
+from tritag.quant.quantizers import fraction_of_scale, power_of_two_near
 from tritag.quant.straight_through import straight_through
 
 Levels = Literal["ternary", "binary"]
@@ -101,10 +100,7 @@ class LowBitWeights(nn.Module):
             The scale is no power of two.
         """
         self._observe(weight)
-        mantissa, exponent = np.frexp(float(self.scale))
-        if mantissa != 0.5:
-            raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {self.scale:g}")
-        return self._hard(weight.detach()).long().numpy(), 1 - int(exponent)
+        return self._hard(weight.detach()).long().numpy(), fraction_of_scale(self.scale)
 
     def _value(self, weight: Tensor) -> Tensor:
         if not (self.training and self.parq):

@@ -18,6 +18,8 @@ from brevitas.quant.solver.act import ActQuantSolver
 from brevitas.quant.solver.weight import WeightQuantSolver
 from torch import Tensor, nn
 
+from tritag.errors import ExportError
+
 # Quantiles are estimated on at most this many evenly spaced entries of a batch.
 _QUANTILE_SAMPLE = 16384
 # Smallest range a tensor is given, so that an all-zero tensor has a scale.
@@ -34,6 +36,20 @@ def power_of_two_near(x: Tensor) -> Tensor:
     """Power of two nearest to x in the logarithm, exactly."""
     mantissa, exponent = torch.frexp(x)
     return torch.ldexp(torch.ones_like(x), exponent - (mantissa < 0.5**0.5).to(exponent.dtype))
+
+
+def fraction_of_scale(scale: Tensor) -> int:
+    """Fractional bits of numbers on a power-of-two scale.
+
+    Raises
+    ------
+    ExportError
+        The scale is no power of two.
+    """
+    mantissa, exponent = math.frexp(float(scale))
+    if mantissa != 0.5:
+        raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {float(scale):g}")
+    return 1 - exponent
 
 
 class StaticQuantileScaling(nn.Module):
@@ -191,6 +207,7 @@ __all__ = [
     "StaticQuantileScaling",
     "TernaryWeight",
     "ZeroBias",
+    "fraction_of_scale",
     "power_of_two_ceil",
     "power_of_two_near",
 ]
