@@ -48,7 +48,7 @@ def fraction_of_scale(scale: Tensor) -> int:
     """
     mantissa, exponent = math.frexp(float(scale))
     if mantissa != 0.5:
-        raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {float(scale):g}")
+        raise ExportError(f"scales must be powers of two to have an exact form in firmware, got {float(scale)}")
     return 1 - exponent
 
 
