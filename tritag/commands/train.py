@@ -11,7 +11,7 @@ import typer
 from tritag.errors import ConfigError, unknown_name
 from tritag.terminal import print_json, print_progress, print_result
 
-# The best ternary recipe (docs/results.md).
+# It keeps more of the float tagger than straight-through ternary weights (docs/results.md).
 DEFAULT_PRECISION = "int8-ternary-incremental"
 SECTIONS = ("sizes", "head", "training", "quant", "quant_training")
 SET_HELP = (
