@@ -15,12 +15,20 @@ from tritag.quant.cost import Cost
 from tritag.report.pareto import pareto_front
 
 _EFFICIENCIES = (0.3, 0.5)
-# Costs of a row: head of the column and how a figure is written.
+# Sizes, costs and firmware of a row: head of the column and how a figure is written.
+_SIZES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "parameters": ("parameters", lambda x: f"{x}"),
+    "macs": ("MACs", lambda x: f"{x}"),
+}
 _COSTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "effective_bit_operations": ("10^6 effective bit operations", lambda x: f"{x * 1e-6:.3g}"),
     "pareto": ("on the front", lambda x: "yes" if x else "no"),
     "paper_bit_operations": ("10^6 bit operations (formula)", lambda x: f"{x * 1e-6:.3g}"),
     "paper_energy_nj": ("energy (formula), nJ", lambda x: f"{x:.3g}"),
+}
+_FIRMWARE: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "differ": ("jets that differ", lambda f: f"{f['differ']} of {f['jets']}"),
+    "compile_s": ("C-simulation compiled in, s", lambda f: f"{f['compile_s']:.0f}"),
 }
 
 
@@ -36,6 +44,10 @@ class StudyEntry:
         Counts of :func:`tritag.export.cost.count_cost`, one a seed, when the recipe has an exact form.
     paper : Cost, optional
         Cost by formula, when the recipe has one.
+    macs : int, optional
+        Multiply-accumulates of one jet; gives the table the columns of sizes.
+    firmware : dict, optional
+        Bit check of the first seed: ``differ`` and ``jets``, and ``compile_s`` of the C-simulation.
     """
 
     label: str
@@ -45,6 +57,8 @@ class StudyEntry:
     reference: int | None = None
     costs: Sequence[dict[str, Any]] | None = None
     paper: Cost | None = None
+    macs: int | None = None
+    firmware: dict[str, Any] | None = None
 
 
 def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
@@ -73,6 +87,10 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
         if entry.paper is not None:
             row["paper_bit_operations"] = float(entry.paper.bit_operations)
             row["paper_energy_nj"] = float(entry.paper.energy_pj) * 1e-3
+        if entry.macs is not None:
+            row["macs"] = entry.macs
+        if entry.firmware is not None:
+            row["firmware"] = entry.firmware
         rows.append(row)
     measured = [row for row in rows if "effective_bit_operations" in row]
     points = [(row["effective_bit_operations"], row["rejection_0.3"]["value"]) for row in measured]
@@ -83,20 +101,25 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
 
 def study_markdown(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown table; value ± statistical error (± spread over seeds when there are several), and costs where known."""
-    columns = ["tagger", "AUC", "accuracy", "1/ε_B at ε_S = 0.3", "1/ε_B at ε_S = 0.5", "relative to float at 0.3"]
+    sizes = list(_SIZES) if any("macs" in row for row in rows) else []
     costs = [key for key in _COSTS if any(key in row for row in rows)]
-    columns += [_COSTS[key][0] for key in costs]
+    firmware = list(_FIRMWARE) if any("firmware" in row for row in rows) else []
+    columns = ["tagger", *(_SIZES[key][0] for key in sizes)]
+    columns += ["AUC", "accuracy", "1/ε_B at ε_S = 0.3", "1/ε_B at ε_S = 0.5", "relative to float at 0.3"]
+    columns += [_COSTS[key][0] for key in costs] + [_FIRMWARE[key][0] for key in firmware]
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for row in rows:
         ratio = _text(row["ratio"], 2) if "ratio" in row else "-"
         cells = [
             row["tagger"],
+            *(_SIZES[key][1](row[key]) for key in sizes),
             _text(row["auc"], 4),
             _text(row["accuracy"], 4),
             _text(row["rejection_0.3"], 0),
             _text(row["rejection_0.5"], 0),
             ratio,
             *(_COSTS[key][1](row[key]) if key in row else "-" for key in costs),
+            *(_FIRMWARE[key][1](row["firmware"]) if "firmware" in row else "-" for key in firmware),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

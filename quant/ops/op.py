@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -106,8 +106,14 @@ def _execute(bound: BoundProgram, values: Sequence[Tensor]) -> Tensor:
 class _ExportedOp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, handle: str, *tensors: Tensor) -> Tensor:
-        bound = _EXPORTED[handle]
-        return _execute(bound, tensors[: len(bound.in_fractions)])
+        # The trace needs the node and its shape; thousands of recorded steps inside would take minutes to check.
+        bound, tracer = _EXPORTED[handle], cast(Any, torch._C)
+        state = tracer._get_tracing_state()
+        tracer._set_tracing_state(None)
+        try:
+            return _execute(bound, tensors[: len(bound.in_fractions)])
+        finally:
+            tracer._set_tracing_state(state)
 
     @staticmethod
     def symbolic(g: Any, handle: str, *tensors: Any) -> Any:

@@ -70,6 +70,7 @@ def inputs_of_tokens(tagger, tokens, count):
         ("lloca-global-2k", 1876),
         ("lloca-local-20k", 17348),
         ("lloca-global-20k", 17348),
+        ("lloca-global-deep-2k", 1336),
         ("lloca-trigger-2k", 1916),
     ],
 )

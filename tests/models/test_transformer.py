@@ -23,7 +23,9 @@ def tagger():
     return make_tagger(load_tagger_config("transformer-2k", 8)).eval()
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("transformer-2k", 1777), ("transformer-20k", 17121)])
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("transformer-2k", 1777), ("transformer-20k", 17121), ("transformer-deep-2k", 1237)]
+)
 def test_parameter_counts_of_the_paper(name, parameters):
     assert count_parameters(make_tagger(load_tagger_config(name))) == parameters
 

@@ -36,12 +36,16 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """A study (``configs/studies/``): rows, seeds, jets, and settings common to all rows."""
+    """A study (``configs/studies/``): rows, seeds, jets, and settings common to all rows.
+
+    With ``firmware`` every exact row goes on to C-simulation and bit check, with its first seed.
+    """
 
     data: str
     rows: tuple[StudyRow, ...]
     seeds: tuple[int, ...] = (1,)
     settings: tuple[str, ...] = ()
+    firmware: bool = False
 
 
 def command(
@@ -59,6 +63,8 @@ def command(
     if not config.rows or not config.seeds:
         raise ConfigError(f"study {name} must have rows and seeds, got {len(config.rows)} and {len(config.seeds)}")
     _train_all(config, processes or os.cpu_count() or 1)
+    if config.firmware:
+        _check_all(config)
     rows = study_rows(_entries(config))
     table = study_markdown(rows)
     if write is not None:
@@ -142,6 +148,39 @@ def _train_group(config: StudyConfig, group: list[tuple[StudyRow, int]]) -> None
             cost_run(run, recipe)
 
 
+def _check_all(config: StudyConfig) -> None:
+    """Take the exact rows to C-simulation and bit check, one after the other; what is checked already stays."""
+    from tritag.commands.csim import csim_run
+    from tritag.commands.export import export_run
+    from tritag.commands.train import train_run
+    from tritag.commands.verify import verify_run
+    from tritag.hls_projects.target import DEFAULT_TARGET
+
+    recipes = [(row, _recipe(config, row, config.seeds[0])) for row in config.rows]
+    exact = [(row, recipe) for row, recipe in recipes if recipe.quant is not None and recipe.quant.exact]
+    for index, (row, recipe) in enumerate(exact, start=1):
+        run = train_run(Path(row.tagger).stem, recipe, progress=False)
+        print_progress(f"firmware {index} of {len(exact)}: {run.directory.name}")
+        if not run.path("model.qonnx.onnx").is_file():
+            export_run(str(run.directory))
+        if not run.path("csim.json").is_file():
+            csim_run(str(run.directory), DEFAULT_TARGET)
+        if not run.path("verify.json").is_file():
+            verify_run(str(run.directory), progress=False)
+
+
+def _firmware(run: Any) -> dict[str, Any]:
+    """What the table says of a checked run: jets that differ in any executor, jets compared, seconds of compilation."""
+    import json
+
+    verdicts = json.loads(run.require("verify.json").read_text())
+    return {
+        "differ": max(v["differ"] for v in verdicts),
+        "jets": min(v["jets"] for v in verdicts),
+        "compile_s": json.loads(run.require("csim.json").read_text())["compile_s"],
+    }
+
+
 def _entries(config: StudyConfig) -> list[Any]:
     """Entries of all rows; a row with a multi-class head has one per signal class, against the background classes.
 
@@ -152,6 +191,7 @@ def _entries(config: StudyConfig) -> list[Any]:
     from tritag.commands.cost import cost_run
     from tritag.commands.train import train_run
     from tritag.models.head_metrics import tag_scores
+    from tritag.models.macs import count_macs
     from tritag.models.registry import count_parameters, make_tagger
     from tritag.report.study import StudyEntry
 
@@ -159,17 +199,19 @@ def _entries(config: StudyConfig) -> list[Any]:
     keys: list[tuple[Any, ...]] = []
     references: dict[tuple[Any, ...], int] = {}
     for row in config.rows:
-        answers, costs = [], []
+        answers, costs, firmware = [], [], None
         for seed in config.seeds:
             recipe = _recipe(config, row, seed)
             run = train_run(Path(row.tagger).stem, recipe, progress=False)
             if recipe.quant is not None and recipe.quant.exact:
                 costs.append(cost_run(run, recipe))
+                firmware = firmware or (_firmware(run) if config.firmware else None)
             with np.load(run.require("scores.npz")) as file:
                 answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
         tagger = _recipe(config, row, config.seeds[0]).tagger
         remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
         label = ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks])
+        network = make_tagger(tagger)
         for name, (_, labels) in answers[0].items():
             keys.append((row.tagger, row.constituents, name))
             if row.precision == "float" and row.on_grid:
@@ -177,11 +219,13 @@ def _entries(config: StudyConfig) -> list[Any]:
             entries.append(
                 StudyEntry(
                     label if tagger.head.binary else f"{label}: {name} against {'+'.join(tagger.head.qcd)}",
-                    count_parameters(make_tagger(tagger)),
+                    count_parameters(network),
                     [answer[name][0] for answer in answers],
                     labels,
                     costs=costs,
                     paper=_paper_cost(tagger, row),
+                    macs=count_macs(network, tagger.n_constituents) if config.firmware else None,
+                    firmware=firmware,
                 )
             )
     found = [references.get(key) for key in keys]
