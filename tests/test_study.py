@@ -7,9 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from tritag import cli
-from tritag.commands.study import StudyConfig, _paper_cost, _recipe, replace_section
+from tritag.commands.study import (
+    PRETRAINING,
+    StudyConfig,
+    _paper_cost,
+    _recipe,
+    pretraining_recipe,
+    replace_section,
+)
 from tritag.configs import build, config_names, load_config
 from tritag.errors import ConfigError
 from tritag.models.registry import load_tagger_config
@@ -100,7 +108,10 @@ def test_every_study_is_valid(name: str) -> None:
     config = build(StudyConfig, load_config("studies", name))
     assert config.rows
     for row in config.rows:
-        assert _recipe(config, row, config.seeds[0]).precision == row.precision
+        if row.start == PRETRAINING:  # a recipe of the row itself would train first
+            assert pretraining_recipe(config, row, config.seeds[0]).precision == "float"
+        else:
+            assert _recipe(config, row, config.seeds[0]).precision == row.precision
 
 
 def test_paper_costs_belong_to_precisions() -> None:
@@ -110,6 +121,28 @@ def test_paper_costs_belong_to_precisions() -> None:
     assert costs["int8"].bit_operations == 13455360
     assert costs["float"].bit_operations == 82575360
     assert costs["penalty 0.01"] is None
+
+
+def test_rows_start_from_the_pretraining_of_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    short = "training.iterations=5, training.batch_size=64, training.validate_every=5"
+    row = "{tagger: transformer-2k, constituents: 4, precision: float, start: pretraining, body_rate: 0.5}"
+    study = tmp_path / "small.yaml"
+    study.write_text(f"data: {SAMPLE}\nsettings: [{short}]\nrows: [{row}]\n")
+    assert cli.run(["study", str(study), "--processes", "1"]) == 2
+    assert "start: pretraining needs the study's key pretraining" in capsys.readouterr().err
+    pretraining = f"pretraining: {{data: {SAMPLE}, settings: [{short}, training.learning_rate=0.001]}}\n"
+    study.write_text(study.read_text() + pretraining)
+    assert cli.run(["study", str(study), "--processes", "1"]) == 0
+    runs = [yaml.safe_load(path.read_text()) for path in tmp_path.glob("runs/*/config.yaml")]
+    starts = {(run["config"].get("start") or {}).get("run"): run for run in runs}
+    first = starts.pop(None)
+    ((name, second),) = starts.items()
+    assert name == f"{first['name']}-{first['digest']}"
+    assert first["config"]["training"]["learning_rate"] == 0.001
+    assert second["config"]["start"]["body_rate"] == 0.5
 
 
 def test_a_study_from_jets_to_front(

@@ -16,12 +16,15 @@ from tritag.errors import ConfigError
 from tritag.processes import follow_parent
 from tritag.terminal import print_json, print_progress, print_result
 
+PRETRAINING = "pretraining"
+
 
 @dataclass(frozen=True)
 class StudyRow:
     """One row of the table: a recipe without its seed; ``note`` tells rows with other settings apart.
 
-    ``start`` and ``body_rate`` make the row a fine-tuning, as those options of ``tritag train`` do.
+    ``start`` and ``body_rate`` make the row a fine-tuning, as those options of ``tritag train`` do; ``start:
+    pretraining`` begins from the study's own pretraining of this tagger, with the same seed.
     """
 
     tagger: str
@@ -32,6 +35,14 @@ class StudyRow:
     note: str = ""
     start: str | None = None
     body_rate: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A float training on other jets, before the rows that start from it."""
+
+    data: str
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class StudyConfig:
     seeds: tuple[int, ...] = (1,)
     settings: tuple[str, ...] = ()
     firmware: bool = False
+    pretraining: Pretraining | None = None
 
 
 def command(
@@ -100,14 +112,38 @@ def replace_section(path: Path, name: str, table: str) -> None:
 
 
 def _recipe(config: StudyConfig, row: StudyRow, seed: int) -> Any:
-    from tritag.commands.train import recipe_of, start_of
+    from tritag.commands.train import recipe_of, start_of, train_run
 
     common = [s for s in config.settings if row.precision != "float" or s.startswith(("training.", "head."))]
     changes = [*common, *row.settings, f"training.seed={seed}"]
-    start = start_of(row.start, row.body_rate)
+    start = row.start
+    if start == PRETRAINING:
+        start = train_run(Path(row.tagger).stem, pretraining_recipe(config, row, seed), progress=False).directory.name
     return recipe_of(
-        row.tagger, config.data, row.constituents, row.precision, changes, on_grid=row.on_grid, start=start
+        row.tagger,
+        config.data,
+        row.constituents,
+        row.precision,
+        changes,
+        on_grid=row.on_grid,
+        start=start_of(start, row.body_rate),
     )
+
+
+def pretraining_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Any:
+    """Recipe of the training that ``row`` starts from.
+
+    Raises
+    ------
+    ConfigError
+        The study has no pretraining.
+    """
+    from tritag.commands.train import recipe_of
+
+    if config.pretraining is None:
+        raise ConfigError(f"start: {PRETRAINING} needs the study's key {PRETRAINING} with data and settings, got none")
+    changes = [*config.pretraining.settings, f"training.seed={seed}"]
+    return recipe_of(row.tagger, config.pretraining.data, row.constituents, "float", changes)
 
 
 def _train_all(config: StudyConfig, processes: int) -> None:
@@ -117,8 +153,9 @@ def _train_all(config: StudyConfig, processes: int) -> None:
 
     from tritag.data.generate import ensure_data
 
-    if not Path(config.data).is_file():
-        ensure_data(config.data)
+    for data in (config.data, *([config.pretraining.data] if config.pretraining else [])):
+        if not Path(data).is_file():
+            ensure_data(data)
     groups: dict[tuple[Any, ...], list[tuple[StudyRow, int]]] = {}
     for row in config.rows:
         for seed in config.seeds:
