@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tritag.export.rtl.bits import count_luts
-from tritag.export.rtl.netlist import Netlist, read_netlist
+from tritag.export.rtl.cells import Netlist
+from tritag.export.rtl.netlist import read_netlist
 
 # Registers in a row from which on they are a shift register, and how many of them a LUT holds.
 SHIFT_LEAST = 3
