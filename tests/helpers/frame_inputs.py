@@ -14,6 +14,14 @@ _FAST, _OTHERS = 9000, 300
 # Vectors for every piece of the tables of gamma, of which the finest have 2**10 an octave.
 _PIECES, _REPEATS = 1024, 2
 
+# v_0 and v_1 at VECTOR_BITS whose difference, boosted, has a largest component that rounding carries to 2**18, and an
+# odd one beside it. With v_2 = 0 the frame takes an axis of its own: z, z, x.
+_CARRIED = (
+    ((15099494, 11168958, 4514221, -6962548), (9434712, -1185601, 8855911, 3030012)),
+    ((15099494, -4902428, 12372587, -2745953), (9371028, 3113843, -8638517, 1869805)),
+    ((15099494, 1449857, 1431851, -13673248), (16595025, -7807659, -751831, 14624298)),
+)
+
 
 def _every_gamma(generator: torch.Generator) -> torch.Tensor:
     """v_0 with 1 + u^2 in each piece of every octave: timelike to 2**12, then spacelike to the bound."""
@@ -59,6 +67,7 @@ def block_vectors() -> list[np.ndarray]:
         parts.append(vectors if name == "smallest" else vectors >> (INPUT_BITS - VECTOR_BITS))
     for draw in (_every_gamma, _parallel_near_z):
         parts.append(draw(generator) >> (INPUT_BITS - VECTOR_BITS))
+    parts.append(torch.tensor([(*pair, (0, 0, 0, 0)) for pair in _CARRIED]))
     # The shift rounds down, and the interval is symmetric.
     top = (1 << VECTOR_BITS) - 1
     return [torch.cat(parts)[:, k : k + 1].clamp(-top, top).numpy() for k in range(3)]
