@@ -36,6 +36,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "int8-binary-parq": (TRAINING, {}),
     "learned-bits": (LEARNING, {"bit_penalty": 10.0}),
     "learned-bits-ternary": (LEARNING, {"bit_penalty": 10.0}),
+    "learned-bits-incremental": (LEARNING, {"bit_penalty": 10.0}),
 }
 
 
