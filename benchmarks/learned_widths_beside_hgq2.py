@@ -29,6 +29,7 @@ from tritag.configs import digest
 from tritag.errors import ToolError, TritagError
 from tritag.files import atomic_path, write_json
 from tritag.models.metrics import measure
+from tritag.models.training_config import TrainingConfig
 from tritag.quant.effective_bits import significant_bits
 from tritag.terminal import print_progress, print_result
 
@@ -64,11 +65,9 @@ class Settings:
 
     def learning_rates(self) -> Array:
         """Learning rate of each step: two cosines, as in tritag."""
-        return np.concatenate([_cosine(self.first_rate, self.first_steps), _cosine(self.rate, self.steps)])
-
-
-def _cosine(first: float, steps: int) -> Array:
-    return first * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / max(steps, 1)))
+        trainings = ((self.first_steps, self.first_rate), (self.steps, self.rate))
+        configs = [TrainingConfig(iterations=steps, learning_rate=rate) for steps, rate in trainings]
+        return np.array([config.learning_rate_at(step) for config in configs for step in range(config.iterations)])
 
 
 # ---- tritag's count of effective bit operations, on the widths and weights of any network ----

@@ -6,21 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.studies import write_study
 from tritag import cli
-
-SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "jets400.h5"
 
 
 def test_exact_rows_are_checked_and_not_checked_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
-    study = tmp_path / "small.yaml"
-    training = "training.iterations=10, training.batch_size=64, training.validate_every=10"
-    rows = "".join(
-        f"  - {{tagger: transformer-2k, constituents: 4, precision: {precision}}}\n" for precision in ("float", "int8")
-    )
-    study.write_text(f"data: {SAMPLE}\nsettings: [{training}]\nfirmware: true\nrows:\n{rows}")
+    study = write_study(tmp_path / "small.yaml", "float", "int8", more="firmware: true\n")
     call = ["study", str(study), "--processes", "1"]
     assert cli.run(call) == 0
     table = capsys.readouterr().out.strip().splitlines()

@@ -174,7 +174,7 @@ def train(
             for module in scheduled:
                 module.on_step(state.step, config.iterations)  # type: ignore[operator]
             for group, (rate, _) in zip(optimizer.param_groups, groups, strict=True):
-                group["lr"] = rate * _learning_rate(state.step, config)
+                group["lr"] = rate * config.learning_rate_at(state.step)
             optimizer.zero_grad(set_to_none=True)
             loss = _add_gradients(tagger, training, batches.at(state.step), config.micro_batch, head)
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.gradient_clip).item()
@@ -187,7 +187,7 @@ def train(
             if state.step % config.validate_every == 0 or state.step == config.iterations:
                 final, line = validation.record(state, keep_weights=config.keep == "best")
                 progress_line = {"step": state.step, "jets_seen": state.step * config.batch_size, **line}
-                progress_line["learning_rate"] = _learning_rate(state.step - 1, config)
+                progress_line["learning_rate"] = config.learning_rate_at(state.step - 1)
                 append_history(directory, progress_line | {"jets_per_s": round(interval.jets_per_s)})
                 bar.validated(state.step, line["loss"], final.auc.value, interval.jets_per_s)
                 interval = Speed(config.batch_size)
@@ -266,10 +266,6 @@ def _start(
     (directory / HISTORY_FILE).unlink(missing_ok=True)
     seed_everything(config.seed)
     return TrainingState()
-
-
-def _learning_rate(step: int, config: TrainingConfig) -> float:
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.iterations))
 
 
 def _add_gradients(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,3 +62,7 @@ class TrainingConfig:
                 raise ConfigError(f"{name} must be >= 0, got {getattr(self, name)}")
         if self.keep not in ("last", "best"):
             raise ConfigError(f"keep must be 'last' or 'best', got {self.keep!r}")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * step / self.iterations))

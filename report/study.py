@@ -17,8 +17,8 @@ from tritag.report.pareto import pareto_front
 _EFFICIENCIES = (0.3, 0.5)
 # Sizes, costs and firmware of a row: head of the column and how a figure is written.
 _SIZES: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "parameters": ("parameters", lambda x: f"{x}"),
-    "macs": ("MACs", lambda x: f"{x}"),
+    "parameters": ("parameters", str),
+    "macs": ("MACs", str),
 }
 _COSTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "effective_bit_operations": ("10^6 effective bit operations", lambda x: f"{x * 1e-6:.3g}"),

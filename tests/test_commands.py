@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.jets import SAMPLE
 from tritag import cli
 from tritag.commands.rtl import design_of
 from tritag.data.sample import read_sample
@@ -16,7 +17,6 @@ from tritag.export.rtl import synthesis
 from tritag.export.rtl.part import Figures
 from tritag.hls_projects import csim
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "jets400.h5"
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "20"]
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.helpers.jets import SAMPLE
+from tests.helpers.studies import write_study
 from tritag import cli
 from tritag.commands.study import (
     PRETRAINING,
@@ -26,8 +28,6 @@ from tritag.quant.cost_taggers import cost_sizes
 from tritag.report.figures import write_figures
 from tritag.report.pareto import pareto_front
 from tritag.report.study import StudyEntry, study_markdown, study_rows
-
-SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "jets400.h5"
 
 
 def _entries(n: int = 4000) -> list[StudyEntry]:
@@ -150,13 +150,7 @@ def test_a_study_from_jets_to_front(
 ) -> None:
     """A small study of all kinds of rows: trained, counted, drawn; called again, nothing is trained twice."""
     monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
-    study = tmp_path / "small.yaml"
-    training = "training.iterations=10, training.batch_size=64, training.validate_every=10"
-    rows = "".join(
-        f"  - {{tagger: transformer-2k, constituents: 4, precision: {precision}}}\n"
-        for precision in ("float", "int8", "learned-bits", "asymmetric-int8")
-    )
-    study.write_text(f"data: {SAMPLE}\nseeds: [1]\nsettings: [{training}]\nrows:\n{rows}")
+    study = write_study(tmp_path / "small.yaml", "float", "int8", "learned-bits", "asymmetric-int8")
     page = tmp_path / "page.md"
     page.write_text("<!-- study small -->\n<!-- end small -->\n")
     call = ["study", str(study), "--write", str(page), "--figures", str(tmp_path / "figures"), "--processes", "1"]

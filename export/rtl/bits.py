@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 
-# Inputs of a LUT.
-LUT_INPUTS = 6
+from tritag.export.rtl.part import LUT_INPUTS
+
 # LUTs for 64 entries of a table that has more: Yosys begins with a tree of multiplexers over all entries, and its
 # mapping keeps more of that than one LUT for 64 entries and the multiplexers between them.
 TABLE_LUTS = 1.5

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_LUT_INPUTS = 6
+from tritag.export.rtl.part import LUT_INPUTS
+
 # Part of each period that the registers take: clock to output, and set-up.
 REGISTER_NS = 0.3
 
@@ -53,12 +54,12 @@ class DelayModel:
 
     def levels(self, inputs: int) -> float:
         """Any function of ``inputs`` bits that reduces in a tree of LUTs."""
-        return self.lut_ns * max(1, math.ceil(math.log(max(inputs, 2), _LUT_INPUTS) - 1e-9))
+        return self.lut_ns * max(1, math.ceil(math.log(max(inputs, 2), LUT_INPUTS) - 1e-9))
 
     def levels_of_choice(self, values: int) -> int:
         """LUT levels behind the decoded condition of each value: three masked values in the first, six in others."""
-        return 1 + max(0, math.ceil(math.log(max(values / 3, 1), _LUT_INPUTS) - 1e-9))
+        return 1 + max(0, math.ceil(math.log(max(values / 3, 1), LUT_INPUTS) - 1e-9))
 
     def table(self, address_bits: int) -> float:
         """A table in LUTs: 6 bits per LUT, then multiplexers of four."""
-        return self.lut_ns * (1 + max(0, math.ceil((address_bits - _LUT_INPUTS) / 2)))
+        return self.lut_ns * (1 + max(0, math.ceil((address_bits - LUT_INPUTS) / 2)))

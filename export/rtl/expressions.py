@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tritag.errors import ExportError
-from tritag.export.rtl.bits import LUT_INPUTS
 from tritag.export.rtl.cells import Cell, Netlist
+from tritag.export.rtl.part import LUT_INPUTS
 
 UNKNOWN = "the estimate must know every form of Verilog that is written, got {!r}"
 _TOKEN = re.compile(r"\d+'[bd]\d+|\d+|\$?\w+|[=><]=|\S")

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 # A Xilinx VU13P, in four super logic regions (SLRs).
 PART = {"lut": 1_728_000, "ff": 3_456_000, "carry8": 216_000, "dsp": 12_288, "bram18": 5_376}
 SLRS = 4
+# Inputs of a LUT.
+LUT_INPUTS = 6
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from tritag.data.crafted import crafted_codes
 from tritag.data.grid import TriggerGrid
 from tritag.quant.ops.jet_scalars import CODE_GRID
+
+# The sample that comes with the package: 400 generated jets with splits.
+SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
 
 Jets = tuple[np.ndarray, np.ndarray]
 

@@ -112,6 +112,7 @@ def replace_section(path: Path, name: str, table: str) -> None:
 
 
 def _recipe(config: StudyConfig, row: StudyRow, seed: int) -> Any:
+    """Recipe of a row; trains what it starts from, or finds it, because the weights are part of the recipe."""
     from tritag.commands.train import recipe_of, start_of, train_run
 
     common = [s for s in config.settings if row.precision != "float" or s.startswith(("training.", "head."))]
@@ -245,7 +246,7 @@ def _entries(config: StudyConfig) -> list[Any]:
                 firmware = firmware or (_firmware(run) if config.firmware else None)
             with np.load(run.require("scores.npz")) as file:
                 answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
-        tagger = _recipe(config, row, config.seeds[0]).tagger
+        tagger = recipe.tagger  # the same for all seeds
         remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
         label = ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks])
         network = make_tagger(tagger)
