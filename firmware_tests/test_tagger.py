@@ -29,6 +29,7 @@ from tritag.quant.layers import QuantTagger
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
 FRAMES = {"frames": "global", "frames_net": "pairs", "frames_hidden": 4}
 TRIGGER = FRAMES | {"frames_net": "tokens", "features": "directions"}
+FAST = TRIGGER | {"frames_inputs": "products", "norm": "batch"}
 PART = {"embed": [8], "pair_embed": [4], "heads": 2, "mlp_factor": 1}
 SLIM = {"vectors": 2, "scalars": 4, "blocks": 2, "heads": 1, "mlp_factor": 1}
 
@@ -41,6 +42,7 @@ TAGGERS = {
     "local-lloca-int8": ("lloca", 4, "int8", MINI | FRAMES | {"frames": "local"}, False),
     "global-lloca-ternary": ("lloca", 4, "ternary", SMALL | FRAMES, False),
     "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | TRIGGER, False),
+    "fast-lloca-int8": ("lloca", 5, "int8", SMALL | FAST, False),
     "part-int8": ("part", 5, "int8", PART, False),
     "seven-outputs-int8": ("transformer", 4, "int8", TINY, False),
     "lgatr-slim-ternary": ("lgatr-slim", 4, "ternary", SLIM, False),

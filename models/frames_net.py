@@ -52,14 +52,17 @@ class TokenFramesNet(nn.Module):
     """Frames-Net without pairs: cost linear in the number of tokens, one frame per jet.
 
     ``phi_j = MLP([seven scalars, log p_j.p_jet, log p_j.p_time])``, 9 -> h -> h -> 3 with GELU, and
-    ``v_k = sum_j softmax_j(phi_jk) p_j``. Without spurions only log p_j.p_jet goes in.
+    ``v_k = sum_j softmax_j(phi_jk) p_j``. Without ``scalars`` only the products go in, without spurions only the first.
     """
 
-    def __init__(self, layers: LorentzLayers, n_constituents: int, hidden: int, spurions: bool) -> None:
+    def __init__(
+        self, layers: LorentzLayers, n_constituents: int, hidden: int, spurions: bool, scalars: bool = True
+    ) -> None:
         super().__init__()
         rows = n_tokens(n_constituents, spurions)
-        self.features = layers.token_features(n_constituents, spurions)
-        self.first = layers.frame_linear(N_SCALARS + 2 if spurions else 1, hidden)
+        self.features = layers.token_features(n_constituents, spurions, scalars)
+        n_features = (N_SCALARS * scalars + 2) if spurions else 1
+        self.first = layers.frame_linear(n_features, hidden)
         self.first_gelu = layers.frame_gelu(rows)
         self.second = layers.frame_linear(hidden, hidden)
         self.second_gelu = layers.frame_gelu(rows)
@@ -68,7 +71,7 @@ class TokenFramesNet(nn.Module):
         self.frames = layers.frames()
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
-        """Token features (B, N, 9), or (B, N, 1) without spurions."""
+        """Token features (B, N, F), F as in :meth:`tritag.models.lorentz_layers.LorentzLayers.token_features`."""
         return (self.features(codes, count),)
 
     def forward(self, features: tuple[Any, ...], tokens: Any, count: Any) -> Any:

@@ -19,7 +19,7 @@ from tritag.models.lorentz import (
     mass_squared,
     real_tokens,
 )
-from tritag.models.scalars import N_SCALARS, SCALAR_MEANS, SCALAR_SCALES, JetScalars, wrap_angle
+from tritag.models.scalars import SCALAR_MEANS, SCALAR_SCALES, JetScalars, wrap_angle
 
 # Standardisation (x - mean) * scale of log m_ij^2, log p_j.p_jet and log p_j.p_time (GeV), close to mean and spread of
 # 550-650 GeV jets, 16 to 30 candidates. Fixed constants: the firmware has them too.
@@ -116,18 +116,18 @@ class TokenFeatures(JetGeometry):
     """Features of single tokens: (B, N, F), padding zero.
 
     With spurions F = 9: the seven scalars in the laboratory (zero for the spurions), ``log p_j.p_jet`` and
-    ``log p_j.p_time``. Without, only what is Lorentz-invariant: F = 1, ``log p_j.p_jet``.
+    ``log p_j.p_time``; F = 2 without ``scalars``. Without spurions, only what is Lorentz-invariant: F = 1,
+    ``log p_j.p_jet``.
     """
 
-    def __init__(self, n_constituents: int, spurions: bool) -> None:
+    def __init__(self, n_constituents: int, spurions: bool, scalars: bool = True) -> None:
         super().__init__(n_constituents, spurions)
-        self.n_features = N_SCALARS + 2 if spurions else 1
-        self.scalars = JetScalars(n_constituents)
+        self.scalars = JetScalars(n_constituents) if spurions and scalars else None
 
     def of_tokens(self, tokens: Tensor, codes: Tensor, count: Tensor) -> Tensor:
         """See class."""
         products = standardised_products(tokens, count, self.n_constituents, time=self.spurions)
-        if not self.spurions:
+        if self.scalars is None:
             return products
         return torch.cat([before_candidates(self.scalars(codes, count), tokens.shape[1]), products], dim=-1)
 

@@ -41,6 +41,14 @@ class Layers(Protocol):
     def norm(self, channels: int) -> nn.Module:
         """LayerNorm over the last axis, no affine parameters, eps 1e-5."""
 
+    def batch_norm(
+        self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False, shifts: bool = False
+    ) -> nn.Module:
+        """Batch normalisation: ``(x (B, R, C), count) -> (B, R, C)``, R = K or K * K.
+
+        ``wide``: an input feature. ``shifts``: the factors of the quantized layer are powers of two.
+        """
+
     def gelu(self) -> nn.Module:
         """GELU."""
 
@@ -154,9 +162,9 @@ class FloatLayers(FloatPartLayers, FloatSlimLayers):
         """See :class:`LorentzLayers`."""
         return PairMasses(n_constituents, spurions, n_rows)
 
-    def token_features(self, n_constituents: int, spurions: bool) -> nn.Module:
+    def token_features(self, n_constituents: int, spurions: bool, scalars: bool = True) -> nn.Module:
         """See :class:`LorentzLayers`."""
-        return TokenFeatures(n_constituents, spurions)
+        return TokenFeatures(n_constituents, spurions, scalars)
 
     def pair_first(self, n_scalars: int, n_out: int) -> nn.Module:
         """See :class:`LorentzLayers`."""

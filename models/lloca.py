@@ -35,6 +35,9 @@ class LLoCaConfig(TransformerConfig):
         The MLP runs on all pairs of tokens, as in the paper, or on single tokens (global frames only).
     frames_hidden : int
         Hidden channels of that MLP.
+    frames_inputs : "scalars" or "products"
+        What that MLP sees of single tokens: the seven scalars and the products with jet and time axis, or the products
+        alone, which firmware has much earlier.
     features : "scalars" or "directions"
         What the transformer sees: the seven scalars in the frames, as in the paper, or energy and direction in the
         frames, and with spurions the seven scalars in the laboratory.
@@ -45,6 +48,7 @@ class LLoCaConfig(TransformerConfig):
     frames: Literal["local", "global"] = "global"
     frames_net: Literal["pairs", "tokens"] = "pairs"
     frames_hidden: int = 4
+    frames_inputs: Literal["scalars", "products"] = "scalars"
     features: Literal["scalars", "directions"] = "scalars"
     spurions: bool = True
 
@@ -54,6 +58,8 @@ class LLoCaConfig(TransformerConfig):
             vectors_per_head(self.channels, self.heads)
             if self.frames_net == "tokens":
                 raise ConfigError("frames_net: tokens gives one frame per jet; use it with frames: global, got local")
+        if self.frames_inputs == "products" and self.frames_net == "pairs":
+            raise ConfigError("frames_inputs: products is for single tokens; use it with frames_net: tokens, got pairs")
         if self.frames_hidden < 1:
             raise ConfigError(f"frames_hidden must be >= 1, got {self.frames_hidden}")
 
@@ -68,11 +74,11 @@ class LocalBlock(Block):
 
     def forward(self, h: Any, count: Any, frames: Any = None) -> Any:
         """Map the residual stream h (B, K, C), count (B, 1) and frames (B, K, 4, 4) to the next h (B, K, C)."""
-        x = self.norm_attention(h)
+        x = self.normed(self.norm_attention, h, count)
         q, k, v = self.leave_frames(self.query(x), self.key(x), self.value(x), frames)
         x = self.enter_frames(self.attention(q, k, v, count), frames)
         h = self.add_attention(h, self.project(x))
-        x = self.contract(self.gelu(self.expand(self.norm_mlp(h))))
+        x = self.contract(self.gelu(self.expand(self.normed(self.norm_mlp, h, count))))
         return self.add_mlp(h, x)
 
 
@@ -88,7 +94,7 @@ class LLoCa(Tagger):
         if config.frames_net == "pairs":
             self.frames_net = PairFramesNet(layers, k, hidden, spurions, per_jet=not local)
         else:
-            self.frames_net = TokenFramesNet(layers, k, hidden, spurions)
+            self.frames_net = TokenFramesNet(layers, k, hidden, spurions, config.frames_inputs == "scalars")
         self.lab: nn.Module | None = None
         n_features = N_SCALARS
         if config.features == "scalars":

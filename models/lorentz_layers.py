@@ -23,8 +23,11 @@ class LorentzLayers(Layers, Protocol):
     def pair_masses(self, n_constituents: int, spurions: bool, n_rows: int) -> nn.Module:
         """Standardised log m_ij^2: ``(codes, count) -> (B, R, N)``, the last R tokens in rows."""
 
-    def token_features(self, n_constituents: int, spurions: bool) -> nn.Module:
-        """Features of single tokens: ``(codes, count) -> (B, N, F)``, F = 9 with spurions, 1 without."""
+    def token_features(self, n_constituents: int, spurions: bool, scalars: bool = True) -> nn.Module:
+        """Features of single tokens: ``(codes, count) -> (B, N, F)``.
+
+        F is 9 with spurions, 2 without ``scalars``, and 1 without spurions.
+        """
 
     def pair_first(self, n_scalars: int, n_out: int) -> nn.Module:
         """Affine map of [s_i, s_j, e_ij]: ``(pairs (B, R, N), scalars (B, K, S) or nothing) -> n_out per pair``."""

@@ -16,7 +16,9 @@ class FloatPartLayers:
         """Four features per pair."""
         return PairFeatures(n_constituents)
 
-    def batch_norm(self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False) -> nn.Module:
+    def batch_norm(
+        self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False, shifts: bool = False
+    ) -> nn.Module:
         """Batch normalisation over real tokens or pairs."""
         return BatchNorm(channels, n_tokens, pairs)
 

@@ -18,9 +18,6 @@ class PartLayers(Layers, Protocol):
     def pair_features(self, n_constituents: int) -> nn.Module:
         """Four features per pair: ``(codes (B, K, 3), count (B, 1)) -> (B, K * K, 4)``."""
 
-    def batch_norm(self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False) -> nn.Module:
-        """Batch normalisation: ``(x (B, R, C), count) -> (B, R, C)``, R = K or K * K. ``wide``: an input feature."""
-
     def affine_norm(self, channels: int, summed: bool = False) -> nn.Module:
         """LayerNorm with trained factors and offsets. ``summed``: the result goes into the residual stream."""
 

@@ -7,7 +7,7 @@ No positional encoding, no final norm, no dropout.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -19,12 +19,20 @@ from tritag.models.scalars import N_SCALARS
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """Sizes of a transformer tagger."""
+    """Sizes of a transformer tagger.
+
+    Attributes
+    ----------
+    norm : "layer" or "batch"
+        What stands before attention and MLP: LayerNorm, as in the paper, or batch normalisation of the real tokens,
+        which in firmware is a shift and a constant per channel.
+    """
 
     blocks: int = 1
     channels: int = 16
     heads: int = 2
     mlp_factor: int = 1
+    norm: Literal["layer", "batch"] = "layer"
 
     def __post_init__(self) -> None:
         if self.channels % self.heads:
@@ -37,14 +45,15 @@ class Block(nn.Module):
     def __init__(self, layers: Layers, n_tokens: int, config: TransformerConfig) -> None:
         super().__init__()
         channels, hidden = config.channels, config.channels * config.mlp_factor
-        self.norm_attention = layers.norm(channels)
+        self.by_batch = config.norm == "batch"
+        self.norm_attention = self._norm(layers, n_tokens, config)
         self.query = layers.linear(channels, channels)
         self.key = layers.linear(channels, channels)
         self.value = layers.linear(channels, channels)
         self.attention = layers.attention(n_tokens, channels, config.heads)
         self.project = layers.linear(channels, channels, summed=True)
         self.add_attention = layers.residual()
-        self.norm_mlp = layers.norm(channels)
+        self.norm_mlp = self._norm(layers, n_tokens, config)
         self.expand = layers.linear(channels, hidden)
         self.gelu = layers.gelu()
         self.contract = layers.linear(hidden, channels, summed=True)
@@ -52,11 +61,21 @@ class Block(nn.Module):
 
     def forward(self, h: Any, count: Any) -> Any:
         """Map the residual stream h (B, N, C) and count (B, 1) to the next h (B, N, C)."""
-        x = self.norm_attention(h)
+        x = self.normed(self.norm_attention, h, count)
         x = self.attention(self.query(x), self.key(x), self.value(x), count)
         h = self.add_attention(h, self.project(x))
-        x = self.contract(self.gelu(self.expand(self.norm_mlp(h))))
+        x = self.contract(self.gelu(self.expand(self.normed(self.norm_mlp, h, count))))
         return self.add_mlp(h, x)
+
+    def normed(self, norm: nn.Module, h: Any, count: Any) -> Any:
+        """``norm`` of h (B, N, C); batch normalisation must know which tokens are real."""
+        return norm(h, count) if self.by_batch else norm(h)
+
+    @staticmethod
+    def _norm(layers: Layers, n_tokens: int, config: TransformerConfig) -> nn.Module:
+        if config.norm == "batch":
+            return layers.batch_norm(config.channels, n_tokens, shifts=True)
+        return layers.norm(config.channels)
 
 
 @register("transformer", TransformerConfig)

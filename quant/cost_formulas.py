@@ -15,8 +15,8 @@ N_SPURIONS = 3
 FRAME_MACS = 300
 # Two scalars' worth of inputs and the pair mass: 7 + 7 + 1.
 PAIR_INPUTS = 15
-# Seven scalars and the two products with the jet and with time.
-TOKEN_INPUTS = 9
+# Seven scalars, and the two products with the jet and with time.
+TOKEN_SCALARS, TOKEN_PRODUCTS = 7, 2
 
 
 @dataclass(frozen=True)
@@ -78,23 +78,26 @@ class TransformerSizes:
     blocks: int
     channels: int
     mlp_factor: int
+    norm: str = "layer"
 
     def work(self, n: int) -> dict[str, Work]:
         """See :class:`Sizes`."""
-        return transformer_work(self.blocks, self.channels, self.channels * self.mlp_factor, n)
+        return transformer_work(self.blocks, self.channels, self.channels * self.mlp_factor, n, self.norm)
 
 
-def transformer_work(blocks: int, channels: int, hidden: int, n: int) -> dict[str, Work]:
-    """Blocks of attention and MLP, with two layer norms (square, mean, normalization) each.
+def transformer_work(blocks: int, channels: int, hidden: int, n: int, norm: str = "layer") -> dict[str, Work]:
+    """Blocks of attention and MLP, with two norms each.
 
-    Both layers of the MLP count as C -> ``hidden``, biases included.
+    Both layers of the MLP count as C -> ``hidden``, biases included. A LayerNorm is a square, a mean and a
+    normalization; a batch normalisation is a product with a constant (not in the paper).
     """
     c = channels
+    norms = {"layer": Work(wide=3 * n * c), "batch": Work(plain=n * c)}
     return {
         "projections": linear(c, c, n) * 4 * blocks,
         "attention": Work(products=2 * n * n * c) * blocks,
         "mlp": linear(c, hidden, n) * 2 * blocks,
-        "norms": Work(wide=2 * 3 * n * c) * blocks,
+        "norms": norms[norm] * (2 * blocks),
     }
 
 
@@ -107,13 +110,15 @@ class LLoCaSizes(TransformerSizes):
     local: bool = True
     pairs: bool = True
     spurions: bool = True
+    scalars: bool = True
 
     def work(self, n: int) -> dict[str, Work]:
         """See :class:`Sizes`."""
         tokens = n + N_SPURIONS * self.spurions
         h = self.frames_hidden
         rows = tokens * (tokens - 1) if self.pairs else tokens
-        n_in = (PAIR_INPUTS if self.pairs else TOKEN_INPUTS) if self.spurions else 1
+        of_token = TOKEN_SCALARS * self.scalars + TOKEN_PRODUCTS
+        n_in = (PAIR_INPUTS if self.pairs else of_token) if self.spurions else 1
         net = linear(n_in, h, rows, hidden=False) + linear(h, 3, rows, hidden=False)
         for _ in range(self.frames_layers - 1):
             net += linear(h, h, rows, hidden=False)

@@ -30,7 +30,7 @@ PAPER_TAGGERS: dict[str, Sizes] = {
 
 def _transformer(sizes: dict[str, Any]) -> Sizes:
     c = build(TransformerConfig, sizes)
-    return TransformerSizes(c.blocks, c.channels, c.mlp_factor)
+    return TransformerSizes(c.blocks, c.channels, c.mlp_factor, c.norm)
 
 
 def _lloca(sizes: dict[str, Any]) -> Sizes:
@@ -39,10 +39,12 @@ def _lloca(sizes: dict[str, Any]) -> Sizes:
         c.blocks,
         c.channels,
         c.mlp_factor,
+        c.norm,
         frames_hidden=c.frames_hidden,
         local=c.frames == "local",
         pairs=c.frames_net == "pairs",
         spurions=c.spurions,
+        scalars=c.frames_inputs == "scalars",
     )
 
 

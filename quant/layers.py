@@ -165,9 +165,9 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
         """See :class:`tritag.models.lorentz_layers.LorentzLayers`, also for the following."""
         return lorentz_layers.QuantJetFrame(n_constituents, spurions)
 
-    def token_features(self, n_constituents: int, spurions: bool) -> nn.Module:
+    def token_features(self, n_constituents: int, spurions: bool, scalars: bool = True) -> nn.Module:
         """Features of single tokens."""
-        return lorentz_layers.QuantTokenFeatures(n_constituents, spurions)
+        return lorentz_layers.QuantTokenFeatures(n_constituents, spurions, scalars)
 
     def frame_linear(self, n_in: int, n_out: int) -> nn.Module:
         """Affine map inside a Frames-Net: int8 weights, unless widths are learned."""

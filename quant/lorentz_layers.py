@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tritag.errors import ExportError
+from tritag.models.scalars import N_SCALARS
 from tritag.quant.cut import Cut
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.four_momenta import FourMomenta
@@ -64,8 +65,8 @@ def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
     return FixedTensor(torch.cat([first.value, second.value], dim=1), a.union(b))
 
 
-class _Geometry(nn.Module):
-    """Momenta, velocity and tokens of a jet; equal nodes are merged in the exported file."""
+class QuantJetFrame(nn.Module):
+    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.jet_frame`."""
 
     def __init__(self, n_constituents: int, spurions: bool) -> None:
         super().__init__()
@@ -73,46 +74,37 @@ class _Geometry(nn.Module):
         self.momenta = FourMomenta(n_constituents)
         self.velocity = JetVelocity(n_constituents)
         self.into_frame = IntoJetFrame(n_constituents)
-
-    def geometry(self, codes: FixedTensor, count: FixedTensor) -> tuple[FixedTensor, FixedTensor, FixedTensor]:
-        """Momenta (B, K, 4), velocity (B, 1, 5), candidates' tokens (B, K, 4)."""
-        momenta = self.momenta(codes, count)
-        velocity = self.velocity(momenta)
-        return momenta, velocity, self.into_frame(momenta, velocity)
-
-
-class QuantJetFrame(_Geometry):
-    """See :meth:`tritag.models.lorentz_layers.LorentzLayers.jet_frame`."""
-
-    def __init__(self, n_constituents: int, spurions: bool) -> None:
-        super().__init__(n_constituents, spurions)
         self.spurion_tokens = SpurionTokens()
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> JetTokens:
         """Tokens of the jet."""
-        _, velocity, candidates = self.geometry(codes, count)
+        momenta = self.momenta(codes, count)
+        velocity = self.velocity(momenta)
+        candidates = self.into_frame(momenta, velocity)
         if not self.spurions:
             return JetTokens(candidates, candidates)
         spurions = self.spurion_tokens(velocity).reshape(-1, N_SPURIONS, 4)
         return JetTokens(concatenate_rows(spurions, candidates), candidates)
 
 
-class QuantTokenFeatures(_Geometry):
+class QuantTokenFeatures(nn.Module):
     """See :meth:`tritag.models.lorentz_layers.LorentzLayers.token_features`."""
 
-    def __init__(self, n_constituents: int, spurions: bool) -> None:
-        super().__init__(n_constituents, spurions)
+    def __init__(self, n_constituents: int, spurions: bool, scalars: bool = True) -> None:
+        super().__init__()
         if not spurions:
             raise ExportError("a quantized Frames-Net needs spurions; train with spurions: true")
-        self.scalars = JetScalars(n_constituents)
+        self.momenta = FourMomenta(n_constituents)
+        self.scalars = JetScalars(n_constituents) if scalars else None
         self.candidate_features = TokenFeatures(n_constituents)
-        self.spurion_features = SpurionFeatures(n_constituents)
+        self.spurion_features = SpurionFeatures(n_constituents, N_SCALARS if scalars else 0)
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
-        """Features (B, N, 9)."""
-        momenta, velocity, tokens = self.geometry(codes, count)
-        candidates = self.candidate_features(self.scalars(codes, count), momenta, tokens, count)
-        spurions = self.spurion_features(velocity, tokens).reshape(-1, N_SPURIONS, candidates.value.shape[-1])
+        """Features (B, N, 9 or 2)."""
+        momenta = self.momenta(codes, count)
+        scalars = () if self.scalars is None else (self.scalars(codes, count),)
+        candidates = self.candidate_features(momenta, count, *scalars)
+        spurions = self.spurion_features(momenta).reshape(-1, N_SPURIONS, candidates.value.shape[-1])
         return concatenate_rows(spurions, candidates)
 
 

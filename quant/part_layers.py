@@ -16,6 +16,7 @@ from tritag.quant.ops.channel_affine import ChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.pair_features import PairFeatures
+from tritag.quant.straight_through import straight_through
 from tritag.quant.tensor import FixedTensor, fake_quantize
 
 
@@ -33,14 +34,17 @@ class QuantPairFeatures(nn.Module):
 
 
 class QuantBatchNorm(nn.Module):
-    """Batch norm with the statistics of the float training, frozen: a factor and an offset per channel."""
+    """Batch norm with the statistics of the float training, frozen: a factor and an offset per channel.
+
+    With ``shifts`` the factors are the nearest powers of two (on a logarithmic scale), in training too.
+    """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: int, n_tokens: int, cut: Cut, eps: float = 1e-5) -> None:
+    def __init__(self, channels: int, n_tokens: int, cut: Cut, shifts: bool = False, eps: float = 1e-5) -> None:
         super().__init__()
-        self.eps = eps
+        self.shifts, self.eps = shifts, eps
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
@@ -49,6 +53,8 @@ class QuantBatchNorm(nn.Module):
     def forward(self, x: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Normalise x (B, R, C)."""
         factor = self.weight * (self.running_var + self.eps).rsqrt()
+        if self.shifts:
+            factor = straight_through(factor, factor.sign() * torch.exp2(torch.round(torch.log2(factor.abs()))))
         return self.affine.with_values(x, factor, self.bias - self.running_mean * factor)
 
 
@@ -173,9 +179,11 @@ class QuantPartLayers:
         """Four features per pair."""
         return QuantPairFeatures(n_constituents)
 
-    def batch_norm(self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False) -> nn.Module:
+    def batch_norm(
+        self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False, shifts: bool = False
+    ) -> nn.Module:
         """Batch norm with frozen statistics."""
-        return QuantBatchNorm(channels, n_tokens, self.cut(self.config.residual_bits if wide else None))
+        return QuantBatchNorm(channels, n_tokens, self.cut(self.config.residual_bits if wide else None), shifts)
 
     def affine_norm(self, channels: int, summed: bool = False) -> nn.Module:
         """LayerNorm."""

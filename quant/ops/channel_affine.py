@@ -55,5 +55,9 @@ class ChannelAffine(IntegerOp):
         """The observer's grid."""
         return self.cut.grid
 
+    def learned_width(self) -> Tensor | None:
+        """That of the cut."""
+        return self.cut.learned_width()
+
     def _settings(self) -> object:
         return self.cut.grid, *(tuple(v.tolist()) for v in self.values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 from torch import Tensor
@@ -41,11 +40,6 @@ class Gelu(IntegerOp):
         """Float GELU, fake-quantized by the observer."""
         return self.cut(FixedTensor(F.gelu(x.value), None)).value
 
-    def forward(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the op; in training the width of a learned cut goes along."""
-        y = super().forward(*inputs)
-        return dataclasses.replace(y, bits=self.cut.learned_width()) if self.training else y
-
     def exact(self, *inputs: FixedTensor) -> FixedTensor:
         """Run the lookup."""
         self.lanes = inputs[0].value.shape[-1]
@@ -54,6 +48,10 @@ class Gelu(IntegerOp):
     def output_grid_in_training(self, *inputs: FixedTensor) -> Grid:
         """The observer's grid."""
         return self.cut.grid
+
+    def learned_width(self) -> Tensor | None:
+        """That of the cut."""
+        return self.cut.learned_width()
 
     def _settings(self) -> object:
         return self.cut.grid, self.lanes

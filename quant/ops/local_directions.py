@@ -13,15 +13,16 @@ from tritag.models.lorentz import REGULATOR_MASS_GEV
 from tritag.models.scalars import N_SCALARS
 from tritag.quant.fixed import Grid
 from tritag.quant.integer import blocks
-from tritag.quant.integer.lorentz import dot, scale_to
+from tritag.quant.integer.lorentz import dot
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.tensor import FixedTensor, fake_quantize
 
 _LOG_BITS = 13
-_VECTOR_BITS = 14
 _INVERSE_BITS = 13
+# Fractional bits of p/E'.
+_SHARE_FRACTION = 16
 
 
 class LocalDirections(IntegerOp):
@@ -37,7 +38,7 @@ class LocalDirections(IntegerOp):
         self.per_row = False
 
     def bind(self, frame: Grid, tokens: Grid, count: Grid, *scalars: Grid) -> BoundProgram:
-        """Program: L p in block floating point, one logarithm and one reciprocal per candidate."""
+        """Program: E', its logarithm and reciprocal, then L (p/E') per candidate."""
         t = Tracer("local_directions", self.n_constituents)
         matrix = t.input("frame", frame.low, frame.high, lanes=16, per_row=self.per_row)
         token = t.input("tokens", tokens.low, tokens.high, lanes=4)
@@ -47,19 +48,21 @@ class LocalDirections(IntegerOp):
             lab = t.input("scalars", grid.low, grid.high, lanes=N_SCALARS)
             lanes += [lab.lane(i) for i in range(N_SCALARS)]
         p = [token.lane(j) for j in range(4)]
-        local = [dot([matrix.lane(4 * i + j) for j in range(4)], p) for i in range(4)]
+        rows = [[matrix.lane(4 * i + j) for j in range(4)] for i in range(4)]
         fraction = frame.fraction + tokens.fraction
-        least = max(1, round(REGULATOR_MASS_GEV * 2.0**fraction))
-        (energy, *momentum), exponent = scale_to([local[0].clip(least, local[0].high), *local[1:]], _VECTOR_BITS)
-        energy = energy.maximum(1)
-        exponent_gev = exponent + (1 - _VECTOR_BITS - fraction)
-        log_gev = (blocks.log2(t, energy, _LOG_BITS - 1) << 1) + (exponent_gev << _LOG_BITS)
+        energy = dot(rows[0], p)
+        energy = energy.clip(max(1, round(REGULATOR_MASS_GEV * 2.0**fraction)), energy.high)
+        log_gev = (blocks.log2(t, energy, _LOG_BITS - 1) << 1) - (fraction << _LOG_BITS)
         scale = LOCAL_ENERGY_SCALE
         lanes.append(affine(log_gev, _LOG_BITS, math.log(2) * scale, -LOCAL_ENERGY_MEAN * scale))
+        # L (p/E') and not (L p)/E': the first row is there long before the others.
         inverse, shift = blocks.reciprocal(t, energy, _INVERSE_BITS)
-        one = 1 << SCALAR_TYPE.fraction
-        down = shift + (_INVERSE_BITS - SCALAR_TYPE.fraction)
-        lanes += [(x * inverse).round_shift_by(down).clip(-one, one) for x in momentum]
+        down = shift + (_INVERSE_BITS - frame.fraction - _SHARE_FRACTION)
+        # |p| <= E < 2 gamma E', and no entry of a frame is larger than its gamma.
+        largest = 2 * frame.high << max(_SHARE_FRACTION - frame.fraction, 0)
+        share = [(x * inverse).round_shift_by(down).clip(-largest, largest) for x in p]
+        drop, one = frame.fraction + _SHARE_FRACTION - SCALAR_TYPE.fraction, 1 << SCALAR_TYPE.fraction
+        lanes += [dot(row, share).round_shift(drop).clip(-one, one) for row in rows[1:]]
         t.output("directions", valid.where(t.stack(lanes), 0))
         fractions = (frame.fraction, tokens.fraction, count.fraction, *(grid.fraction for grid in scalars))
         return BoundProgram(t.program, fractions, (SCALAR_TYPE.fraction,))

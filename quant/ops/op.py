@@ -58,10 +58,15 @@ class IntegerOp(nn.Module):
         """Grid of the surrogate's values, when they lie on one."""
         return None
 
+    def learned_width(self) -> Tensor | None:
+        """Bits of the surrogate's values as a number with a gradient, when they are learned."""
+        return None
+
     def forward(self, *inputs: FixedTensor) -> FixedTensor:
         """Run the op: surrogate in training mode, exact integers otherwise."""
         if self.training:
-            return FixedTensor(self.surrogate(*inputs), self.output_grid_in_training(*inputs))
+            value = self.surrogate(*inputs)
+            return FixedTensor(value, self.output_grid_in_training(*inputs), self.learned_width())
         return self.exact(*inputs)
 
     def exact(self, *inputs: FixedTensor) -> FixedTensor:

@@ -96,8 +96,10 @@ def trigger_frames(k: int) -> dict[str, Bound]:
     bound["spurion_tokens"] = SpurionTokens().bind(velocity)
     tokens = bound["into_jet_frame"].output_grid()
     every = tokens.union(bound["spurion_tokens"].output_grid())
-    bound["token_features"] = TokenFeatures(k).bind(Grid.of(SCALAR_TYPE), momenta, tokens, count)
-    bound["spurion_features"] = SpurionFeatures(k).bind(velocity, tokens)
+    bound["token_features"] = TokenFeatures(k).bind(momenta, count, Grid.of(SCALAR_TYPE))
+    bound["token_products"] = TokenFeatures(k).bind(momenta, count)
+    bound["spurion_features"] = SpurionFeatures(k).bind(momenta)
+    bound["spurion_products"] = SpurionFeatures(k, 0).bind(momenta)
     bound["token_frames"] = TokenFrames(k, 3, FrameBits(), 16).bind(grid(10, 4), every, count)
     bound["local_scalars"] = LocalScalars(k).bind(bound["token_frames"].output_grid(), tokens, count)
     inputs = (bound["token_frames"].output_grid(), tokens, count)
@@ -246,7 +248,9 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "into_jet_frame": lambda: trigger_frames(5)["into_jet_frame"],
     "spurion_tokens": lambda: trigger_frames(5)["spurion_tokens"],
     "token_features": lambda: trigger_frames(5)["token_features"],
+    "token_products": lambda: trigger_frames(5)["token_products"],
     "spurion_features": lambda: trigger_frames(5)["spurion_features"],
+    "spurion_products": lambda: trigger_frames(5)["spurion_products"],
     "token_frames": lambda: trigger_frames(5)["token_frames"],
     "local_scalars": lambda: trigger_frames(5)["local_scalars"],
     "local_directions": lambda: trigger_frames(5)["local_directions"],

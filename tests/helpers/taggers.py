@@ -12,6 +12,7 @@ from tritag.models.head import BINARY, HeadConfig
 from tritag.models.registry import TaggerConfig
 from tritag.quant.config import QuantConfig
 from tritag.quant.layers import QuantTagger
+from tritag.quant.part_layers import QuantBatchNorm
 
 MINI = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1}
 TINY = {"blocks": 1, "channels": 4, "heads": 2, "mlp_factor": 1}
@@ -25,10 +26,14 @@ def calibrated_tagger(
     seed: int = 0,
     head: HeadConfig = BINARY,
 ) -> QuantTagger:
-    """Tagger in evaluation mode whose observers have seen some jets."""
+    """Tagger in evaluation mode whose observers have seen some jets, and whose batch norms have statistics."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tagger = QuantTagger(TaggerConfig(network, k, dict(sizes), head=head), QuantConfig(weights=weights))
+        for module in tagger.modules():
+            if isinstance(module, QuantBatchNorm):
+                module.running_mean.normal_(0, 0.3)
+                module.running_var.uniform_(0.3, 3)
     observe(tagger, random_jets(np.random.default_rng(seed), 400, k))
     return tagger.eval()
 

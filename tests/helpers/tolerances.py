@@ -82,7 +82,7 @@ def mean_pool_lsb(rows: int, largest: float) -> float:
 # Geometry of the Lorentz taggers on jets of the sample (tests/quant/test_trigger_frames.py): tokens in GeV at median,
 # 99 % and worst; products of tokens and local scalars in LSB at 99 %; frame entries at median and 90 %.
 TOKENS_GEV = (0.002, 0.05, 0.5)
-PRODUCTS_LSB = 4.0
+PRODUCTS_LSB = 1.0
 LOCAL_SCALARS_LSB = 8.0
 # Directions: half an LSB, and 2**-11 of 2**8 LSB from the table of 1/E; log E likewise.
 LOCAL_DIRECTIONS_LSB = 1.0

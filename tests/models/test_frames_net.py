@@ -52,6 +52,7 @@ def test_parameter_counts_of_the_paper(hidden, parameters):
 
 def test_parameter_counts_of_the_other_nets():
     assert count_parameters(TokenFramesNet(FloatLayers(), K, 4, spurions=True)) == 75
+    assert count_parameters(TokenFramesNet(FloatLayers(), K, 4, spurions=True, scalars=False)) == 47
     assert count_parameters(TokenFramesNet(FloatLayers(), K, 4, spurions=False)) == 43
     assert count_parameters(PairFramesNet(FloatLayers(), K, 4, spurions=False, per_jet=True)) == 43
 

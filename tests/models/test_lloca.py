@@ -25,7 +25,7 @@ from tritag.models.scalars import JetScalars
 
 K = 6
 NAMES = [name for name in tagger_names() if name.startswith("lloca")]
-MINI = ["lloca-local-2k", "lloca-global-2k", "lloca-trigger-2k"]
+MINI = ["lloca-local-2k", "lloca-global-2k", "lloca-trigger-2k", "lloca-trigger-fast-2k"]
 # float64 through boosts into frames that hang on differences of vectors.
 INVARIANT = 1e-6
 # The regulator mass of 5 MeV is the only thing that a boost along the beam changes, against pair masses of GeV.
@@ -72,14 +72,16 @@ def inputs_of_tokens(tagger, tokens, count):
         ("lloca-global-20k", 17348),
         ("lloca-global-deep-2k", 1336),
         ("lloca-trigger-2k", 1916),
+        ("lloca-trigger-fast-2k", 1952),
     ],
 )
 def test_parameter_counts_of_the_paper(name, parameters):
     tagger = make_tagger(load_tagger_config(name))
     assert count_parameters(tagger) == parameters
     assert str(parameters) in load_tagger_config(name).summary
-    # weights alone are stored; everything else is a constant
-    assert sum(tensor.numel() for tensor in tagger.state_dict().values()) == parameters
+    # weights and statistics are stored; everything else is a constant
+    stored = {key: tensor.numel() for key, tensor in tagger.state_dict().items() if "running_" not in key}
+    assert sum(stored.values()) == parameters
 
 
 def test_parameter_counts_of_the_larger_sizes():
@@ -101,6 +103,8 @@ def test_refuses_sizes_that_do_not_fit():
         make_tagger(TaggerConfig("lloca", sizes={"frames": "local", "heads": 4}))
     with pytest.raises(ConfigError, match="tokens gives one frame per jet; use it with frames: global, got local"):
         make_tagger(TaggerConfig("lloca", sizes={"frames": "local", "frames_net": "tokens"}))
+    with pytest.raises(ConfigError, match="products is for single tokens; use it with frames_net: tokens, got pairs"):
+        LLoCaConfig(frames_inputs="products")
     with pytest.raises(ConfigError, match="frames_hidden must be >= 1, got 0"):
         LLoCaConfig(frames_hidden=0)
     with pytest.raises(ConfigError, match=r"unknown value of .*frames 'globl'; did you mean 'global'"):

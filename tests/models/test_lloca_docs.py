@@ -32,7 +32,8 @@ def multiplications(sizes, k):
     features, local = (11, 19 * k) if sizes.features == "directions" else (7, 16 * k + 16)
     backbone = features * c * k + b * (k * (4 + 2 * r) * c * c + 2 * k * k * c) + c
     if sizes.frames_net == "tokens":
-        parts = (n * (12 * h + h * h), 12 * n, 82, local, 0)
+        inputs = 9 if sizes.frames_inputs == "scalars" else 2
+        parts = (n * ((inputs + 3) * h + h * h), 12 * n, 82, local, 0)
     elif sizes.frames == "global":
         parts = (14 * h * k + n * (n - 1) * e, 15 * n * (n - 1) + 24 * n, 82, local, 0)
     else:
@@ -42,7 +43,7 @@ def multiplications(sizes, k):
 
 def test_table_of_multiplications(page):
     rows = re.findall(r"^\| `(lloca-\S+)` \| (\d+) \| (.+) \|$", page, re.MULTILINE)
-    assert len(rows) == 8
+    assert len(rows) == 10
     for name, k, figures in rows:
         expected = multiplications(LLoCaConfig(**load_tagger_config(name).sizes), int(k))
         assert [int(x) for x in figures.split(" | ")] == expected, f"{name}, K = {k}"

@@ -56,6 +56,7 @@ def test_formula_of_the_transformer_written_out():
     assert stages["attention"] == Work(products=2 * n * n * c)
     assert stages["mlp"] == Work(2 * n * c * r * c, 2 * n * r * c, hidden_weights=2 * c * r * c)
     assert stages["norms"] == Work(wide=6 * n * c)
+    assert TransformerSizes(1, c, 1, norm="batch").work(n)["norms"] == Work(plain=2 * n * c)
 
 
 def test_work_grows_with_blocks_and_frames():

@@ -24,7 +24,7 @@ from tritag.quant.ops.head_mean import HeadMean
 from tritag.quant.ops.jet_scalars import CODE_GRID
 from tritag.quant.ops.minkowski_product import MinkowskiProduct
 from tritag.quant.ops.pair_features import PAIR_TYPE
-from tritag.quant.part_layers import QuantPairFeatures
+from tritag.quant.part_layers import QuantBatchNorm, QuantPairFeatures
 from tritag.quant.slim_layers import QuantJointNorm, QuantSlimTokens
 from tritag.quant.tensor import FixedTensor
 
@@ -108,6 +108,18 @@ class TestChannelAffine:
         op.training = True
         trained = op.with_values(tensor, *values)
         assert np.abs(codes(trained) - codes(exact)).max() <= 1
+
+    def test_factors_of_a_batch_norm_with_shifts_are_powers_of_two(self, rng):
+        norm, x = QuantBatchNorm(5, 1, cut_to(grid(12, 6)), shifts=True, eps=0).eval(), grid(8, 3)
+        norm.weight.data = torch.tensor([1.0, 1.4, -1.5, 0.15, 0.0])
+        norm.running_mean.copy_(torch.tensor([0.0, 1.0, 0.5, 0.0, 0.25]))
+        tensor = fixed(spread(rng, (500, 1, 5), x), x)
+        factor = np.array([1.0, 1.0, -2.0, 0.125, 0.0])
+        expected = bounded(tensor.value.numpy() * factor - norm.running_mean.numpy() * factor, grid(12, 6))
+        assert np.abs(codes(norm(tensor, None)) - expected).max() <= 0.5
+        norm.train()(FixedTensor(tensor.value, x), None).value.sum().backward()
+        # Through the rounding: every factor still learns.
+        assert (norm.weight.grad != 0).all()
 
 
 class TestBiasedWeights:

@@ -1,4 +1,4 @@
-"""Quantized Particle Transformer and L-GATr-slim: agreement with training, gradients, float weights."""
+"""Quantized ParT, L-GATr-slim, LLoCa with batch normalisation: agreement with training, gradients, float weights."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from tritag.quant.layers import QuantTagger
 K = 4
 PART = {"embed": [8], "pair_embed": [4], "blocks": 1, "class_blocks": 2, "heads": 2, "mlp_factor": 1}
 SLIM = {"vectors": 2, "scalars": 8, "blocks": 2, "heads": 2, "mlp_factor": 1}
-NETWORKS = {"part": PART, "lgatr-slim": SLIM}
+FAST = {"channels": 8, "frames_net": "tokens", "frames_inputs": "products", "features": "directions", "norm": "batch"}
+NETWORKS = {"part": PART, "lgatr-slim": SLIM, "lloca": FAST}
 # Agreement is measured where it counts: fewer candidates make lighter jets, whose boosted spurions saturate.
 K_AGREEMENT = 16
 # Root mean square difference of logits over their spread, exact against training's float surrogate, and correlation of
 # int8 and float logits; untrained. Norms of nearly lightlike vectors multiply roundings.
-SURROGATE = {"part": 0.15, "lgatr-slim": 0.6}
-CORRELATION = {"part": 0.98, "lgatr-slim": 0.9}
+SURROGATE = {"part": 0.15, "lgatr-slim": 0.6, "lloca": 0.15}
+CORRELATION = {"part": 0.98, "lgatr-slim": 0.9, "lloca": 0.98}
 
 pytestmark = pytest.mark.parametrize("network", NETWORKS)
 
