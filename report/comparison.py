@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tritag.errors import RunError
 from tritag.report.published import PUBLISHED
+from tritag.report.verdict import simulated_jets
 
 # Where figures come from.
 MEASURED = "measured (simulation)"
@@ -86,13 +87,13 @@ def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
         raise RunError(f"rtl.json must be in {directory}, but it is missing; make it with 'tritag rtl {directory}'")
     tagger, constituents = directory.name.rsplit("-", 1)[0], config["tagger"]["n_constituents"]
     part = f"{rtl['target']}, {rtl['beats']} beats"
-    scenarios = rtl["scenarios"].values()
+    differ, jets = simulated_jets(rtl)
     yield Row(
         tagger,
         constituents,
         MEASURED,
         csim=_csim_verdict(directory, csim),
-        rtl=f"{sum(s['differ'] for s in scenarios)} of {sum(s['jets'] for s in scenarios):,} differ",
+        rtl=f"{differ} of {jets:,} differ",
         latency_cycles=rtl["latency_cycles"],
         interval_cycles=rtl["interval_cycles"],
         part=part,

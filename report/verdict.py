@@ -64,13 +64,18 @@ def physics_rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{r['quantity']}: {kind}", f"{_estimate(r[kind], 4)} (uncorrected {before}; {r['n_jets']:,} jets)"
 
 
+def simulated_jets(rtl: dict[str, Any]) -> tuple[int, int]:
+    """Jets of all scenarios of rtl.json: how many differ, and how many there are."""
+    scenarios = rtl["scenarios"].values()
+    return sum(s["differ"] for s in scenarios), sum(s["jets"] for s in scenarios)
+
+
 def rtl_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Rows of the simulated Verilog: measured cycles, estimates kernel by kernel, Yosys' counts."""
     rtl, synth = summary.get("rtl"), summary.get("synth")
     if not rtl:
         return
-    scenarios = rtl["scenarios"].values()
-    differ, jets = sum(s["differ"] for s in scenarios), sum(s["jets"] for s in scenarios)
+    differ, jets = simulated_jets(rtl)
     yield "RTL", "simulated Verilog = exported file", f"{differ:,} / {jets:,} jets differ"
     clock = 1e3 / rtl["clock_period_ns"]
     latency = f"{rtl['latency_cycles']} cycles = {rtl['latency_ns']:.0f} ns at the assumed {clock:.0f} MHz"

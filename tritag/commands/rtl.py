@@ -55,6 +55,7 @@ def rtl_run(
     from tritag.export.rtl.check import check_design
     from tritag.export.rtl.simulation import verilator_root
     from tritag.files import write_json, write_text
+    from tritag.report.verdict import simulated_jets
 
     run, recipe = open_run(where)
     verilator_root()
@@ -78,9 +79,9 @@ def rtl_run(
     result = settings | check_design(design, {"codes": codes, "count": count[:, None, None]}, expected)
     write_json(run.path("rtl.json"), result)
     run.record_provenance("rtl")
+    differ, simulated = simulated_jets(result)
     print_progress(
-        f"{run.directory.name}: {sum(s['differ'] for s in result['scenarios'].values())} of "
-        f"{sum(s['jets'] for s in result['scenarios'].values()):,} simulated jets differ; latency "
+        f"{run.directory.name}: {differ} of {simulated:,} simulated jets differ; latency "
         f"{result['latency_cycles']} cycles = {result['latency_ns']:.0f} ns at the assumed "
         f"{1e3 / result['clock_period_ns']:.0f} MHz, II {result['interval_cycles']} cycles"
     )
