@@ -48,13 +48,15 @@ def _draw(rows: Sequence[dict[str, Any]], key: str, label: str, path: Path, fron
         raise ToolError("figures need matplotlib; install it with pip install 'tritag[plots]'") from error
     # Without salt and date the same rows give the same file.
     with matplotlib.rc_context({"svg.hashsalt": "tritag", "font.size": 9}):
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        figure = Figure(figsize=(6.4, 5.2), layout="constrained")
         axes = figure.add_subplot()
-        for index, row in enumerate(rows):
+        colors, markers = (_numbered(column) for column in zip(*(_named(row) for row in rows), strict=True))
+        for row in rows:
+            network, precision = _named(row)
             rejection = row["rejection_0.3"]
             bar = rejection["error"] if rejection["spread"] is None else rejection["spread"]
-            marker = "osD^v<>pXh"[index % 10]
-            axes.errorbar(row[key], rejection["value"], bar, fmt=marker, capsize=2, label=row["tagger"])
+            style = {"color": f"C{colors[network] % 10}", "fmt": "osD^v<>pXh"[markers[precision] % 10]}
+            axes.errorbar(row[key], rejection["value"], bar, capsize=2, label=row["tagger"], **style)
         if front:
             points = [(row[key], row["rejection_0.3"]["value"]) for row in rows]
             best = [points[i] for i in pareto_front(points)]
@@ -62,6 +64,16 @@ def _draw(rows: Sequence[dict[str, Any]], key: str, label: str, path: Path, fron
         axes.set_xscale("log")
         axes.set_xlabel(label)
         axes.set_ylabel("background rejection at signal efficiency 0.3")
-        axes.legend(fontsize=6, loc="best")
+        figure.legend(fontsize=6, loc="outside lower center", ncols=2)
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
+
+
+def _named(row: dict[str, Any]) -> tuple[str, str]:
+    """Network with its number of candidates, which gives a point its colour, and precision, which gives its marker."""
+    network, candidates, precision = [*row["tagger"].split(", ", 2), "", ""][:3]
+    return f"{network}, {candidates}", precision
+
+
+def _numbered(names: Sequence[str]) -> dict[str, int]:
+    return {name: index for index, name in enumerate(dict.fromkeys(names))}
