@@ -55,8 +55,8 @@ def _draw(rows: Sequence[dict[str, Any]], key: str, label: str, path: Path, fron
             network, precision = _named(row)
             rejection = row["rejection_0.3"]
             bar = rejection["error"] if rejection["spread"] is None else rejection["spread"]
-            style = {"color": f"C{colors[network] % 10}", "fmt": "osD^v<>pXh"[markers[precision] % 10]}
-            axes.errorbar(row[key], rejection["value"], bar, capsize=2, label=row["tagger"], **style)
+            color, marker = f"C{colors[network] % 10}", "osD^v<>pXh"[markers[precision] % 10]
+            axes.errorbar(row[key], rejection["value"], bar, fmt=marker, color=color, capsize=2, label=row["tagger"])
         if front:
             points = [(row[key], row["rejection_0.3"]["value"]) for row in rows]
             best = [points[i] for i in pareto_front(points)]
