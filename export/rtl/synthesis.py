@@ -32,8 +32,8 @@ from tritag.files import write_text
 
 # Raise it when the way of synthesis changes.
 _RECIPE = 2
-# Delay of a net in ps for the mapping to LUTs. With Yosys' own 300 ps a long carry chain is the slowest path of a module,
-# and wherever logic is not slower than that, chains of seven small LUTs stay. With 1 ns they go, at the same count.
+# Delay of a net in ps for the mapping to LUTs. With Yosys' own 300 ps a long carry chain is the slowest path of a
+# module, and whatever is not slower stays as it is: chains of seven small LUTs. With 1 ns they go, at the same count.
 _NET_PS = 1000
 # Modules of so many characters in all go through Yosys together.
 _BATCH = 60_000
