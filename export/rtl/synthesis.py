@@ -31,10 +31,10 @@ from tritag.export.rtl.simulation import INSTALL, cache_root
 from tritag.files import write_text
 
 # Raise it when the way of synthesis changes.
-_RECIPE = 2
-# Delay of a net in ps for the mapping to LUTs. With Yosys' own 300 ps a long carry chain is the slowest path of a
-# module, and whatever is not slower stays as it is: chains of seven small LUTs. With 1 ns they go, at the same count.
-_NET_PS = 1000
+_RECIPE = 3
+# Delay of a net, and of the longest path, in ps for the mapping to LUTs: five levels. By Yosys' own figures a long carry
+# chain is the slowest path of a module, and whatever is not slower stays as it is: chains of seven small LUTs.
+_NET_PS, _PATH_PS = 1000, 5800
 # Modules of so many characters in all go through Yosys together.
 _BATCH = 60_000
 # Characters that cost as much time as Yosys' libraries.
@@ -242,6 +242,7 @@ for command in (
     "read_verilog design.v",
     "hierarchy -top all_kernels",
     "scratchpad -set synth_xilinx.abc9.W {_NET_PS}",
+    "scratchpad -set abc9.D {_PATH_PS}",
     "synth_xilinx -family xcup -noiopad -noclkbuf -top all_kernels",
     "write_json netlist.json",
 ):
