@@ -213,7 +213,8 @@ def test_synth_and_compare(
 ) -> None:
     """Figures of every kernel, shares and estimates; the table beside published taggers. Yosys is replaced."""
     graph = read_graph(run / "model.qonnx.onnx")
-    design, settings = design_of(graph, "vu13p-360mhz", 54, 5)
+    design, settings = design_of(graph, "vu13p-360mhz", 54, 5, dsp_bits=100)
+    assert design.estimate()["dsp"] < design_of(graph, "vu13p-360mhz", 54, 5)[0].estimate()["dsp"]
     scenarios = {"back_to_back": {"jets": 10, "differ": 0}}
     measured = {"latency_cycles": design.latency_cycles, "interval_cycles": 54, "scenarios": scenarios}
     (run / "rtl.json").write_text(json.dumps(settings | measured))

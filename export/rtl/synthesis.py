@@ -32,7 +32,7 @@ from tritag.files import write_text
 
 # Raise it when the way of synthesis changes.
 _RECIPE = 3
-# Delay of a net, and of the longest path, in ps for the mapping to LUTs: five levels. By Yosys' own figures a long carry
+# Delay of a net, and of the longest path, in ps for the mapping to LUTs: five levels. By Yosys' own a long carry
 # chain is the slowest path of a module, and whatever is not slower stays as it is: chains of seven small LUTs.
 _NET_PS, _PATH_PS = 1000, 5800
 # Modules of so many characters in all go through Yosys together.

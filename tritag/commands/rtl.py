@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from typing import Annotated, Any
 
@@ -24,6 +25,10 @@ def command(
             min=1, help="Most cycles in which a jet's rows pass; by default as few as one SLR holds (estimate)."
         ),
     ] = None,
+    dsp_bits: Annotated[
+        int | None,
+        typer.Option(min=1, help="Products of so many partial bits (width times width) and more go into DSPs."),
+    ] = None,
     jets: Annotated[int, typer.Option(min=1, help="Jets to simulate, besides the crafted ones.")] = _JETS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -33,7 +38,7 @@ def command(
     """
     from tritag.export.rtl.check import require_right
 
-    opened, result = rtl_run(run, target, interval, beats, jets)
+    opened, result = rtl_run(run, target, interval, beats, jets, dsp_bits)
     if json:
         print_json(result)
     else:
@@ -42,7 +47,12 @@ def command(
 
 
 def rtl_run(
-    where: str, target_name: str, interval: int | None = None, beats: int | None = None, jets: int = _JETS
+    where: str,
+    target_name: str,
+    interval: int | None = None,
+    beats: int | None = None,
+    jets: int = _JETS,
+    dsp_bits: int | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Write and simulate; returns the run and the content of rtl.json."""
     import numpy as np
@@ -61,7 +71,7 @@ def rtl_run(
     verilator_root()
     model = onnx.load(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
-    design, settings = design_of(graph, target_name, interval, beats)
+    design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
     batch = coded_jets(recipe, "val", n_max=jets)
     crafted, crafted_count = crafted_codes(recipe.tagger.n_constituents)
     codes = np.concatenate([batch.codes.numpy().astype(np.int64), crafted])
@@ -89,7 +99,11 @@ def rtl_run(
 
 
 def design_of(
-    graph: Any, target_name: str, interval: int | None = None, beats: int | None = None
+    graph: Any,
+    target_name: str,
+    interval: int | None = None,
+    beats: int | None = None,
+    dsp_bits: int | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Design of a firmware graph for a target, and the settings that decide it."""
     from tritag.export.rtl.choice import choose_design
@@ -100,12 +114,15 @@ def design_of(
     target = load_target(target_name)
     delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
     timing = Timing(delays, interval or target.interval_cycles)
+    if dsp_bits is not None:
+        timing = dataclasses.replace(timing, dsp_bits=dsp_bits)
     design, beats = choose_design(graph, timing, beats)
     settings = {
         "target": target_name,
         "clock_period_ns": target.clock_period_ns,
         "interval": timing.interval,
         "beats": beats,
+        "dsp_bits": timing.dsp_bits,
         "estimate": design.estimate(),
         "kernels": [
             {"module": k.module, "layer": k.layer, "instances": k.instances, "stages": [k.first_stage, k.last_stage]}

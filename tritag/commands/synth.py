@@ -46,7 +46,7 @@ def synth_run(where: str, workers: int = 1, only: str | None = None) -> tuple[An
     made = json.loads(run.require("rtl.json").read_text())
     check_tools()
     graph = read_graph(run.require("model.qonnx.onnx"))
-    design, _ = design_of(graph, made["target"], made["interval"], made["beats"])
+    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"))
     chosen = [k for k in design.kernels if only is None or only in k.module]
     if not chosen:
         raise ConfigError(f"--only must be part of a kernel's name, got {only!r}; rtl.json lists them under kernels")
