@@ -95,6 +95,9 @@ class Layers(OpKernels):
         }
         row = result[0]
         moving = [s.layout is not None and names[0] == row for s, names in zip(sources, letters, strict=True)]
+        if any(row in names and not moves for names, moves in zip(letters, moving, strict=True)):
+            # A row's product would have to choose its part of the other operand: all rows at once instead.
+            moving = [False, False]
         layout = self._common_layout(layer.name, [s for s, moves in zip(sources, moving, strict=True) if moves])
         kernel = self._kernel(layer.name, layout, 1)
         entries = [

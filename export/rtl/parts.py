@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tritag.errors import ExportError
 from tritag.export.graph import FirmwareGraph
 from tritag.export.rtl.kernel import Kernel, Top
-from tritag.export.rtl.layout import Layout
+from tritag.export.rtl.layout import Layout, spread
 from tritag.export.rtl.module import Timing
 from tritag.export.rtl.signals import Signal
 
@@ -40,8 +40,10 @@ class Parts:
         self.gathered: dict[int, list[Signal]] = {}
 
     def _in_step(self, sources: list[Tensor], moving: list[bool], rows: int) -> list[Tensor]:
-        """Sources of which a jet's tensor passes row by row too, where it meets one that does."""
+        """Sources of which a jet's tensor passes row by row too, where it meets one that does, or has several rows."""
         layouts = {s.layout for s, moves in zip(sources, moving, strict=True) if moves and s.layout is not None}
+        if not layouts and rows > 1:
+            layouts = {spread(rows, self.beats)}
         if len(layouts) != 1 or (layout := layouts.pop()).rows != rows:
             return sources
         return [
