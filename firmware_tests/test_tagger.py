@@ -14,7 +14,7 @@ import torch
 from onnx import ModelProto
 
 from tests.helpers.jets import Jets, crafted_jets, random_jets
-from tests.helpers.taggers import MINI, TINY, calibrated_tagger
+from tests.helpers.taggers import FAST, MINI, TINY, calibrated_tagger
 from tritag.data.sample import read_sample
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
@@ -29,7 +29,6 @@ from tritag.quant.layers import QuantTagger
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
 FRAMES = {"frames": "global", "frames_net": "pairs", "frames_hidden": 4}
 TRIGGER = FRAMES | {"frames_net": "tokens", "features": "directions"}
-FAST = TRIGGER | {"frames_inputs": "products", "norm": "batch"}
 PART = {"embed": [8], "pair_embed": [4], "heads": 2, "mlp_factor": 1}
 SLIM = {"vectors": 2, "scalars": 4, "blocks": 2, "heads": 1, "mlp_factor": 1}
 
@@ -42,7 +41,7 @@ TAGGERS = {
     "local-lloca-int8": ("lloca", 4, "int8", MINI | FRAMES | {"frames": "local"}, False),
     "global-lloca-ternary": ("lloca", 4, "ternary", SMALL | FRAMES, False),
     "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | TRIGGER, False),
-    "fast-lloca-int8": ("lloca", 5, "int8", SMALL | FAST, False),
+    "fast-lloca-int8": ("lloca", 5, "int8", SMALL | FRAMES | FAST, False),
     "part-int8": ("part", 5, "int8", PART, False),
     "seven-outputs-int8": ("transformer", 4, "int8", TINY, False),
     "lgatr-slim-ternary": ("lgatr-slim", 4, "ternary", SLIM, False),

@@ -16,6 +16,8 @@ from tritag.quant.part_layers import QuantBatchNorm
 
 MINI = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1}
 TINY = {"blocks": 1, "channels": 4, "heads": 2, "mlp_factor": 1}
+# What makes the fast trigger LLoCa of one.
+FAST = {"frames_net": "tokens", "frames_inputs": "products", "features": "directions", "norm": "batch"}
 
 
 def calibrated_tagger(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.helpers.jets import crafted_jets, random_jets
-from tests.helpers.taggers import calibrated_tagger, observe
+from tests.helpers.taggers import FAST, calibrated_tagger, observe
 from tritag.data.sample import read_sample
 from tritag.errors import ExportError
 from tritag.models.coded_jets import CodedJets
@@ -19,8 +19,7 @@ from tritag.quant.layers import QuantTagger
 K = 4
 PART = {"embed": [8], "pair_embed": [4], "blocks": 1, "class_blocks": 2, "heads": 2, "mlp_factor": 1}
 SLIM = {"vectors": 2, "scalars": 8, "blocks": 2, "heads": 2, "mlp_factor": 1}
-FAST = {"channels": 8, "frames_net": "tokens", "frames_inputs": "products", "features": "directions", "norm": "batch"}
-NETWORKS = {"part": PART, "lgatr-slim": SLIM, "lloca": FAST}
+NETWORKS = {"part": PART, "lgatr-slim": SLIM, "lloca": {"channels": 8, **FAST}}
 # Agreement is measured where it counts: fewer candidates make lighter jets, whose boosted spurions saturate.
 K_AGREEMENT = 16
 # Root mean square difference of logits over their spread, exact against training's float surrogate, and correlation of
