@@ -1,0 +1,155 @@
+"""What must not move when the house is rebuilt: names of parameters, integers, digests of settings, bytes of exports.
+
+``python -m tests.helpers.pins`` writes the file of pins again; do so only where a change of integers, formats or digests
+is meant, and say so in the changelog. Weights and jets are made of small integers, so that no processor's rounding
+decides about a pin; only the outputs of float taggers are held as numbers, within a tolerance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests.helpers.jets import random_jets
+from tests.helpers.rtl import timing
+from tests.helpers.taggers import FAST, TINY, calibrated_tagger, observe
+from tritag.configs import digest
+from tritag.errors import ConfigError, ExportError
+from tritag.export.graph import read_graph
+from tritag.export.qonnx_file import export_model
+from tritag.export.rtl.design import build
+from tritag.files import write_json
+from tritag.hls_projects.project import write_project
+from tritag.hls_projects.target import load_target
+from tritag.models.registry import load_tagger_config, tagger_names
+from tritag.noise import quiet
+from tritag.quant.layers import QuantTagger
+from tritag.quant.recipe import fresh_tagger, make_recipe, precision_names
+
+PINS = Path(__file__).resolve().parents[1] / "pins.json"
+CONSTITUENTS, JETS = 3, 12
+# One tagger per kind of network; sizes as small as they can be.
+NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "transformer": ("transformer", TINY),
+    "transformer-batch": ("transformer", {**TINY, "norm": "batch"}),
+    "lloca-local": ("lloca", {"blocks": 1, "channels": 16, "heads": 2, "frames": "local"}),
+    "lloca-global": ("lloca", TINY),
+    "lloca-trigger": ("lloca", {**TINY, "frames_net": "tokens", "features": "directions"}),
+    "lloca-trigger-fast": ("lloca", {**TINY, **FAST}),
+    "part": (
+        "part",
+        {"embed": [4, 4], "pair_embed": [2, 2], "blocks": 1, "class_blocks": 1, "heads": 2, "mlp_factor": 2},
+    ),
+    "lgatr-slim": ("lgatr-slim", {"vectors": 4, "scalars": 8, "blocks": 1, "heads": 2, "mlp_factor": 1}),
+}
+
+
+def exact_precisions() -> list[str]:
+    """Float and every precision that has an exact form."""
+    names = []
+    for name in precision_names():
+        recipe = make_recipe(load_tagger_config("transformer-2k"), "tiny", name)
+        if recipe.quant is None or recipe.quant.exact:
+            names.append(name)
+    return names
+
+
+def pins_of(tagger: str, precision: str) -> dict[str, Any]:
+    """Digest of the settings, of names and shapes in ``state_dict``, and outputs for seeded weights and jets."""
+    pins: dict[str, Any] = {"digest": digest(make_recipe(load_tagger_config(tagger), "top", precision).settings())}
+    try:
+        network = fresh_tagger(make_recipe(load_tagger_config(tagger, CONSTITUENTS), "top", precision))
+    except ConfigError as error:
+        return {**pins, "refused": str(error)}
+    set_weights(network)
+    names = [(name, list(value.shape), str(value.dtype)) for name, value in network.state_dict().items()]
+    pins["state"] = _hash(json.dumps(names).encode())
+    jets = random_jets(np.random.default_rng(1), JETS, CONSTITUENTS)
+    codes, count = (torch.from_numpy(x) for x in jets)
+    with torch.no_grad():
+        if isinstance(network, QuantTagger):
+            observe(network, jets)
+            network.eval()
+            try:
+                score = network.score(network.inputs(codes, count[:, None]), count[:, None])
+            except ExportError as error:  # widths that these weights do not have room for
+                return {**pins, "refused": str(error)}
+            return {**pins, "integers": _hash(score.integers().numpy().tobytes()), "grid": str(score.known_grid())}
+        floats = network.eval()(codes.float(), count[:, None].float())
+        return {**pins, "floats": floats.flatten().tolist()}
+
+
+def pins_of_network(name: str) -> dict[str, str]:
+    """Digests of an export, of its C++ project and of its Verilog."""
+    network, sizes = NETWORKS[name]
+    tagger = calibrated_tagger(CONSTITUENTS, "ternary", dict(sizes), network)
+    model = export_model(tagger)
+    graph = read_graph(model)
+    design = build(graph, timing(54), CONSTITUENTS)
+    verilog = {**design.files, "tagger.v": design.text}
+    return {
+        "export": _hash(model.SerializeToString(deterministic=True)),
+        "project": _project(graph),
+        "verilog": _hash(*(f"{file}\n{text}".encode() for file, text in sorted(verilog.items()))),
+    }
+
+
+def _project(graph: Any) -> str:
+    """Digest of the files that decide about the C-simulation's integers (hls4ml's scripts carry paths)."""
+    with tempfile.TemporaryDirectory() as folder:
+        with quiet(Path(folder) / "log"):
+            write_project(graph, load_target(), Path(folder) / "hls")
+        root = Path(folder) / "hls" / "firmware"
+        ours = [path for path in sorted(root.rglob("*")) if path.is_file() and "ap_types" not in path.parts]
+        return _hash(*(f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in ours))
+
+
+def set_weights(network: nn.Module) -> None:
+    """Give every parameter and statistic a small multiple of a power of two that depends on its name and place alone."""
+    with torch.no_grad():
+        for name, value in [*network.named_parameters(), *_statistics(network)]:
+            rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big"))
+            low, high = (20, 120) if name.endswith("running_var") else (-40, 41)
+            if _is_weight(name):
+                fan_in = value.shape[-1] if value.ndim > 1 else 1
+                scale = 2.0 ** -round(math.log2(fan_in) / 2 + 5)
+                value.copy_(torch.from_numpy(rng.integers(low, high, tuple(value.shape)) * scale))
+
+
+def _is_weight(name: str) -> bool:
+    return name.rpartition(".")[2] in ("weight", "bias", "running_mean", "running_var")
+
+
+def _statistics(network: nn.Module) -> Iterable[tuple[str, torch.Tensor]]:
+    return ((name, value) for name, value in network.named_buffers() if ".running_" in name)
+
+
+def _hash(*parts: bytes) -> str:
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(len(part).to_bytes(8, "big") + part)
+    return state.hexdigest()[:16]
+
+
+def all_pins(tell: Callable[[str], None] = print) -> dict[str, Any]:
+    """Pins of every tagger with every exact precision, and of every network."""
+    torch.set_num_threads(1)
+    taggers: dict[str, Any] = {}
+    for tagger in tagger_names():
+        for precision in exact_precisions():
+            tell(f"{tagger} {precision}")
+            taggers[f"{tagger} {precision}"] = pins_of(tagger, precision)
+    return {"taggers": taggers, "networks": {name: pins_of_network(name) for name in NETWORKS}}
+
+
+if __name__ == "__main__":
+    write_json(PINS, all_pins())
