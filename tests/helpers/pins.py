@@ -1,7 +1,7 @@
-"""What must not move when the house is rebuilt: names of parameters, integers, digests of settings, bytes of exports.
+"""What must not move when the house is rebuilt: names of parameters, integers, digests of settings, exported bytes.
 
-``python -m tests.helpers.pins`` writes the file of pins again; do so only where a change of integers, formats or digests
-is meant, and say so in the changelog. Weights and jets are made of small integers, so that no processor's rounding
+``python -m tests.helpers.pins`` writes the file of pins again; do so only where a change of integers, formats or
+digests is meant, and say so in the changelog. Weights and jets are made of small integers, so that no processor's rounding
 decides about a pin; only the outputs of float taggers are held as numbers, within a tolerance.
 """
 
@@ -77,9 +77,9 @@ def pins_of(tagger: str, precision: str) -> dict[str, Any]:
     codes, count = (torch.from_numpy(x) for x in jets)
     with torch.no_grad():
         if isinstance(network, QuantTagger):
-            observe(network, jets)
-            network.eval()
             try:
+                observe(network, jets)
+                network.eval()
                 score = network.score(network.inputs(codes, count[:, None]), count[:, None])
             except ExportError as error:  # widths that these weights do not have room for
                 return {**pins, "refused": str(error)}
@@ -114,7 +114,7 @@ def _project(graph: Any) -> str:
 
 
 def set_weights(network: nn.Module) -> None:
-    """Give every parameter and statistic a small multiple of a power of two that depends on its name and place alone."""
+    """Give parameters and statistics small multiples of powers of two that depend on name and place alone."""
     with torch.no_grad():
         for name, value in [*network.named_parameters(), *_statistics(network)]:
             rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big"))
