@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from tritag.configs import digest
 from tritag.errors import ToolError, TritagError
 from tritag.files import atomic_path, write_json
-from tritag.models.metrics import measure
-from tritag.models.training_config import TrainingConfig
-from tritag.quant.effective_bits import significant_bits
+from tritag.models.figures.metrics import measure
+from tritag.models.training.config import TrainingConfig
+from tritag.quant.formats.effective_bits import significant_bits
 from tritag.terminal import print_progress, print_result
 
 FORMAT = 1
@@ -239,7 +239,7 @@ class Jets:
 
     def batches(self, settings: Settings, first: int) -> Iterator[tuple[Any, Array]]:
         """Batches from step ``first`` on; each of the two trainings sees the jets in the order of tritag's."""
-        from tritag.models.batches import Batches
+        from tritag.models.training.batches import Batches
 
         order, step = Batches(len(self.label), settings.batch_size, settings.seed), 0
         while True:
@@ -250,14 +250,14 @@ class Jets:
 
 def read_split(settings: Settings, split: str, cache: Path) -> Jets:
     """Jets of a split with the integer scalars that tritag's quantized taggers see; kept in ``cache``."""
-    from tritag.data.generate import ensure_data
+    from tritag.data.simulation.generate import ensure_data
 
     source = Path(settings.data) if Path(settings.data).is_file() else ensure_data(settings.data)
     path = cache / f"{source.stem}-k{settings.constituents}-{split}.npz"
     if not path.is_file():
         from tritag.commands.train import coded_jets
-        from tritag.models.inputs import prepare
-        from tritag.models.registry import load_tagger_config
+        from tritag.models.jets.inputs import prepare
+        from tritag.models.nets.registry import load_tagger_config
         from tritag.quant.recipe import fresh_tagger, make_recipe
 
         recipe = make_recipe(load_tagger_config("transformer-2k", settings.constituents), settings.data, "int8")

@@ -11,9 +11,9 @@ from tests.helpers.rtl import timing
 from tests.helpers.taggers import calibrated_tagger
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
-from tritag.export.rtl.choice import choose_design
-from tritag.export.rtl.synthesis import summed, synthesise
-from tritag.models.registry import load_tagger_config
+from tritag.export.rtl.design.search import choose_design
+from tritag.export.rtl.tools.synthesis import summed, synthesise
+from tritag.models.nets.registry import load_tagger_config
 
 # Tagger, candidates, beats.
 TAGGERS = (

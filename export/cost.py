@@ -2,7 +2,7 @@
 
 A bit operation is a product of one bit by one bit: a multiplication of a and b bits counts a*b (paper, Sec. 3.3);
 a ternary weight counts log2(3) bits. Effective bit operations count of every weight only its effective bits
-(:mod:`tritag.quant.effective_bits`): a pruned weight is free, a power of two costs the activation's bits.
+(:mod:`tritag.quant.formats.effective_bits`): a pruned weight is free, a power of two costs the activation's bits.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from tritag.export.graph import FirmwareGraph, Layer, Linear, Op, Product
-from tritag.quant.effective_bits import significant_bits
-from tritag.quant.fixed import int_bits
+from tritag.quant.formats.effective_bits import significant_bits
+from tritag.quant.formats.fixed import int_bits
 from tritag.quant.integer.program import Program
 
 

@@ -18,9 +18,9 @@ from onnx import ModelProto, NodeProto
 from tritag.errors import DataError
 from tritag.export.graph import FirmwareGraph
 from tritag.export.qonnx_file import BATCH, METADATA_MODULES, run_all, session
-from tritag.quant.layers import QuantTagger
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.layers.layers import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN
-from tritag.quant.tensor import FixedTensor
 
 Progress = Callable[[int], None]
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import FunctionProto, NodeProto, TensorProto, helper, numpy_helper
 
-from tritag.quant.fixed import int_bits
+from tritag.quant.formats.fixed import int_bits
 from tritag.quant.integer.program import Node
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
 

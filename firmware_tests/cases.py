@@ -19,8 +19,8 @@ from tests.helpers.programs import (
     random_program,
     unscaled,
 )
-from tritag.quant.frame_error import frame_program
 from tritag.quant.integer.lorentz import FrameBits
+from tritag.quant.measure.frame_error import frame_program
 
 N_RANDOM = 8
 ROWS = 3

@@ -29,7 +29,7 @@ from tritag.export.qonnx_file import IR_VERSION, session
 from tritag.hls_projects import cpp
 from tritag.hls_projects.csim import cache_root
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
-from tritag.quant.fixed import FixedType, int_bits
+from tritag.quant.formats.fixed import FixedType, int_bits
 from tritag.quant.integer.program import Port
 from tritag.quant.integer.torch_executor import run
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram

@@ -20,9 +20,9 @@ from tritag.export.qonnx_file import export_model
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.target import load_target
 from tritag.hls_projects.verify import require_equal, verify
-from tritag.models.coded_jets import CodedJets
-from tritag.models.registry import TaggerConfig
-from tritag.models.training import train
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.nets.registry import TaggerConfig
+from tritag.models.training.training import train
 from tritag.quant.recipe import fresh_tagger, make_recipe, trained_tagger
 
 K = 4

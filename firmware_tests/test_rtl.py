@@ -11,8 +11,8 @@ from tests.helpers.taggers import FAST, TINY, calibrated_tagger
 from tritag.export.executors import TorchExecutor
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
-from tritag.export.rtl.check import check_design, require_right
-from tritag.export.rtl.design import build
+from tritag.export.rtl.design.design import build
+from tritag.export.rtl.tools.check import check_design, require_right
 
 K = 5
 PART = {"embed": [4], "pair_embed": [2], "blocks": 1, "class_blocks": 1, "heads": 2, "mlp_factor": 1}

@@ -15,16 +15,16 @@ from onnx import ModelProto
 
 from tests.helpers.jets import Jets, crafted_jets, random_jets
 from tests.helpers.taggers import FAST, MINI, TINY, calibrated_tagger
-from tritag.data.sample import read_sample
+from tritag.data.simulation.sample import read_sample
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.target import load_target
 from tritag.hls_projects.verify import first_different_layer, require_equal, verify
-from tritag.models.coded_jets import CodedJets
-from tritag.models.head import BINARY, HeadConfig
-from tritag.quant.layers import QuantTagger
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.nets.head import BINARY, HeadConfig
+from tritag.quant.layers.layers import QuantTagger
 
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
 FRAMES = {"frames": "global", "frames_net": "pairs", "frames_hidden": 4}

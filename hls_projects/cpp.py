@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tritag.quant.fixed import int_bits
+from tritag.quant.formats.fixed import int_bits
 from tritag.quant.integer.passes import OVER_ROWS, pass_times
 from tritag.quant.integer.program import Node, Port
 from tritag.quant.ops.op import BoundProgram

@@ -10,7 +10,7 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.model.layers import Layer, register_layer
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
-from tritag.quant.fixed import int_bits
+from tritag.quant.formats.fixed import int_bits
 
 # The generated functions of one project, and the fixed header they build on.
 OPS_HEADER = "tritag_ops.h"

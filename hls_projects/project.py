@@ -18,7 +18,7 @@ from tritag.files import write_text
 from tritag.hls_projects.cpp import op_function
 from tritag.hls_projects.hls4ml_extension import BACKEND, OPS_HEADER, register
 from tritag.hls_projects.target import TargetConfig
-from tritag.quant.fixed import FixedType
+from tritag.quant.formats.fixed import FixedType
 
 PROJECT = "tagger"
 

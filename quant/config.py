@@ -17,11 +17,11 @@ class QuantConfig:
 
     ``weights`` concerns the linear layers inside the blocks, or those of ``low_bit_layers`` (names, or patterns such as
     ``blocks.*.query``); the others are int8. ``weight_method`` is how low-bit weights are trained: the straight-through
-    estimator, or piecewise-affine regularized quantization (:mod:`tritag.quant.low_bit_weights`) with its transition
+    estimator, or piecewise-affine regularized quantization (``weights/low_bit_weights.py``) with its transition
     between the fractions ``parq_start`` and ``parq_end`` of the training, as steep as ``parq_steepness``, or fixed one
-    after the other until ``incremental_end`` (:mod:`tritag.quant.incremental_weights`).
+    after the other until ``incremental_end`` (:mod:`tritag.quant.weights.incremental_weights`).
     ``activations`` other than "static" make a *study*: a float network with fake-quantized linear layers
-    (:mod:`tritag.quant.study_layers`), which has no exact form and cannot be exported.
+    (:mod:`tritag.quant.simulated.layers`), which has no exact form and cannot be exported.
     ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
     ``learned_cuts`` those of all activations, one number per tensor. ``bit_penalty`` is added
     to the loss for every million effective bit operations of a jet.

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from tritag.configs import ADDED, build, config_names, load_config, plain_settings
-from tritag.data.config import load_data_config
+from tritag.data.simulation.config import load_data_config
 from tritag.errors import ConfigError, unknown_name
-from tritag.models.layers import Tagger
-from tritag.models.registry import TaggerConfig, make_tagger, sizes_of
-from tritag.models.start import StartConfig
-from tritag.models.training import TrainingConfig, seed_everything
-from tritag.models.weights import read_weights
+from tritag.models.layers.layers import Tagger
+from tritag.models.nets.registry import TaggerConfig, make_tagger, sizes_of
+from tritag.models.training.start import StartConfig
+from tritag.models.training.training import TrainingConfig, seed_everything
+from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers import QuantTagger
-from tritag.quant.study_layers import StudyTagger
+from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.simulated.layers import StudyTagger
 
 
 def precision_names() -> list[str]:

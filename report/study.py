@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.models.comparison import rejection_ratio
-from tritag.models.metrics import Metrics, measure
-from tritag.quant.cost import Cost
+from tritag.models.figures.comparison import rejection_ratio
+from tritag.models.figures.metrics import Metrics, measure
+from tritag.quant.measure.cost import Cost
 from tritag.report.pareto import pareto_front
 
 _EFFICIENCIES = (0.3, 0.5)

@@ -11,10 +11,10 @@ import pytest
 from tests.helpers.jets import SAMPLE
 from tritag import cli
 from tritag.commands.rtl import design_of
-from tritag.data.sample import read_sample
+from tritag.data.simulation.sample import read_sample
 from tritag.export.graph import read_graph
-from tritag.export.rtl import synthesis
-from tritag.export.rtl.part import Figures
+from tritag.export.rtl.text.fpga import Figures
+from tritag.export.rtl.tools import synthesis
 from tritag.hls_projects import csim
 
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "20"]

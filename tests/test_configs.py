@@ -11,7 +11,7 @@ import pytest
 
 from tritag.configs import build, config_names, digest, load_config
 from tritag.errors import ConfigError
-from tritag.models.registry import load_tagger_config
+from tritag.models.nets.registry import load_tagger_config
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import yaml
 from tests.helpers.heads import CLASSES
 from tests.helpers.jets import SAMPLE
 from tritag import cli
-from tritag.data.sample import read_sample
-from tritag.data.store import write_jets
+from tritag.data.jets.store import write_jets
+from tritag.data.simulation.sample import read_sample
 
 TAGGER = {"network": "transformer", "n_constituents": 4, "sizes": {"blocks": 1, "channels": 4, "heads": 2}}
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "10"]

@@ -6,6 +6,7 @@ Leaves of ``tritag/`` may be imported by every room, the front door (command lin
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,14 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report")
-LEAVES = {"tritag.errors", "tritag.files", "tritag.noise", "tritag.processes", "tritag._version", "tritag.__version__"}
+# Rooms inside rooms, in the order in which they may import each other; a room's own files stand where "." does.
+SUBROOMS: dict[str, tuple[str, ...]] = {
+    "data": ("jets", "simulation", "readers", "check"),
+    "models": ("layers", "jets", "nets", "figures", "training"),
+    "quant": ("config", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
+}
+LEAVES = {"tritag.errors", "tritag.files", "tritag.noise", "tritag.workers", "tritag._version", "tritag.__version__"}
 
 
 def _sources(room: str) -> list[Path]:
@@ -62,10 +70,48 @@ def test_a_room_imports_only_the_rooms_before_it(room):
     assert not wrong, "\n".join([f"{room} may import {', '.join(ROOMS[: ROOMS.index(room)])} and the leaves:", *wrong])
 
 
+@pytest.mark.parametrize("room", SUBROOMS)
+def test_rooms_inside_a_room_import_in_one_direction(room):
+    """``SUBROOMS`` names every file and folder of the room, and none imports one that stands behind it."""
+    order = SUBROOMS[room]
+    found = {path.relative_to(REPOSITORY / room).parts[0].removesuffix(".py") for path in _sources(room)}
+    assert found - {"__init__"} == set(order), "every file and folder of the room must have its place in SUBROOMS"
+    prefix = f"tritag.{room.replace('/', '.')}."
+    wrong = []
+    for path in _sources(room):
+        own = path.relative_to(REPOSITORY / room).parts[0].removesuffix(".py")
+        for line, name in _imports(path):
+            other = name.removeprefix(prefix).split(".")[0]
+            if name.startswith(prefix) and other in order and order.index(other) > order.index(own):
+                wrong.append(f"{path.relative_to(REPOSITORY)}:{line} imports {name}")
+    assert not wrong, "\n".join([f"{room} must import in the order {', '.join(order)}:", *wrong])
+
+
+def test_no_circle_of_imports_at_the_top_of_files():
+    """Inside functions a late import may close a circle; at the top of files none does."""
+    graph = {_module_name(path): set(_imports_at_top(path)) for room in ROOMS for path in _sources(room)}
+    edges = {
+        module: {
+            m
+            for m in graph
+            if m != module and any(f == m or f.startswith(f"{m}.") for f in found) and not module.startswith(f"{m}.")
+        }
+        for module, found in graph.items()
+    }
+    order = graphlib.TopologicalSorter(edges)
+    order.prepare()  # raises CycleError and names the circle
+
+
+def _imports_at_top(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lines = {node.lineno for node in tree.body}
+    return [name for line, name in _imports(path) if line in lines]
+
+
 def test_the_leaves_import_only_leaves():
     wrong = [
         f"{leaf} imports {name}"
-        for leaf in ("errors", "files", "noise", "processes", "_version")
+        for leaf in ("errors", "files", "noise", "workers", "_version")
         for _, name in _imports(REPOSITORY / "tritag" / f"{leaf}.py")
         if ".".join(name.split(".")[:2]) not in LEAVES
     ]
@@ -88,7 +134,7 @@ def test_no_source_uses_a_bare_room_name():
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("import tritag.quant.fixed", ["tritag.quant.fixed"]),
+        ("import tritag.quant.formats.fixed", ["tritag.quant.formats.fixed"]),
         ("from tritag import cli", ["tritag.cli"]),
         ("from tritag.run import Run", ["tritag.run.Run"]),
         ("from . import fixed", ["tritag.quant.ops.fixed"]),

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from typer.testing import CliRunner
 
 from benchmarks import learned_widths_beside_hgq2 as benchmark
-from tritag.quant.effective_bits import significant_bits
+from tritag.quant.formats.effective_bits import significant_bits
 
 
 def test_width_counts_a_sign_where_something_is_left() -> None:

@@ -18,12 +18,12 @@ DATA_SUFFIXES = {".yaml", ".h", ".html", ".css", ".v", ".sv", ".tcl", ".typed"}
 
 USE_IT = """
 import json, sys
-import tritag.models, tritag.quant.fixed, tritag.cli
+import tritag.models, tritag.quant.formats.fixed, tritag.cli
 from tritag.configs import config_names, load_config
-from tritag.models.registry import count_parameters, load_tagger_config, make_tagger
+from tritag.models.nets.registry import count_parameters, load_tagger_config, make_tagger
 tagger = make_tagger(load_tagger_config("transformer-2k"))
 print(json.dumps({
-    "files": [tritag.__file__, tritag.models.__file__, tritag.quant.fixed.__file__, tritag.cli.__file__],
+    "files": [tritag.__file__, tritag.models.__file__, tritag.quant.formats.fixed.__file__, tritag.cli.__file__],
     "taggers": config_names("taggers"),
     "parameters": count_parameters(tagger),
 }))

@@ -9,7 +9,7 @@ import torch
 
 from tests.helpers.pins import NETWORKS, PINS, exact_precisions, pins_of, pins_of_network
 from tests.helpers.tolerances import PINNED_FLOATS
-from tritag.models.registry import tagger_names
+from tritag.models.nets.registry import tagger_names
 
 PINNED = json.loads(PINS.read_text(encoding="utf-8"))
 

@@ -22,9 +22,9 @@ from tritag.commands.study import (
 )
 from tritag.configs import build, config_names, load_config
 from tritag.errors import ConfigError
-from tritag.models.registry import load_tagger_config
-from tritag.quant.cost import total_cost
-from tritag.quant.cost_taggers import cost_sizes
+from tritag.models.nets.registry import load_tagger_config
+from tritag.quant.measure.cost import total_cost
+from tritag.quant.measure.cost_taggers import cost_sizes
 from tritag.report.figures import write_figures
 from tritag.report.pareto import pareto_front
 from tritag.report.study import StudyEntry, study_markdown, study_rows

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tritag.quant.integer.blocks import block_exponent
-from tritag.quant.integer.pieces import inverse_of_gamma_plus_one, rsqrt_fine, sqrt_fine
 from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.segments import inverse_of_gamma_plus_one, rsqrt_fine, sqrt_fine
 
 Vector = list[Int]
 # Bits of three vectors whose differences are formed.

@@ -13,13 +13,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tritag.models.layers import Attention as FloatAttention
-from tritag.quant.fixed import Grid, product_grid
+from tritag.models.layers.layers import Attention as FloatAttention
+from tritag.quant.formats.fixed import Grid, product_grid
+from tritag.quant.formats.meter import Meter
+from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
 from tritag.quant.integer.blocks import exponential, reciprocal
 from tritag.quant.integer.program import Tracer
-from tritag.quant.meter import Meter
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor, check_float32, fake_quantize
 
 
 class ExpWeights(IntegerOp):

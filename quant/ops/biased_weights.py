@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tritag.quant.fixed import Grid
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from tritag.quant.cut import Cut
-from tritag.quant.fixed import Grid
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.weights.cut import Cut
 
 # Bits of the largest factor, without its sign.
 _FACTOR_BITS = 11

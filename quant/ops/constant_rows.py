@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tritag.quant.fixed import Grid
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tritag.quant.fixed import Grid
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
 
 
 class FirstToken(IntegerOp):

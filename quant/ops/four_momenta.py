@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tritag.data.grid import TriggerGrid
-from tritag.quant.fixed import Grid
+from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import candidate, four_momentum
 from tritag.quant.ops.op import BoundProgram, FixedOp

@@ -1,7 +1,7 @@
 """Vectors between the frames of particles: L x or L^-1 x on half the channels.
 
 Specification: docs/ops/frame_transport.md. Half the channels of a head are scalars, the rest four-vectors
-(:mod:`tritag.models.frame_transport`).
+(:mod:`tritag.models.layers.frame_transport`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Literal
 
 from torch import Tensor
 
-from tritag.models.frame_transport import transform, vectors_per_head
-from tritag.models.lorentz import METRIC, inverse, lower
-from tritag.quant.fixed import Grid
+from tritag.models.layers.frame_transport import transform, vectors_per_head
+from tritag.models.layers.lorentz import METRIC, inverse, lower
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.lorentz import dot
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
 
 # "enter": L x. "leave": L^-1 x = g L^T g x. "leave-lowered": g L^-1 x, for keys.
 Direction = Literal["enter", "leave", "leave-lowered"]

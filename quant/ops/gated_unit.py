@@ -7,11 +7,11 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from tritag.quant.cut import Cut
-from tritag.quant.fixed import Grid
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.weights.cut import Cut
 
 # Bits of the largest GELU in the table, without its sign.
 _GATE_BITS = 12

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tritag.models.lorentz import SPURIONS
-from tritag.quant.fixed import Grid
+from tritag.models.layers.lorentz import SPURIONS
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.lorentz import Boost, FrameBits, boost_to_rest, boosted
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join

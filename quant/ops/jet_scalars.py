@@ -1,7 +1,7 @@
 """The seven input scalars in fixed point, from the trigger's integer codes. Specification: docs/ops/jet_scalars.md.
 
 Everything a tagger sees is computed here: four-momenta, their sum, logarithms, and the angles to the jet axis. The
-float counterpart, which defines what is approximated, is ``tritag.models.scalars.JetScalars``.
+float counterpart, which defines what is approximated, is ``tritag.models.layers.scalars.JetScalars``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tritag.data.grid import TriggerGrid
-from tritag.models.scalars import SCALAR_MEANS, SCALAR_SCALES
-from tritag.quant.fixed import FixedType, Grid
+from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES
+from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, FixedOp

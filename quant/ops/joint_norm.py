@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 
-from tritag.models.minkowski_layers import NORM_EPS
-from tritag.quant.cut import Cut
-from tritag.quant.fixed import Grid
+from tritag.models.layers.minkowski_layers import NORM_EPS
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.blocks import rsqrt
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.weights.cut import Cut
 
 MANTISSA_BITS = 14
 _INDEX_BITS = 9

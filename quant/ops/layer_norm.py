@@ -7,12 +7,12 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from tritag.quant.fixed import FixedType, Grid
+from tritag.quant.formats.fixed import FixedType, Grid
+from tritag.quant.formats.meter import Meter
+from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer.blocks import rsqrt
 from tritag.quant.integer.program import Tracer
-from tritag.quant.meter import Meter
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor, fake_quantize
 
 _MANTISSA_BITS = 12
 

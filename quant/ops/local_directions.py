@@ -7,17 +7,17 @@ import math
 import torch
 from torch import Tensor
 
-from tritag.models.jet_geometry import LOCAL_ENERGY_MEAN, LOCAL_ENERGY_SCALE
-from tritag.models.jet_geometry import LocalDirections as FloatLocalDirections
-from tritag.models.lorentz import REGULATOR_MASS_GEV
-from tritag.models.scalars import N_SCALARS
-from tritag.quant.fixed import Grid
+from tritag.models.layers.jet_geometry import LOCAL_ENERGY_MEAN, LOCAL_ENERGY_SCALE
+from tritag.models.layers.jet_geometry import LocalDirections as FloatLocalDirections
+from tritag.models.layers.lorentz import REGULATOR_MASS_GEV
+from tritag.models.layers.scalars import N_SCALARS
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor, fake_quantize
 
 _LOG_BITS = 13
 _INVERSE_BITS = 13

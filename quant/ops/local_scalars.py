@@ -7,15 +7,15 @@ import math
 import torch
 from torch import Tensor
 
-from tritag.models.jet_geometry import SMALLEST_SINE
-from tritag.models.jet_geometry import LocalScalars as FloatLocalScalars
-from tritag.quant.fixed import Grid
+from tritag.models.layers.jet_geometry import SMALLEST_SINE
+from tritag.models.layers.jet_geometry import LocalScalars as FloatLocalScalars
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import ANGLE_BITS, LOG_BITS, SCALAR_TYPE, Cylindrical, relative_scalars
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor, fake_quantize
 
 _VECTOR_BITS = 16
 _SINE_BITS = -round(math.log2(SMALLEST_SINE))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tritag.models.layers import MeanPool as FloatMeanPool
-from tritag.quant.fixed import Grid
+from tritag.models.layers.layers import MeanPool as FloatMeanPool
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
 
 # Relative error of 1/count: 2**-13, whatever the count.
 _MANTISSA_BITS = 12

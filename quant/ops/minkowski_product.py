@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tritag.models.minkowski_layers import MinkowskiProduct as FloatMinkowskiProduct
-from tritag.quant.cut import Cut
-from tritag.quant.fixed import Grid
+from tritag.models.layers.minkowski_layers import MinkowskiProduct as FloatMinkowskiProduct
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.weights.cut import Cut
 
 
 class MinkowskiProduct(IntegerOp):

@@ -15,10 +15,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from tritag.quant.fixed import Grid
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor, check_float32
 from tritag.quant.integer.program import Program
 from tritag.quant.integer.torch_executor import run
-from tritag.quant.tensor import FixedTensor, check_float32
 
 ONNX_DOMAIN = "tritag.ops"
 

@@ -1,15 +1,15 @@
 """Pair features of the Particle Transformer from differences of codes. Specification: docs/ops/pair_features.md.
 
-The float counterpart, which defines what is approximated, is ``tritag.models.pair_features``.
+The float counterpart, which defines what is approximated, is ``tritag.models.layers.pair_features``.
 """
 
 from __future__ import annotations
 
 import math
 
-from tritag.data.grid import TriggerGrid
-from tritag.models.pair_features import SMALLEST_DISTANCE
-from tritag.quant.fixed import FixedType, Grid
+from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.models.layers.pair_features import SMALLEST_DISTANCE
+from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import affine, candidates_in_lanes, inside_domain

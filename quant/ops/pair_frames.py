@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from tritag.models.frame_vectors import PairVectors
-from tritag.models.frames import PolarFrames
-from tritag.models.jet_geometry import PAIR_MASS_SCALE
-from tritag.quant.fixed import Grid
+from tritag.models.layers.frame_vectors import PairVectors
+from tritag.models.layers.frames import PolarFrames
+from tritag.models.layers.jet_geometry import PAIR_MASS_SCALE
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, block_exponent, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, dot, frame_of_vectors
-from tritag.quant.integer.pieces import reciprocal_fine, rsqrt_fine
 from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.segments import reciprocal_fine, rsqrt_fine
 from tritag.quant.ops.op import BoundProgram, IntegerOp
 from tritag.quant.ops.pair_masses import N_SPURIONS
 from tritag.quant.ops.token_frames import LOG_BITS
-from tritag.quant.tensor import FixedTensor
 
 # Per jet: bits of the factor between a token's three vectors and of these when they are normalised, fractional bits of
 # the unit vectors, and log2 of their largest energy.

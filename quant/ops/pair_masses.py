@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import torch
 
-from tritag.data.grid import TriggerGrid
-from tritag.models.jet_geometry import PAIR_MASS_MEAN, PAIR_MASS_SCALE, pair_masses
-from tritag.models.lorentz import REGULATOR_MASS_GEV, SPURIONS
-from tritag.quant.fixed import Grid
+from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.models.layers.jet_geometry import PAIR_MASS_MEAN, PAIR_MASS_SCALE, pair_masses
+from tritag.models.layers.lorentz import REGULATOR_MASS_GEV, SPURIONS
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine, candidates_in_lanes, inside_domain

@@ -8,12 +8,12 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from tritag.models.scalars import N_SCALARS
-from tritag.quant.fixed import Grid
+from tritag.models.layers.scalars import N_SCALARS
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, FixedOp, IntegerOp
 from tritag.quant.ops.pair_masses import N_SPURIONS
-from tritag.quant.tensor import FixedTensor
 
 
 class PairSum(IntegerOp):

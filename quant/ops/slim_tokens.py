@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tritag.models.minkowski_layers import MOMENTUM_UNIT_GEV
-from tritag.quant.fixed import Grid
+from tritag.models.layers.minkowski_layers import MOMENTUM_UNIT_GEV
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
 from tritag.quant.ops.jet_frame import at_rest, read_boost, spurions_at_rest

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-from tritag.models.jet_geometry import PRODUCT_MEANS, PRODUCT_SCALES
-from tritag.models.scalars import N_SCALARS
-from tritag.quant.fixed import Grid
+from tritag.models.layers.jet_geometry import PRODUCT_MEANS, PRODUCT_SCALES
+from tritag.models.layers.scalars import N_SCALARS
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
 from tritag.quant.integer.program import Int, Tracer

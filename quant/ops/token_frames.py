@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tritag.models.frame_vectors import TokenVectors
-from tritag.models.frames import PolarFrames
-from tritag.quant.fixed import Grid
+from tritag.models.layers.frame_vectors import TokenVectors
+from tritag.models.layers.frames import PolarFrames
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.op import BoundProgram, IntegerOp
-from tritag.quant.tensor import FixedTensor
 
 # Fractional bits of base-2 logarithms of weights.
 LOG_BITS = 12

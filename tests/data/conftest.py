@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from tritag.data.config import DataConfig
-from tritag.data.jets import JetBatch
+from tritag.data.jets.jets import JetBatch
+from tritag.data.simulation.config import DataConfig
 
 # the same examples on every run, and no time limit that a busy machine would break
 settings.register_profile("tritag-data", derandomize=True, deadline=None)

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tritag.data.check import check_set, rows_as_json
-from tritag.data.features import jet_mass_gev, n_duplicates, pt_share, substructure
-from tritag.data.jets import JetBatch
-from tritag.data.sample import N_CONSTITUENTS, read_sample
-from tritag.data.targets import Cuts
-from tritag.data.two_sample import compare_sets
+from tritag.data.check.jets import check_set, rows_as_json
+from tritag.data.check.reference_figures import Cuts
+from tritag.data.check.two_sample import compare_sets
+from tritag.data.jets.features import jet_mass_gev, n_duplicates, pt_share, substructure
+from tritag.data.jets.jets import JetBatch
+from tritag.data.simulation.sample import N_CONSTITUENTS, read_sample
 from tritag.errors import DataError
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tritag.data.clustering import find_jets
-from tritag.data.config import DataConfig
-from tritag.data.detector import Candidates
-from tritag.data.truth import Sources
+from tritag.data.simulation.clustering import find_jets
+from tritag.data.simulation.config import DataConfig
+from tritag.data.simulation.detector import Candidates
+from tritag.data.simulation.truth import Sources
 
 FIVE = dict.fromkeys(("gluon", "quark", "W", "Z", "top"), 1)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tritag.cli import run
-from tritag.data.jets import JetBatch
-from tritag.data.sample import read_sample
-from tritag.data.store import read_info, write_jets
+from tritag.data.jets.jets import JetBatch
+from tritag.data.jets.store import read_info, write_jets
+from tritag.data.simulation.sample import read_sample
 
 from .conftest import random_batch
 

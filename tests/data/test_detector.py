@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tritag.data.detector import Candidates, simulate, track_resolution, tracking_efficiency
-from tritag.data.helix import FACE_HALF_LENGTH_M, FACE_RADIUS_M, FIELD_T, propagate
-from tritag.data.pythia import Particles
-from tritag.data.towers import ETA_EDGES, PHI_COUNT, calorimeter_fractions, find_towers, hcal_sigma_gev
+from tritag.data.simulation.detector import Candidates, simulate, track_resolution, tracking_efficiency
+from tritag.data.simulation.helix import FACE_HALF_LENGTH_M, FACE_RADIUS_M, FIELD_T, propagate
+from tritag.data.simulation.pythia import Particles
+from tritag.data.simulation.towers import ETA_EDGES, PHI_COUNT, calorimeter_fractions, find_towers, hcal_sigma_gev
 
 PION, PHOTON, NEUTRINO, MUON, NEUTRON = 211, 22, 12, 13, 2112
 

@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 
 from tritag.configs import config_names
-from tritag.data import generate, shards
-from tritag.data.config import DataConfig, load_data_config
-from tritag.data.generate import default_path, ensure_data, make_data
-from tritag.data.jets import check_jets
-from tritag.data.shards import Shard, make_shard, plan_shards, read_shard
-from tritag.data.store import read_info, read_jets, read_ragged, verify_digest
+from tritag.data.jets.jets import check_jets
+from tritag.data.jets.store import read_info, read_jets, read_ragged, verify_digest
+from tritag.data.simulation import generate, shards
+from tritag.data.simulation.config import DataConfig, load_data_config
+from tritag.data.simulation.generate import default_path, ensure_data, make_data
+from tritag.data.simulation.shards import Shard, make_shard, plan_shards, read_shard
 from tritag.errors import ConfigError, DataError, ToolError, TritagError
 
 MAKE = """
-from tritag.data.config import DataConfig
-from tritag.data.generate import make_data
+from tritag.data.simulation.config import DataConfig
+from tritag.data.simulation.generate import make_data
 make_data({config!r}, {path!r}, processes=1)
 """
 

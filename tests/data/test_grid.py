@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tritag.data.grid import TriggerGrid, to_codes, to_p4
-from tritag.data.jets import JetBatch
+from tritag.data.jets.jets import JetBatch
+from tritag.data.jets.trigger_grid import TriggerGrid, to_codes, to_p4
 from tritag.errors import DataError
 
 LSB = math.pi / 720
@@ -148,7 +148,7 @@ def test_unrounded_codes_keep_what_the_grid_drops() -> None:
 
 def test_many_jets_are_worked_in_steps(monkeypatch: pytest.MonkeyPatch, batch: JetBatch) -> None:
     whole = to_codes(batch.p4, batch.n_constituents, 4)
-    monkeypatch.setattr("tritag.data.grid._JETS_PER_STEP", 3)
+    monkeypatch.setattr("tritag.data.jets.trigger_grid._JETS_PER_STEP", 3)
     for one, other in zip(whole, to_codes(batch.p4, batch.n_constituents, 4), strict=True):
         np.testing.assert_array_equal(one, other)
 

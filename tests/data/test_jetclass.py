@@ -12,11 +12,11 @@ import pytest
 import uproot
 
 from tritag.cli import run
-from tritag.data.convert import convert_jets
-from tritag.data.jetclass import MOMENTA
-from tritag.data.jets import JetBatch
-from tritag.data.readers import read_any
-from tritag.data.store import read_info, read_jets
+from tritag.data.jets.jets import JetBatch
+from tritag.data.jets.store import read_info, read_jets
+from tritag.data.readers.convert import convert_jets
+from tritag.data.readers.formats import read_any
+from tritag.data.readers.jetclass import MOMENTA
 from tritag.errors import DataError, ToolError
 
 CLASSES = ("QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl")

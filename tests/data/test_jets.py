@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tritag.data.jets import JetBatch, check_jets, make_batch
+from tritag.data.jets.jets import JetBatch, check_jets, make_batch
 from tritag.errors import DataError
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tritag.data.clustering import delta_r
-from tritag.data.config import DataConfig, load_data_config
-from tritag.data.generate import default_path, make_data
-from tritag.data.processes import PROCESS_SETS
-from tritag.data.ragged import RaggedJets
-from tritag.data.shards import Shard, make_shard
-from tritag.data.store import read_info, read_jets, read_ragged, verify_digest
+from tritag.data.jets.ragged import RaggedJets
+from tritag.data.jets.store import read_info, read_jets, read_ragged, verify_digest
+from tritag.data.simulation.clustering import delta_r
+from tritag.data.simulation.config import DataConfig, load_data_config
+from tritag.data.simulation.generate import default_path, make_data
+from tritag.data.simulation.processes import PROCESS_SETS
+from tritag.data.simulation.shards import Shard, make_shard
 
 NEUTRINOS = (12, 14, 16)
 

@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 
-from tritag.data.convert import convert_jets
-from tritag.data.jets import JetBatch
-from tritag.data.readers import read_any
-from tritag.data.store import read_info, read_jets, write_jets
-from tritag.data.toptagging import N_CONSTITUENTS
+from tritag.data.jets.jets import JetBatch
+from tritag.data.jets.store import read_info, read_jets, write_jets
+from tritag.data.readers.convert import convert_jets
+from tritag.data.readers.formats import read_any
+from tritag.data.readers.toptagging import N_CONSTITUENTS
 from tritag.errors import DataError, ToolError
 
 COLUMNS = [f"{part}_{i}" for i in range(N_CONSTITUENTS) for part in ("E", "PX", "PY", "PZ")]

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tritag.data.jets import TWO_CLASSES, JetBatch
-from tritag.data.ragged import flatten, join
-from tritag.data.store import read_info, read_jets, read_ragged, verify_digest, write_jets
+from tritag.data.jets.jets import TWO_CLASSES, JetBatch
+from tritag.data.jets.ragged import flatten, join
+from tritag.data.jets.store import read_info, read_jets, read_ragged, verify_digest, write_jets
 from tritag.errors import DataError, TritagError
 
 from .conftest import random_batch

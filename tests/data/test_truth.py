@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tritag.data.processes import Process
-from tritag.data.record import EventRecord
-from tritag.data.truth import find_sources
+from tritag.data.simulation.processes import Process
+from tritag.data.simulation.record import EventRecord
+from tritag.data.simulation.truth import find_sources
 
 Line = tuple[int, int, int, int, int]
 

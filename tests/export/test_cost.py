@@ -8,7 +8,7 @@ import numpy as np
 
 from tritag.export.cost import count_cost
 from tritag.export.graph import Linear
-from tritag.quant.effective_bits import significant_bits
+from tritag.quant.formats.effective_bits import significant_bits
 
 
 def test_stages_add_up(exported):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tritag.quant.frame_error import INPUT_BITS, VECTOR_SETS
 from tritag.quant.integer.program import Program
+from tritag.quant.measure.frame_error import INPUT_BITS, VECTOR_SETS
 
 # Bits of the block's vectors at a border of float32.
 VECTOR_BITS = 24

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tritag.models.coded_jets import CodedJets
-from tritag.models.head import HeadConfig
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.nets.head import HeadConfig
 
 CLASSES = ("g", "q", "W", "Z", "t")
 HEAD = HeadConfig(classes=CLASSES, regression=("pt", "mass"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tritag.data.crafted import crafted_codes
-from tritag.data.grid import TriggerGrid
+from tritag.data.jets.crafted import crafted_codes
+from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
 # The sample that comes with the package: 400 generated jets with splits.
@@ -26,7 +26,7 @@ def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
 
 
 def crafted_jets(rng: np.random.Generator, k: int) -> Jets:
-    """The corners of the domain (tritag.data.crafted), and beyond: codes off the grid's domain, junk in the padding."""
+    """The corners of the domain (crafted.py), and beyond: codes off the grid's domain, junk in the padding."""
     codes, count = crafted_codes(k)
     jets, counts = [codes], [count]
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from tritag.models.lorentz import METRIC, boost_matrix
+from tritag.models.layers.lorentz import METRIC, boost_matrix
 
 # float64: products of matrices with entries of order one to ten.
 EXACT = 1e-11

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import torch
 
 import tritag.quant.ops
-from tritag.quant.fixed import FixedType, Grid, product_grid
+from tritag.quant.formats.fixed import FixedType, Grid, product_grid
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
 from tritag.quant.ops.biased_weights import BiasedWeights

@@ -10,13 +10,13 @@ import torch
 
 from tests.helpers.jets import random_jets
 from tests.helpers.op_cases import attention_scores
-from tritag.models.scalars import JetScalars as FloatJetScalars
-from tritag.quant.fixed import FixedType, Grid, product_grid
+from tritag.models.layers.scalars import JetScalars as FloatJetScalars
+from tritag.quant.formats.fixed import FixedType, Grid, product_grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.ops.attention import Attention, ExpWeights, WeightedMean
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE, JetScalars
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.mean_pool import MeanPool
-from tritag.quant.tensor import FixedTensor
 
 K, CHANNELS, HEADS = 16, 16, 2
 ACTIVATION = Grid.of(FixedType(True, 8, 3))

@@ -1,8 +1,8 @@
 """What must not move when the house is rebuilt: names of parameters, integers, digests of settings, exported bytes.
 
 ``python -m tests.helpers.pins`` writes the file of pins again; do so only where a change of integers, formats or
-digests is meant, and say so in the changelog. Weights and jets are made of small integers, so that no processor's rounding
-decides about a pin; only the outputs of float taggers are held as numbers, within a tolerance.
+digests is meant, and say so in the changelog. Weights and jets are made of small integers, so that no processor's
+rounding decides about a pin; only the outputs of float taggers are held as numbers, within a tolerance.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from tritag.configs import digest
 from tritag.errors import ConfigError, ExportError
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
-from tritag.export.rtl.design import build
+from tritag.export.rtl.design.design import build
 from tritag.files import write_json
 from tritag.hls_projects.project import write_project
 from tritag.hls_projects.target import load_target
-from tritag.models.registry import load_tagger_config, tagger_names
+from tritag.models.nets.registry import load_tagger_config, tagger_names
 from tritag.noise import quiet
-from tritag.quant.layers import QuantTagger
+from tritag.quant.layers.layers import QuantTagger
 from tritag.quant.recipe import fresh_tagger, make_recipe, precision_names
 
 PINS = Path(__file__).resolve().parents[1] / "pins.json"

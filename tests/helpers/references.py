@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tritag.models.jet_geometry import PAIR_MASS_MEAN, PAIR_MASS_SCALE, LocalScalars, before_candidates
-from tritag.models.lgatr_slim import SlimConfig
-from tritag.models.lloca import LLoCaConfig
-from tritag.models.minkowski_layers import components
+from tritag.models.layers.jet_geometry import PAIR_MASS_MEAN, PAIR_MASS_SCALE, LocalScalars, before_candidates
+from tritag.models.layers.minkowski_layers import components
+from tritag.models.nets.lgatr_slim import SlimConfig
+from tritag.models.nets.lloca import LLoCaConfig
 
 
 class ReferenceLLoCa(nn.Module):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from tritag.export.rtl.delays import DelayModel
-from tritag.export.rtl.design import Design, build_op
-from tritag.export.rtl.module import Timing
-from tritag.export.rtl.simulation import Answers
+from tritag.export.rtl.design.design import Design, build_op
+from tritag.export.rtl.text.delays import DelayModel
+from tritag.export.rtl.text.module import Timing
+from tritag.export.rtl.tools.simulation import Answers
 from tritag.quant.integer.torch_executor import run
 from tritag.quant.ops.op import BoundProgram
 

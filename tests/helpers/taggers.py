@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from tests.helpers.jets import Jets, random_jets
-from tritag.models.head import BINARY, HeadConfig
-from tritag.models.registry import TaggerConfig
+from tritag.models.nets.head import BINARY, HeadConfig
+from tritag.models.nets.registry import TaggerConfig
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers import QuantTagger
-from tritag.quant.part_layers import QuantBatchNorm
+from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.part_layers import QuantBatchNorm
 
 MINI = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1}
 TINY = {"blocks": 1, "channels": 4, "heads": 2, "mlp_factor": 1}

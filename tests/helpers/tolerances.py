@@ -16,7 +16,7 @@ ROUNDING_LSB = 0.5
 # Attention as a whole; its error is not bounded in closed form (docs/ops/attention.md).
 ATTENTION_LSB = 3.0
 # Scalars of jets whose momentum is not a difference of large numbers (docs/ops/jet_scalars.md), in the order of
-# tritag.models.scalars: four logarithms, eta, phi, R.
+# tritag.models.layers.scalars: four logarithms, eta, phi, R.
 JET_SCALARS_LSB = (0.9, 1.0, 1.1, 1.1, 1.0, 1.0, 2.0)
 
 # Training's float surrogate against the exact op on the same integers: both round the same number once, but the op

@@ -15,7 +15,7 @@ from tritag.export.graph import CutTo, FirmwareGraph, Linear, Op
 from tritag.hls_projects import csim
 from tritag.hls_projects.csim import cache_root, compile_project, project_digest
 from tritag.hls_projects.target import TargetConfig, load_target
-from tritag.quant.fixed import FixedType
+from tritag.quant.formats.fixed import FixedType
 
 
 @pytest.fixture(autouse=True)

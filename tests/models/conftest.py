@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tritag.models.coded_jets import CodedJets
+from tritag.models.jets.coded_jets import CodedJets
 
 
 @pytest.fixture

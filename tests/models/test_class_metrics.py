@@ -11,11 +11,11 @@ from sklearn.metrics import roc_auc_score
 
 from tests.helpers.heads import CLASSES, HEAD, class_jets
 from tritag.errors import DataError
-from tritag.models.class_metrics import ClassMetrics, discriminant, measure_classes
-from tritag.models.head import HeadConfig
-from tritag.models.head_metrics import HeadMetrics, measure_head, read_metrics, tag_scores
-from tritag.models.metrics import Metrics, measure
-from tritag.models.response import measure_response
+from tritag.models.figures.class_metrics import ClassMetrics, discriminant, measure_classes
+from tritag.models.figures.head_metrics import HeadMetrics, measure_head, read_metrics, tag_scores
+from tritag.models.figures.metrics import Metrics, measure
+from tritag.models.figures.response import measure_response
+from tritag.models.nets.head import HeadConfig
 
 
 def sample(rng, n=400):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from tritag.data.grid import to_codes
-from tritag.data.jets import make_batch
+from tritag.data.jets.jets import make_batch
+from tritag.data.jets.trigger_grid import to_codes
 from tritag.errors import DataError, RunError
-from tritag.models.coded_jets import CodedJets
-from tritag.models.evaluate import evaluate, scores
-from tritag.models.metrics import measure
-from tritag.models.registry import load_tagger_config, make_tagger
-from tritag.models.weights import read_weights, write_weights
+from tritag.models.figures.metrics import measure
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.nets.registry import load_tagger_config, make_tagger
+from tritag.models.training.evaluate import evaluate, scores
+from tritag.models.training.weights import read_weights, write_weights
 
 # Matrix products of other batch sizes may add in another order.
 REORDERED = 2e-6

@@ -17,8 +17,8 @@ from tests.helpers.lorentz import (
     rotation,
     timelike,
 )
-from tritag.models.frames import DEGENERATE, MAX_FRAME_VELOCITY, orthonormal_axes, polar_frames
-from tritag.models.lorentz import (
+from tritag.models.layers.frames import DEGENERATE, MAX_FRAME_VELOCITY, orthonormal_axes, polar_frames
+from tritag.models.layers.lorentz import (
     boost,
     boost_matrix,
     four_momenta,

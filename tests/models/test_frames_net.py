@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from tests.helpers.lorentz import BOOSTED, EXACT, assert_lorentz, random_rotation, timelike
-from tritag.models.frame_vectors import ChannelLinear, PairLinear, PairVectors, TokenVectors
-from tritag.models.frames import PolarFrames
-from tritag.models.frames_net import PairFramesNet, TokenFramesNet
-from tritag.models.jet_geometry import (
+from tritag.models.layers.frame_vectors import ChannelLinear, PairLinear, PairVectors, TokenVectors
+from tritag.models.layers.frames import PolarFrames
+from tritag.models.layers.jet_geometry import (
     PAIR_MASS_MEAN,
     PAIR_MASS_SCALE,
     inverse_pair_masses,
@@ -19,9 +18,10 @@ from tritag.models.jet_geometry import (
     standardised_pair_masses,
     standardised_products,
 )
-from tritag.models.layers import FloatLayers
-from tritag.models.lorentz import REGULATOR_MASS_GEV, into_jet_frame, jet_tokens, mass_squared
-from tritag.models.registry import count_parameters
+from tritag.models.layers.layers import FloatLayers
+from tritag.models.layers.lorentz import REGULATOR_MASS_GEV, into_jet_frame, jet_tokens, mass_squared
+from tritag.models.nets.frames_net import PairFramesNet, TokenFramesNet
+from tritag.models.nets.registry import count_parameters
 
 K, B = 5, 20
 # Weights in float32 that differ by 1e-3: 2^-24 / 1e-3, times the spread of the momenta.

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from tests.helpers.heads import CLASSES, HEAD, class_jets
 from tritag.configs import plain_settings
 from tritag.errors import ConfigError, DataError
-from tritag.models.coded_jets import true_ratios
-from tritag.models.head import BINARY, HeadConfig, ratios_of
-from tritag.models.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
+from tritag.models.jets.coded_jets import true_ratios
+from tritag.models.nets.head import BINARY, HeadConfig, ratios_of
+from tritag.models.nets.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
 
 WIDTHS = {"transformer-2k": 16, "lloca-trigger-2k": 16, "part-deep-2k": 8, "lgatr-slim-2k": 8}
 

@@ -10,10 +10,10 @@ import torch
 from tests.helpers.lorentz import BOOSTED, EXACT, random_lorentz, random_rotation, timelike
 from tests.helpers.references import ReferenceSlim
 from tritag.errors import ConfigError
-from tritag.models.lgatr_slim import SlimConfig
-from tritag.models.lorentz import four_momenta, jet_tokens
-from tritag.models.minkowski_layers import GatedUnit, JointNorm, MinkowskiProduct, SlimTokens, components
-from tritag.models.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
+from tritag.models.layers.lorentz import four_momenta, jet_tokens
+from tritag.models.layers.minkowski_layers import GatedUnit, JointNorm, MinkowskiProduct, SlimTokens, components
+from tritag.models.nets.lgatr_slim import SlimConfig
+from tritag.models.nets.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
 
 K = 6
 NAMES = ["lgatr-slim-2k", "lgatr-slim-20k", "lgatr-slim-deep-2k"]

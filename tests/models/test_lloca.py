@@ -10,18 +10,18 @@ import torch
 from tests.helpers.lorentz import BOOSTED, EXACT, REORDERED_FLOAT32, random_lorentz, random_rotation, timelike
 from tests.helpers.references import ReferenceLLoCa
 from tritag.errors import ConfigError
-from tritag.models.frame_transport import EnterFrames, LeaveFrames
-from tritag.models.inputs import prepare
-from tritag.models.jet_geometry import (
+from tritag.models.jets.inputs import prepare
+from tritag.models.layers.frame_transport import EnterFrames, LeaveFrames
+from tritag.models.layers.jet_geometry import (
     LocalScalars,
     into_frames,
     seven_scalars,
 )
-from tritag.models.layers import Attention
-from tritag.models.lloca import LLoCa, LLoCaConfig
-from tritag.models.lorentz import boost_matrix, four_momenta, inverse, jet_momentum, jet_tokens, minkowski
-from tritag.models.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger, tagger_names
-from tritag.models.scalars import JetScalars
+from tritag.models.layers.layers import Attention
+from tritag.models.layers.lorentz import boost_matrix, four_momenta, inverse, jet_momentum, jet_tokens, minkowski
+from tritag.models.layers.scalars import JetScalars
+from tritag.models.nets.lloca import LLoCa, LLoCaConfig
+from tritag.models.nets.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger, tagger_names
 
 K = 6
 NAMES = [name for name in tagger_names() if name.startswith("lloca")]

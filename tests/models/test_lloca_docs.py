@@ -7,17 +7,17 @@ import re
 
 import pytest
 
-from tritag.models.frames import DEGENERATE, MAX_FRAME_VELOCITY
-from tritag.models.jet_geometry import (
+from tritag.models.layers.frames import DEGENERATE, MAX_FRAME_VELOCITY
+from tritag.models.layers.jet_geometry import (
     PAIR_MASS_MEAN,
     PAIR_MASS_SCALE,
     PRODUCT_MEANS,
     PRODUCT_SCALES,
     SMALLEST_SINE,
 )
-from tritag.models.lloca import LLoCaConfig
-from tritag.models.lorentz import MAX_JET_VELOCITY, REGULATOR_MASS_GEV
-from tritag.models.registry import load_tagger_config
+from tritag.models.layers.lorentz import MAX_JET_VELOCITY, REGULATOR_MASS_GEV
+from tritag.models.nets.lloca import LLoCaConfig
+from tritag.models.nets.registry import load_tagger_config
 
 
 @pytest.fixture(scope="module")

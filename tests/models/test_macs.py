@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tritag.models.macs import count_macs
-from tritag.models.registry import TaggerConfig, load_tagger_config, make_tagger, tagger_names
+from tritag.models.nets.macs import count_macs
+from tritag.models.nets.registry import TaggerConfig, load_tagger_config, make_tagger, tagger_names
 
 
 def macs(name, k):

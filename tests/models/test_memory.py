@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from tritag.models.memory import keep_freed_memory
+from tritag.models.training.memory import keep_freed_memory
 
 BYTES = 64 << 20
 

@@ -11,8 +11,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
 
 from tritag.configs import build
 from tritag.errors import DataError
-from tritag.models.comparison import rejection_ratio
-from tritag.models.metrics import Metrics, measure, measure_roc
+from tritag.models.figures.comparison import rejection_ratio
+from tritag.models.figures.metrics import Metrics, measure, measure_roc
 
 
 def sample(rng, n, ties=False):

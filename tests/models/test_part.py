@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tests.helpers.lorentz import BOOSTED, EXACT
-from tritag.data.grid import TriggerGrid
+from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.errors import ConfigError
-from tritag.models.lorentz import four_momenta
-from tritag.models.norms import BatchNorm
-from tritag.models.pair_features import SMALLEST_DISTANCE, PairFeatures, pair_features
-from tritag.models.part import ParTConfig
-from tritag.models.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
+from tritag.models.layers.lorentz import four_momenta
+from tritag.models.layers.norms import BatchNorm
+from tritag.models.layers.pair_features import SMALLEST_DISTANCE, PairFeatures, pair_features
+from tritag.models.nets.particle_transformer import ParTConfig
+from tritag.models.nets.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
 
 K = 6
 NAMES = ["part-20k", "part-deep-2k", "part-deep-20k"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.helpers.lorentz import EXACT
-from tritag.models.products import masked_softmax, narrow_linear, row_products, weighted_sums
+from tritag.models.layers.products import masked_softmax, narrow_linear, row_products, weighted_sums
 
 
 def matrices(*shapes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tritag.errors import ConfigError
-from tritag.models.registry import TaggerConfig, load_tagger_config, make_tagger, tagger_names
+from tritag.models.nets.registry import TaggerConfig, load_tagger_config, make_tagger, tagger_names
 
 
 @pytest.mark.parametrize("name", tagger_names())

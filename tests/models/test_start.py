@@ -10,13 +10,13 @@ from torch import nn
 
 from tests.helpers.heads import HEAD, class_jets
 from tritag.errors import ConfigError, RunError
-from tritag.models.checkpoint import read_history
-from tritag.models.evaluate import evaluate, scores
-from tritag.models.head import BINARY, HeadConfig
-from tritag.models.registry import TaggerConfig, make_tagger
-from tritag.models.start import StartConfig, in_head, load_body, weights_hash
-from tritag.models.training import TrainingConfig, seed_everything, train
-from tritag.models.weights import write_weights
+from tritag.models.nets.head import BINARY, HeadConfig
+from tritag.models.nets.registry import TaggerConfig, make_tagger
+from tritag.models.training.checkpoint import read_history
+from tritag.models.training.evaluate import evaluate, scores
+from tritag.models.training.start import StartConfig, in_head, load_body, weights_hash
+from tritag.models.training.training import TrainingConfig, seed_everything, train
+from tritag.models.training.weights import write_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

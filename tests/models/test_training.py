@@ -13,15 +13,15 @@ from rich.console import Console
 from torch import nn
 
 from tritag.errors import ConfigError, DataError, RunError, TritagError
-from tritag.models import progress as progress_module
-from tritag.models.batches import Batches
-from tritag.models.checkpoint import read_history
-from tritag.models.evaluate import evaluate, scores
-from tritag.models.head import BINARY
-from tritag.models.inputs import prepare
-from tritag.models.registry import load_tagger_config, make_tagger
-from tritag.models.training import TrainingConfig, _add_gradients, seed_everything, train
-from tritag.models.weights import read_weights
+from tritag.models.jets import progress as progress_module
+from tritag.models.jets.inputs import prepare
+from tritag.models.nets.head import BINARY
+from tritag.models.nets.registry import load_tagger_config, make_tagger
+from tritag.models.training.batches import Batches
+from tritag.models.training.checkpoint import read_history
+from tritag.models.training.evaluate import evaluate, scores
+from tritag.models.training.training import TrainingConfig, _add_gradients, seed_everything, train
+from tritag.models.training.weights import read_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -162,7 +162,7 @@ def test_kill_between_last_checkpoint_and_weights(jets, tmp_path, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("tritag.models.training.write_weights", killed)
+        patch.setattr("tritag.models.training.training.write_weights", killed)
         with pytest.raises(Killed):
             train(make(), *jets, CONFIG, tmp_path / "killed")
     resumed = train(make(), *jets, CONFIG, tmp_path / "killed")
@@ -294,7 +294,7 @@ def test_inputs_need_not_be_tensors(jets, tmp_path, monkeypatch, wrap, unwrap):
 def test_without_a_terminal_each_validation_is_a_log_line(jets, tmp_path, caplog, capsys):
     caplog.set_level(logging.INFO, logger="tritag")
     train(make(), *jets, CONFIG, tmp_path, name="mini")
-    lines = [r.getMessage() for r in caplog.records if r.name == "tritag.models.progress"]
+    lines = [r.getMessage() for r in caplog.records if r.name == "tritag.models.jets.progress"]
     assert len(lines) == 4
     assert lines[-1].startswith("mini: step 24 of 24, loss 0.")
     assert "jets/s" in lines[-1]

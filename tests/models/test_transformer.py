@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tritag.models.registry import count_parameters, load_tagger_config, make_tagger
-from tritag.models.scalars import SCALAR_MEANS, SCALAR_SCALES, JetScalars
+from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES, JetScalars
+from tritag.models.nets.registry import count_parameters, load_tagger_config, make_tagger
 
 # Sums in another order: a few float32 ulps of order-one logits.
 REORDERED = 2e-6

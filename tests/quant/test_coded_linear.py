@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from tritag.quant.coded_linear import CodedLinear, CodedVectorLinear
 from tritag.quant.config import QuantConfig
-from tritag.quant.fixed import Grid
-from tritag.quant.layers import QuantLayers
-from tritag.quant.linear import QuantLinear, QuantVectorLinear
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.layers.layers import QuantLayers
+from tritag.quant.weights.coded_linear import CodedLinear, CodedVectorLinear
+from tritag.quant.weights.linear import QuantLinear, QuantVectorLinear
 
 METHODS = [("ternary", "parq"), ("ternary", "incremental"), ("binary", "ste")]
 

@@ -9,11 +9,11 @@ import pytest
 
 from tritag.configs import load_config
 from tritag.errors import ConfigError
-from tritag.models.registry import TaggerConfig, make_tagger
-from tritag.quant.cost import PRECISIONS, cost_by_stage, total_cost
-from tritag.quant.cost_formulas import LLoCaSizes, ParTSizes, SlimSizes, TransformerSizes, Work
-from tritag.quant.cost_taggers import PAPER_TAGGERS, cost_sizes, cost_tagger_names, sizes_of
-from tritag.quant.effective_bits import significant_bits
+from tritag.models.nets.registry import TaggerConfig, make_tagger
+from tritag.quant.formats.effective_bits import significant_bits
+from tritag.quant.measure.cost import PRECISIONS, cost_by_stage, total_cost
+from tritag.quant.measure.cost_formulas import LLoCaSizes, ParTSizes, SlimSizes, TransformerSizes, Work
+from tritag.quant.measure.cost_taggers import PAPER_TAGGERS, cost_sizes, cost_tagger_names, sizes_of
 
 # Published bit operations (paper, Fig. 6; heidelberg-hepml/tagger-quantization, cost_estimate/bitops_{30,50}.json).
 BIT_OPERATIONS = {

@@ -13,7 +13,7 @@ import pytest
 from tests.helpers import op_errors, tolerances
 from tests.helpers.op_cases import OP_CASES, op_classes
 from tests.helpers.programs import INSTRUCTIONS
-from tritag.quant.fixed import int_bits
+from tritag.quant.formats.fixed import int_bits
 from tritag.quant.integer.program import FORMAT_VERSION, MAX_BITS, Program
 
 PARTS = ("## Program", "## Intervals", "## Error", "## Edges", "## C++")

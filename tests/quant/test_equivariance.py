@@ -9,10 +9,10 @@ import torch
 from tests.helpers.jets import random_jets
 from tests.helpers.lorentz import EXACT, assert_lorentz
 from tests.helpers.taggers import MINI, calibrated_tagger
-from tritag.data.grid import to_codes
-from tritag.data.sample import read_sample
-from tritag.models.registry import make_tagger
-from tritag.quant.equivariance import (
+from tritag.data.jets.trigger_grid import to_codes
+from tritag.data.simulation.sample import read_sample
+from tritag.models.nets.registry import make_tagger
+from tritag.quant.measure.equivariance import (
     TRANSFORMATIONS,
     float64_frames,
     frame_ops,

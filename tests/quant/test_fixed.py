@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tritag.errors import ConfigError
-from tritag.quant.fixed import FixedType, Grid, accumulator_grid, int_bits, product_grid
+from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, int_bits, product_grid
 
 types = st.builds(
     FixedType,

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tritag import cli
-from tritag.quant.frame_error import (
+from tritag.quant.integer.lorentz import FrameBits
+from tritag.quant.measure.frame_error import (
     INPUT_BITS,
     VECTOR_SETS,
     WIDTHS,
@@ -18,7 +19,6 @@ from tritag.quant.frame_error import (
     integer_frames,
     measure,
 )
-from tritag.quant.integer.lorentz import FrameBits
 
 PER_JET = FrameBits()
 PER_CANDIDATE = FrameBits().for_candidates()

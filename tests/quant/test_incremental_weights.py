@@ -9,7 +9,7 @@ import torch
 from tests.quant.test_low_bit_weights import normal
 from tritag.errors import ConfigError
 from tritag.quant.config import QuantConfig
-from tritag.quant.incremental_weights import IncrementalTernary, fixed_share
+from tritag.quant.weights.incremental_weights import IncrementalTernary, fixed_share
 
 
 def quantizer(**more: float) -> IncrementalTernary:

@@ -10,11 +10,11 @@ import torch
 
 from tests.helpers import tolerances
 from tests.helpers.jets import crafted_jets, random_jets
-from tritag.data.grid import TriggerGrid
-from tritag.models.scalars import JetScalars as FloatJetScalars
-from tritag.quant.fixed import Grid
+from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.models.layers.scalars import JetScalars as FloatJetScalars
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.ops.jet_scalars import CODE_GRID, ETA_DOMAIN, SCALAR_TYPE, JetScalars
-from tritag.quant.tensor import FixedTensor
 
 
 def scalars(codes: np.ndarray, count: np.ndarray) -> np.ndarray:

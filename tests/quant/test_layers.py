@@ -10,12 +10,12 @@ from tests.helpers import tolerances
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.taggers import MINI, TINY, calibrated_tagger
 from tritag.errors import ConfigError, ExportError
-from tritag.models.registry import TaggerConfig, make_tagger
+from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
-from tritag.quant.fixed import Grid
-from tritag.quant.layers import QuantLayers, QuantTagger
-from tritag.quant.linear import codes
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.layers.layers import QuantLayers, QuantTagger
+from tritag.quant.weights.linear import codes
 
 WEIGHTS = ("int8", "ternary")
 

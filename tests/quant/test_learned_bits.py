@@ -16,17 +16,17 @@ from tritag.errors import ConfigError
 from tritag.export.cost import count_cost
 from tritag.export.graph import CutTo, Linear, read_graph
 from tritag.export.qonnx_file import export_model
-from tritag.models.coded_jets import CodedJets
-from tritag.models.registry import TaggerConfig, make_tagger
-from tritag.models.training import TrainingConfig, train
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.nets.registry import TaggerConfig, make_tagger
+from tritag.models.training.training import TrainingConfig, train
 from tritag.quant.config import QuantConfig
-from tritag.quant.fixed import Grid
-from tritag.quant.layers import QuantTagger
-from tritag.quant.learned_bits import magnitude_bits, round_to, whole
-from tritag.quant.learned_cut import LearnedCut
-from tritag.quant.learned_weights import LearnedWeights
-from tritag.quant.meter import meters
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.meter import meters
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.weights.learned_bits import magnitude_bits, round_to, whole
+from tritag.quant.weights.learned_cut import LearnedCut
+from tritag.quant.weights.learned_weights import LearnedWeights
 
 K = 4
 TAGGER = TaggerConfig("transformer", K, dict(TINY))

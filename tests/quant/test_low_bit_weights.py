@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tritag.errors import ConfigError, ExportError
 from tritag.quant.config import QuantConfig
-from tritag.quant.low_bit_weights import LowBitWeights, inverse_slope, proximal_map
-from tritag.quant.straight_through import straight_through
+from tritag.quant.formats.straight_through import straight_through
+from tritag.quant.weights.low_bit_weights import LowBitWeights, inverse_slope, proximal_map
 
 LEVELS = torch.tensor([-0.5, 0.0, 0.5])
 KINDS = [(w, m) for w in ("ternary", "binary") for m in ("ste", "parq")]

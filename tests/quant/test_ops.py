@@ -12,13 +12,13 @@ from tests.helpers import tolerances
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.op_errors import codes, fixed, spread
 from tritag.errors import ExportError
-from tritag.quant.cut import Cut
-from tritag.quant.fixed import FixedType, Grid, product_grid
+from tritag.quant.formats.fixed import FixedType, Grid, product_grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.ops.attention import Attention, ExpWeights, WeightedMean, exact_product
 from tritag.quant.ops.gelu import Gelu
 from tritag.quant.ops.layer_norm import LayerNorm
 from tritag.quant.ops.mean_pool import MeanPool
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.weights.cut import Cut
 
 OBSERVER = {"range_quantile": 1e-3, "range_momentum": 0.99, "dynamic_fraction": 0.05, "frozen_fraction": 0.8}
 

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from tests.helpers import tolerances
-from tritag.data.grid import to_codes
-from tritag.data.sample import read_sample
-from tritag.models.frame_transport import EnterFrames, LeaveFrames
-from tritag.models.jet_geometry import PairMasses as FloatPairMasses
+from tritag.data.jets.trigger_grid import to_codes
+from tritag.data.simulation.sample import read_sample
+from tritag.models.layers.frame_transport import EnterFrames, LeaveFrames
+from tritag.models.layers.jet_geometry import PairMasses as FloatPairMasses
 from tritag.quant.config import QuantConfig
-from tritag.quant.fixed import FixedType, Grid
+from tritag.quant.formats.fixed import FixedType, Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.lorentz import FrameBits
-from tritag.quant.lorentz_layers import JetTokens, PairWeighted, QuantFrames, QuantJetFrame
+from tritag.quant.layers.lorentz_layers import JetTokens, PairWeighted, QuantFrames, QuantJetFrame
+from tritag.quant.layers.pair_layers import QuantPairMasses
 from tritag.quant.ops.frame_transport import FrameTransport
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE
-from tritag.quant.pair_layers import QuantPairMasses
-from tritag.quant.tensor import FixedTensor
 
 K, N = 16, 19
 METRIC = np.diag([1.0, -1.0, -1.0, -1.0])

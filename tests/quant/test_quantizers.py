@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tritag.quant.config import QuantConfig
-from tritag.quant.cut import Cut
-from tritag.quant.fixed import FixedType, Grid
-from tritag.quant.layers import QuantLayers
-from tritag.quant.quantizers import AbsMeanWeightScaling, StaticQuantileScaling, power_of_two_ceil, power_of_two_near
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.formats.fixed import FixedType, Grid
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.layers.layers import QuantLayers
+from tritag.quant.weights.cut import Cut
+from tritag.quant.weights.quantizers import (
+    AbsMeanWeightScaling,
+    StaticQuantileScaling,
+    power_of_two_ceil,
+    power_of_two_near,
+)
 
 QUANTILE, MOMENTUM, DYNAMIC, FROZEN = 0.01, 0.9, 0.1, 0.8
 

@@ -17,12 +17,12 @@ from tritag.errors import ConfigError
 from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import Linear, read_graph
 from tritag.export.qonnx_file import export_model
-from tritag.models.coded_jets import CodedJets
-from tritag.models.registry import TaggerConfig, load_tagger_config
-from tritag.models.training import TrainingConfig, train
-from tritag.models.weights import read_weights
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.nets.registry import TaggerConfig, load_tagger_config
+from tritag.models.training.training import TrainingConfig, train
+from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers import QuantTagger
+from tritag.quant.layers.layers import QuantTagger
 from tritag.quant.recipe import Recipe, fresh_tagger, make_recipe, precision_names, trained_tagger
 from tritag.run import _plain
 

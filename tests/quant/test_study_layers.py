@@ -10,10 +10,10 @@ from torch import nn
 from tests.helpers.jets import random_jets
 from tests.helpers.taggers import TINY
 from tritag.errors import ExportError
-from tritag.models.registry import TaggerConfig, make_tagger
+from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
-from tritag.quant.study_layers import StudyTagger, why_not_exact
-from tritag.quant.study_quantizers import DynamicInput, PerTokenInput, StaticInput, asymmetric_int8
+from tritag.quant.simulated.layers import StudyTagger, why_not_exact
+from tritag.quant.simulated.quantizers import DynamicInput, PerTokenInput, StaticInput, asymmetric_int8
 
 TRANSFORMER = TaggerConfig("transformer", 5, dict(TINY))
 SIZES = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1, "frames_hidden": 4}

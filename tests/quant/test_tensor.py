@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tritag.errors import ExportError
-from tritag.quant.fixed import Grid
-from tritag.quant.tensor import FixedTensor, check_float32, fake_quantize
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
 
 
 def test_integers_and_back():

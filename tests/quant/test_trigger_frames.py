@@ -7,22 +7,22 @@ import pytest
 import torch
 
 from tests.helpers import tolerances
-from tritag.data.grid import to_codes
-from tritag.data.sample import read_sample
-from tritag.models.jet_geometry import JetFrame as FloatJetFrame
-from tritag.models.jet_geometry import LocalDirections as FloatLocalDirections
-from tritag.models.jet_geometry import LocalScalars as FloatLocalScalars
-from tritag.models.jet_geometry import TokenFeatures as FloatTokenFeatures
-from tritag.models.lorentz import four_momenta
-from tritag.quant.fixed import FixedType, Grid
+from tritag.data.jets.trigger_grid import to_codes
+from tritag.data.simulation.sample import read_sample
+from tritag.models.layers.jet_geometry import JetFrame as FloatJetFrame
+from tritag.models.layers.jet_geometry import LocalDirections as FloatLocalDirections
+from tritag.models.layers.jet_geometry import LocalScalars as FloatLocalScalars
+from tritag.models.layers.jet_geometry import TokenFeatures as FloatTokenFeatures
+from tritag.models.layers.lorentz import four_momenta
+from tritag.quant.formats.fixed import FixedType, Grid
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.lorentz import FrameBits
-from tritag.quant.lorentz_layers import JetTokens, QuantJetFrame, QuantTokenFeatures
+from tritag.quant.layers.lorentz_layers import JetTokens, QuantJetFrame, QuantTokenFeatures
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, SPLIT_BITS, FourMomenta
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE
 from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.token_frames import TokenFrames
-from tritag.quant.tensor import FixedTensor
 
 K = 16
 METRIC = np.diag([1.0, -1.0, -1.0, -1.0])

@@ -11,10 +11,12 @@ import torch
 from tests.helpers import tolerances
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.op_errors import codes, fixed, spread
-from tritag.models import minkowski_layers as reference
-from tritag.models.pair_features import PairFeatures as FloatPairFeatures
-from tritag.quant.cut import Cut
-from tritag.quant.fixed import FixedType, Grid, product_grid
+from tritag.models.layers import minkowski_layers as reference
+from tritag.models.layers.pair_features import PairFeatures as FloatPairFeatures
+from tritag.quant.formats.fixed import FixedType, Grid, product_grid
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.layers.part_layers import QuantBatchNorm, QuantPairFeatures
+from tritag.quant.layers.slim_layers import QuantJointNorm, QuantSlimTokens
 from tritag.quant.ops.biased_weights import BiasedWeights
 from tritag.quant.ops.channel_affine import ChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
@@ -24,9 +26,7 @@ from tritag.quant.ops.head_mean import HeadMean
 from tritag.quant.ops.jet_scalars import CODE_GRID
 from tritag.quant.ops.minkowski_product import MinkowskiProduct
 from tritag.quant.ops.pair_features import PAIR_TYPE
-from tritag.quant.part_layers import QuantBatchNorm, QuantPairFeatures
-from tritag.quant.slim_layers import QuantJointNorm, QuantSlimTokens
-from tritag.quant.tensor import FixedTensor
+from tritag.quant.weights.cut import Cut
 
 OBSERVER = {"range_quantile": 1e-3, "range_momentum": 0.99, "dynamic_fraction": 0.05, "frozen_fraction": 0.8}
 

@@ -8,13 +8,13 @@ import torch
 
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.taggers import FAST, calibrated_tagger, observe
-from tritag.data.sample import read_sample
+from tritag.data.simulation.sample import read_sample
 from tritag.errors import ExportError
-from tritag.models.coded_jets import CodedJets
-from tritag.models.inputs import prepare
-from tritag.models.registry import TaggerConfig, make_tagger
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.jets.inputs import prepare
+from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers import QuantTagger
+from tritag.quant.layers.layers import QuantTagger
 
 K = 4
 PART = {"embed": [8], "pair_embed": [4], "blocks": 1, "class_blocks": 2, "heads": 2, "mlp_factor": 1}

@@ -28,7 +28,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the cost of one jet: the paper's formulas for a tagger and N, or the exact count of an exported run."""
-    from tritag.quant.cost_taggers import cost_tagger_names
+    from tritag.quant.measure.cost_taggers import cost_tagger_names
 
     if list_taggers:
         if json:
@@ -46,8 +46,8 @@ def command(
 
 
 def _formula(tagger: str, constituents: int, precision: str) -> dict[str, Any]:
-    from tritag.quant.cost import cost_by_stage, total_cost
-    from tritag.quant.cost_taggers import cost_sizes
+    from tritag.quant.measure.cost import cost_by_stage, total_cost
+    from tritag.quant.measure.cost_taggers import cost_sizes
 
     sizes = cost_sizes(tagger)
     stages = cost_by_stage(sizes, constituents, precision)
@@ -83,7 +83,7 @@ def cost_run(run: Any, recipe: Any) -> dict[str, Any]:
     from tritag.export.qonnx_file import export_model
     from tritag.files import write_json
     from tritag.quant.recipe import trained_tagger
-    from tritag.quant.study_layers import why_not_exact
+    from tritag.quant.simulated.layers import why_not_exact
 
     if run.path("cost.json").is_file():
         return json.loads(run.path("cost.json").read_text())

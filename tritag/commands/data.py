@@ -28,8 +28,8 @@ def make(
 
     After a kill the same command goes on from the finished parts.
     """
-    from tritag.data.config import load_data_config
-    from tritag.data.generate import default_path, make_data
+    from tritag.data.simulation.config import load_data_config
+    from tritag.data.simulation.generate import default_path, make_data
 
     settings = load_data_config(config)
     print_result(str(make_data(settings, out or default_path(config, settings), processes=processes)))
@@ -44,10 +44,10 @@ def check(file: JetFile, n_max: NMax = None, split: Split = None, json: AsJson =
     """
     from rich.console import Console
 
-    from tritag.data.check import check_set, render_rows, rows_as_json
-    from tritag.data.readers import is_own_file, read_any
-    from tritag.data.store import read_info
-    from tritag.data.targets import cuts_of, targets_of
+    from tritag.data.check.jets import check_set, render_rows, rows_as_json
+    from tritag.data.check.reference_figures import cuts_of, targets_of
+    from tritag.data.jets.store import read_info
+    from tritag.data.readers.formats import is_own_file, read_any
 
     batch = read_any(file, n_max, split)
     rows = check_set(batch, cuts=cuts_of(read_info(file).settings) if is_own_file(file) else None)
@@ -78,9 +78,9 @@ def compare(
     """Train a classifier to tell two sets apart, class by class: AUC 0.5 = it cannot."""
     from dataclasses import asdict
 
-    from tritag.data.readers import read_any
-    from tritag.data.targets import shown_classes
-    from tritag.data.two_sample import compare_sets
+    from tritag.data.check.reference_figures import shown_classes
+    from tritag.data.check.two_sample import compare_sets
+    from tritag.data.readers.formats import read_any
 
     one, two = read_any(file, n_max), read_any(other, n_max)
     if one.classes != two.classes:
@@ -108,7 +108,7 @@ def info(
     """Print sizes, splits, settings and versions of a jet file, and verify its content digest."""
     from dataclasses import asdict
 
-    from tritag.data.store import read_info, read_ragged, verify_digest
+    from tritag.data.jets.store import read_info, read_ragged, verify_digest
 
     facts = read_info(file)
     verify_digest(file)
@@ -137,7 +137,7 @@ def convert(
     split: Annotated[str | None, typer.Option(help="What the jets count as: train, val or test.")] = None,
 ) -> None:
     """Copy jets of any known file into this project's format."""
-    from tritag.data.convert import convert_jets
+    from tritag.data.readers.convert import convert_jets
 
     n_jets = convert_jets(source, target, n_max=n_max, n_leading=leading, split=split)
     print_result(f"{target}: {n_jets} jets")

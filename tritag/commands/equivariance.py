@@ -39,7 +39,7 @@ def measure_run(where: str, jets: Path | None, n_max: int, seed: int) -> dict[st
     from tritag.commands.train import coded_jets, open_run
     from tritag.errors import RunError
     from tritag.files import write_json
-    from tritag.quant.equivariance import frame_ops, measure_equivariance, measure_frame_effect
+    from tritag.quant.measure.equivariance import frame_ops, measure_equivariance, measure_frame_effect
     from tritag.quant.recipe import trained_tagger
 
     run, recipe = open_run(where)

@@ -20,9 +20,9 @@ def command(
     from tritag.commands.train import coded_jets, open_run
     from tritag.errors import ConfigError
     from tritag.files import write_json
-    from tritag.models.comparison import rejection_ratio
-    from tritag.models.evaluate import scores
-    from tritag.models.head_metrics import measure_head, tag_scores
+    from tritag.models.figures.comparison import rejection_ratio
+    from tritag.models.figures.head_metrics import measure_head, tag_scores
+    from tritag.models.training.evaluate import scores
     from tritag.quant.recipe import trained_tagger
 
     found = []

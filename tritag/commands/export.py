@@ -30,14 +30,14 @@ def export_run(where: str) -> Any:
     import onnx
 
     from tritag.commands.train import coded_jets, open_run
-    from tritag.data.crafted import crafted_codes
+    from tritag.data.jets.crafted import crafted_codes
     from tritag.errors import ExportError
     from tritag.export.executors import TorchExecutor
     from tritag.export.graph import read_graph
     from tritag.export.qonnx_file import export_model
     from tritag.files import atomic_path, write_json
     from tritag.quant.recipe import trained_tagger
-    from tritag.quant.study_layers import why_not_exact
+    from tritag.quant.simulated.layers import why_not_exact
 
     run, recipe = open_run(where)
     if recipe.quant is None:

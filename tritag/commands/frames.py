@@ -37,7 +37,7 @@ def measure_all(vectors: int, out: Path | None, seed: int, progress: bool) -> li
 
     from tritag.errors import DataError
     from tritag.files import write_json
-    from tritag.quant.frame_error import VECTOR_SETS, WIDTHS, frame_bits, measure
+    from tritag.quant.measure.frame_error import VECTOR_SETS, WIDTHS, frame_bits, measure
 
     settings = {"vectors": vectors, "seed": seed, "widths": [list(w) for w in WIDTHS]}
     results: list[dict[str, Any]] = []

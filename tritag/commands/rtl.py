@@ -36,7 +36,7 @@ def command(
 
     Exit status 1 when an integer differs from the exported file's, or a measured cycle count from the schedule.
     """
-    from tritag.export.rtl.check import require_right
+    from tritag.export.rtl.tools.check import require_right
 
     opened, result = rtl_run(run, target, interval, beats, jets, dsp_bits)
     if json:
@@ -59,11 +59,11 @@ def rtl_run(
     import onnx
 
     from tritag.commands.train import coded_jets, open_run
-    from tritag.data.crafted import crafted_codes
+    from tritag.data.jets.crafted import crafted_codes
     from tritag.export.executors import OnnxRuntimeExecutor
     from tritag.export.graph import read_graph
-    from tritag.export.rtl.check import check_design
-    from tritag.export.rtl.simulation import verilator_root
+    from tritag.export.rtl.tools.check import check_design
+    from tritag.export.rtl.tools.simulation import verilator_root
     from tritag.files import write_json, write_text
     from tritag.report.verdict import simulated_jets
 
@@ -106,9 +106,9 @@ def design_of(
     dsp_bits: int | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Design of a firmware graph for a target, and the settings that decide it."""
-    from tritag.export.rtl.choice import choose_design
-    from tritag.export.rtl.delays import DelayModel
-    from tritag.export.rtl.module import Timing
+    from tritag.export.rtl.design.search import choose_design
+    from tritag.export.rtl.text.delays import DelayModel
+    from tritag.export.rtl.text.module import Timing
     from tritag.hls_projects.target import load_target
 
     target = load_target(target_name)

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from tritag.errors import ConfigError
-from tritag.processes import follow_parent
 from tritag.terminal import print_json, print_progress, print_result
+from tritag.workers import follow_parent
 
 PRETRAINING = "pretraining"
 
@@ -152,7 +152,7 @@ def _train_all(config: StudyConfig, processes: int) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from tritag.data.generate import ensure_data
+    from tritag.data.simulation.generate import ensure_data
 
     for data in (config.data, *([config.pretraining.data] if config.pretraining else [])):
         if not Path(data).is_file():
@@ -228,9 +228,9 @@ def _entries(config: StudyConfig) -> list[Any]:
 
     from tritag.commands.cost import cost_run
     from tritag.commands.train import train_run
-    from tritag.models.head_metrics import tag_scores
-    from tritag.models.macs import count_macs
-    from tritag.models.registry import count_parameters, make_tagger
+    from tritag.models.figures.head_metrics import tag_scores
+    from tritag.models.nets.macs import count_macs
+    from tritag.models.nets.registry import count_parameters, make_tagger
     from tritag.report.study import StudyEntry
 
     entries: list[Any] = []
@@ -276,8 +276,8 @@ def _entries(config: StudyConfig) -> list[Any]:
 def _paper_cost(tagger: Any, row: StudyRow) -> Any:
     """Cost by formula, where precision and network have one and the row changes no width."""
     from tritag.configs import load_config
-    from tritag.quant.cost import total_cost
-    from tritag.quant.cost_taggers import NETWORKS, sizes_of
+    from tritag.quant.measure.cost import total_cost
+    from tritag.quant.measure.cost_taggers import NETWORKS, sizes_of
 
     name = "f32" if row.precision == "float" else load_config("precisions", row.precision).get("cost")
     if (

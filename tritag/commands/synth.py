@@ -39,7 +39,7 @@ def synth_run(where: str, workers: int = 1, only: str | None = None) -> tuple[An
     from tritag.commands.train import open_run
     from tritag.errors import ConfigError
     from tritag.export.graph import read_graph
-    from tritag.export.rtl.synthesis import check_tools, synthesise
+    from tritag.export.rtl.tools.synthesis import check_tools, synthesise
     from tritag.files import write_json
 
     run, _ = open_run(where)
@@ -75,10 +75,10 @@ def _kernels(kernels: Any, figures: Any) -> list[dict[str, Any]]:
 def _result(design: Any, figures: Any, target_name: str) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from tritag.export.rtl.clock import clock_estimate
-    from tritag.export.rtl.delays import DelayModel
-    from tritag.export.rtl.part import PART, SLRS
-    from tritag.export.rtl.synthesis import summed
+    from tritag.export.rtl.text.clock import clock_estimate
+    from tritag.export.rtl.text.delays import DelayModel
+    from tritag.export.rtl.text.fpga import PART, SLRS
+    from tritag.export.rtl.tools.synthesis import summed
     from tritag.hls_projects.target import load_target
 
     target = load_target(target_name)
@@ -98,7 +98,7 @@ def _result(design: Any, figures: Any, target_name: str) -> dict[str, Any]:
 
 
 def _vendor(run: Any, design: Any, target_name: str) -> dict[str, Any] | None:
-    from tritag.export.rtl.vivado import vendor_figures, vivado
+    from tritag.export.rtl.tools.vivado import vendor_figures, vivado
     from tritag.hls_projects.target import load_target
 
     if vivado() is None:

@@ -70,8 +70,8 @@ def recipe_of(
     import yaml
 
     from tritag.configs import build
-    from tritag.models.head import HeadConfig
-    from tritag.models.registry import load_tagger_config
+    from tritag.models.nets.head import HeadConfig
+    from tritag.models.nets.registry import load_tagger_config
     from tritag.quant.recipe import make_recipe
 
     sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
@@ -104,7 +104,7 @@ def start_of(where: str | None, body_rate: float = 1.0) -> Any:
     """
     import json
 
-    from tritag.models.start import StartConfig, weights_hash
+    from tritag.models.training.start import StartConfig, weights_hash
     from tritag.run import Run, runs_root
 
     if where is None:
@@ -148,9 +148,9 @@ def _train_run(name: str, recipe: Any, fresh: bool, progress: bool) -> Any:
     import torch
 
     from tritag.files import atomic_path, write_json
-    from tritag.models.evaluate import scores
-    from tritag.models.head_metrics import measure_head
-    from tritag.models.training import train
+    from tritag.models.figures.head_metrics import measure_head
+    from tritag.models.training.evaluate import scores
+    from tritag.models.training.training import train
     from tritag.quant.recipe import fresh_tagger, trained_tagger
     from tritag.run import Run
 
@@ -225,7 +225,7 @@ def load_start(network: Any, start: Any) -> None:
         The run is gone, has other weights than when it was named, or its body does not fit.
     """
     from tritag.errors import RunError
-    from tritag.models.start import load_body, weights_hash
+    from tritag.models.training.start import load_body, weights_hash
     from tritag.run import Run, runs_root
 
     weights = Run.open(runs_root() / start.run).require("weights.safetensors")
@@ -239,9 +239,9 @@ def load_start(network: Any, start: Any) -> None:
 
 def coded_jets(recipe: Any, split: str | None, file: Path | str | None = None, n_max: int | None = None) -> Any:
     """Jets of ``recipe``'s data (or of ``file``) on its trigger grid."""
-    from tritag.data.generate import ensure_data
-    from tritag.data.readers import is_own_file, read_any
-    from tritag.models.training import CodedJets
+    from tritag.data.readers.formats import is_own_file, read_any
+    from tritag.data.simulation.generate import ensure_data
+    from tritag.models.training.training import CodedJets
 
     source = Path(file if file is not None else recipe.data)
     if file is None and not source.is_file():
@@ -267,8 +267,8 @@ def _list(json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from tritag.models.macs import count_macs
-    from tritag.models.registry import count_parameters, load_tagger_config, make_tagger, tagger_names
+    from tritag.models.nets.macs import count_macs
+    from tritag.models.nets.registry import count_parameters, load_tagger_config, make_tagger, tagger_names
 
     rows = []
     for name in tagger_names():

@@ -47,7 +47,7 @@ def verify_run(
     import numpy as np
 
     from tritag.commands.train import coded_jets, open_run
-    from tritag.data.crafted import crafted_codes
+    from tritag.data.jets.crafted import crafted_codes
     from tritag.files import write_json
     from tritag.hls_projects.verify import compare, different_jets
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tritag.errors import ExportError
-from tritag.export.rtl.bits import TABLE_LUTS, Bits, count_luts
-from tritag.export.rtl.estimate import Cost, estimate, output_ports
+from tritag.export.rtl.estimate.bits import TABLE_LUTS, Bits, count_luts
+from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports
 
 
 def _module(*lines: str, inputs: str = "input wire [7:0] a,\ninput wire [7:0] b", width: int = 8) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.helpers.programs import unscaled
 from tests.helpers.rtl import timing
 from tritag.export.graph import FirmwareGraph, Op, Reshape
-from tritag.export.rtl.check import check_design, require_right
-from tritag.export.rtl.design import build
-from tritag.quant.fixed import Grid
+from tritag.export.rtl.design.design import build
+from tritag.export.rtl.tools.check import check_design, require_right
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Tracer
 
 ROWS, LANES = 5, 2

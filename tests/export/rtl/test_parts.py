@@ -11,15 +11,15 @@ import pytest
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.rtl import op_design, timing
 from tritag.errors import ExportError, ToolError
-from tritag.export.rtl import simulation, synthesis
-from tritag.export.rtl.arithmetic import rounded, signed_digits
-from tritag.export.rtl.delays import DelayModel
-from tritag.export.rtl.depth import stage_depth
-from tritag.export.rtl.design import build, build_op
-from tritag.export.rtl.layout import joined, spread
-from tritag.export.rtl.module import Timing
-from tritag.export.rtl.part import SLRS, Figures
-from tritag.export.rtl.signals import constant, extend, literal
+from tritag.export.rtl.circuits.arithmetic import rounded, signed_digits
+from tritag.export.rtl.design.design import build, build_op
+from tritag.export.rtl.design.layout import joined, spread
+from tritag.export.rtl.text.delays import DelayModel
+from tritag.export.rtl.text.fpga import SLRS, Figures
+from tritag.export.rtl.text.module import Timing
+from tritag.export.rtl.text.signals import constant, extend, literal
+from tritag.export.rtl.tools import simulation, synthesis
+from tritag.export.rtl.tools.depth import stage_depth
 from tritag.quant.integer.program import round_half_even
 
 
@@ -78,7 +78,7 @@ def test_a_faster_clock_takes_more_cycles():
 
 
 def test_too_fast_a_clock_is_refused():
-    from tritag.export.rtl.design import build_op
+    from tritag.export.rtl.design.design import build_op
 
     bound, rows = OP_CASES["layer_norm_c3_6bit"]()
     with pytest.raises(ExportError, match=r"logic of .* ns must fit a stage of 0\.50 ns; choose a slower clock"):

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.helpers.programs import edge_inputs, show, unscaled
 from tests.helpers.rtl import named_inputs, op_design, reference, report
-from tritag.export.rtl.simulation import Simulator, back_to_back, joined, reset_script
+from tritag.export.rtl.tools.simulation import Simulator, back_to_back, joined, reset_script
 from tritag.quant.integer.program import Program, Tracer
 
 # Ends of intervals of every kind: 2**n - 1, 2**n, -2**n, 0, 1, and others.

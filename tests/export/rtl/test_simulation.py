@@ -10,9 +10,9 @@ import pytest
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.programs import INSTRUCTIONS, edge_inputs, instruction_program, random_program, unscaled
 from tests.helpers.rtl import named_inputs, op_design, reference, report
-from tritag.export.rtl.check import check_design, require_right
-from tritag.export.rtl.design import Design
-from tritag.export.rtl.simulation import Simulator, back_to_back, joined, reset_script
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.tools.check import check_design, require_right
+from tritag.export.rtl.tools.simulation import Simulator, back_to_back, joined, reset_script
 from tritag.quant.ops.op import BoundProgram
 
 ROWS = 3

@@ -10,11 +10,11 @@ import pytest
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.rtl import op_design, timing
 from tritag.errors import ToolError
-from tritag.export.rtl import synthesis
-from tritag.export.rtl.clock import SIZE_NS, clock_estimate
-from tritag.export.rtl.part import PART, SLRS, Figures
-from tritag.export.rtl.synthesis import module_figures, summed, synthesise
-from tritag.export.rtl.vivado import vendor_figures, vivado
+from tritag.export.rtl.text.clock import SIZE_NS, clock_estimate
+from tritag.export.rtl.text.fpga import PART, SLRS, Figures
+from tritag.export.rtl.tools import synthesis
+from tritag.export.rtl.tools.synthesis import module_figures, summed, synthesise
+from tritag.export.rtl.tools.vivado import vendor_figures, vivado
 
 
 def test_a_kernel_is_synthesised_once(tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Checks of jet files against reference figures and against each other."""

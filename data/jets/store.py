@@ -1,0 +1,292 @@
+"""The project's jet file: ragged constituents in HDF5, with settings, versions and a content digest.
+
+Layout, version 1
+-----------------
+Datasets: ``px``, ``py``, ``pz`` (constituents of all jets one after the other, float32, GeV; massless, E = abs(p)),
+``offsets`` (jets + 1, int64: jet i owns constituents offsets[i]:offsets[i+1]), ``label`` (jets, int8), ``jet`` and
+``truth`` (jets, 4; float32, GeV: the jet's and the matched parton's (E, px, py, pz); zero for no parton). Sets without
+a detector also have ``pdg_id`` (constituents, int32).
+All are lzf-compressed and carry a checksum, so that a damaged file is refused instead of read.
+
+Attributes: ``format`` = "tritag-jets", ``format_version``, ``splits`` (JSON: name -> [start, stop]), ``classes`` (JSON
+list: the names that ``label`` counts; files without it have the classes background and signal), ``settings`` and
+``versions`` (JSON), ``seed``, ``digest`` (sha256 of the datasets, the splits, and the names of classes other than these
+two; the same jets give the same digest on every machine). Jets are stored in an order drawn once from the seed, so
+that the first n of a split are a fair sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tritag.data.jets.jets import TWO_CLASSES, JetBatch, check_jets
+from tritag.data.jets.ragged import RaggedJets, flatten
+from tritag.errors import DataError, unknown_name
+from tritag.files import atomic_path
+
+FORMAT = "tritag-jets"
+FORMAT_VERSION = 1
+# the file layout of HDF5 1.10 (2016): smaller than the oldest one, and readable everywhere
+_LIBVER = ("v110", "v110")
+DATASETS = {"px": "<f4", "py": "<f4", "pz": "<f4", "offsets": "<i8", "label": "<i1", "jet": "<f4", "truth": "<f4"}
+OPTIONAL_DATASETS = {"pdg_id": "<i4"}
+
+
+def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> str:
+    """Sha256 of what the file holds (not of the file: HDF5 writes its own version into it)."""
+    digest = hashlib.sha256(
+        json.dumps({name: list(bounds) for name, bounds in splits.items()}, sort_keys=True).encode()
+    )
+    for name, dtype in _stored(jets).items():
+        digest.update(np.ascontiguousarray(getattr(jets, name), dtype).tobytes())
+    if jets.classes != TWO_CLASSES:
+        digest.update(json.dumps(jets.classes).encode())
+    return digest.hexdigest()
+
+
+def _stored(jets: RaggedJets) -> dict[str, str]:
+    return DATASETS | {name: dtype for name, dtype in OPTIONAL_DATASETS.items() if getattr(jets, name) is not None}
+
+
+@dataclass(frozen=True)
+class JetFileInfo:
+    """What a jet file says about itself.
+
+    Attributes
+    ----------
+    n_jets, n_constituents : int
+        In the whole file.
+    splits : dict
+        Name to (start, stop) in jets.
+    digest : str
+        Sha256 of the content, as written; `verify_digest` recomputes it.
+    seed : int or None
+    settings, versions : dict
+        What the jets were generated with; empty when unknown.
+    classes : tuple of str
+        Names of the classes.
+    """
+
+    n_jets: int
+    n_constituents: int
+    splits: dict[str, tuple[int, int]]
+    digest: str
+    seed: int | None
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    classes: tuple[str, ...] = TWO_CLASSES
+
+
+def write_jets(
+    path: Path | str,
+    jets: RaggedJets | JetBatch,
+    *,
+    splits: Mapping[str, tuple[int, int]] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    versions: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    compression: str = "lzf",
+) -> str:
+    """Write a jet file atomically and return its content digest.
+
+    Parameters
+    ----------
+    splits : mapping of name to (start, stop), optional
+        Jets start:stop form that split; none by default.
+    compression : str
+        "lzf" is fast; "gzip" makes smaller files.
+
+    Raises
+    ------
+    DataError
+        Jets that `check_jets` refuses, or a split outside the set.
+    TritagError
+        The file could not be written (no space, no permission); nothing is left behind.
+    """
+    if isinstance(jets, JetBatch):
+        check_jets(jets)
+        jets = flatten(jets)
+    splits = {name: (int(start), int(stop)) for name, (start, stop) in (splits or {}).items()}
+    for name, (start, stop) in splits.items():
+        if not 0 <= start <= stop <= len(jets):
+            raise DataError(f"split {name!r} must lie in 0..{len(jets)}, got {start}:{stop}; correct its bounds")
+    digest = content_digest(jets, splits)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
+        for name, dtype in _stored(jets).items():
+            values = np.ascontiguousarray(getattr(jets, name), dtype)
+            file.create_dataset(
+                name, data=values, compression=compression, shuffle=True, fletcher32=True, chunks=_chunks(values.shape)
+            )
+        file.attrs.update(
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            splits=json.dumps(splits, sort_keys=True),
+            classes=json.dumps(jets.classes),
+            settings=json.dumps(dict(settings or {}), sort_keys=True),
+            versions=json.dumps(dict(versions or {}), sort_keys=True),
+            seed=-1 if seed is None else seed,
+            digest=digest,
+        )
+    return digest
+
+
+def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (max(1, min(shape[0], 65536)), *shape[1:])
+
+
+@contextmanager
+def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; everything that goes wrong inside becomes a `DataError`.
+
+    Raises
+    ------
+    DataError
+        Missing, truncated or damaged file, or a dataset that is not there.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"jet file must exist, got {path}; check the path or make it with 'tritag data make'")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except KeyError as error:
+        raise DataError(f"{path} lacks a dataset or attribute: {error}; is it a jet file?") from error
+    except OSError as error:
+        raise DataError(
+            f"{path} must be a whole HDF5 file, but it is truncated or damaged ({error}); make or copy it again"
+        ) from error
+
+
+def read_info(path: Path | str) -> JetFileInfo:
+    """Read the attributes and sizes of a jet file.
+
+    Raises
+    ------
+    DataError
+        See `open_hdf5`; also a file of another format or a newer format version.
+    """
+    with open_hdf5(path) as file:
+        return _info(file, path)
+
+
+def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
+    attributes = file.attrs
+    if attributes.get("format") != FORMAT:
+        raise DataError(
+            f"{path} must be a {FORMAT} file, got format {attributes.get('format')!r}; "
+            "convert it with 'tritag data convert'"
+        )
+    version = int(attributes["format_version"])
+    if version > FORMAT_VERSION:
+        raise DataError(f"{path} has format version {version}, this tritag reads up to {FORMAT_VERSION}; update tritag")
+    splits = {name: (bounds[0], bounds[1]) for name, bounds in json.loads(attributes["splits"]).items()}
+    seed = int(attributes["seed"])
+    return JetFileInfo(
+        n_jets=len(file["label"]),
+        n_constituents=len(file["px"]),
+        splits=splits,
+        digest=str(attributes["digest"]),
+        seed=None if seed < 0 else seed,
+        settings=json.loads(attributes["settings"]),
+        versions=json.loads(attributes["versions"]),
+        classes=tuple(json.loads(attributes["classes"])) if "classes" in attributes else TWO_CLASSES,
+    )
+
+
+def read_ragged(
+    path: Path | str, *, split: str | None = None, start: int = 0, stop: int | None = None, n_max: int | None = None
+) -> RaggedJets:
+    """Read jets start:stop (of ``split`` when given), at most ``n_max`` of them, in the stored form.
+
+    Raises
+    ------
+    DataError
+        See `read_info`; also an unknown split, an empty range, or inconsistent offsets.
+    """
+    with open_hdf5(path) as file:
+        info = _info(file, path)
+        if split is not None and split not in info.splits:
+            raise DataError(f"{path}: " + unknown_name("split", split, info.splits))
+        first, last = info.splits[split] if split is not None else (0, info.n_jets)
+        stop = last - first if stop is None else stop
+        if n_max is not None:
+            stop = min(stop, start + n_max)
+        if not 0 <= start <= stop:
+            raise DataError(
+                f"{path}: jets start:stop must be ascending and >= 0, got {start}:{stop}; correct the range"
+            )
+        first, last = min(first + start, last), min(first + stop, last)
+        offsets = file["offsets"][first : last + 1].astype(np.int64)
+        if (
+            len(offsets) != last - first + 1
+            or np.any(np.diff(offsets) < 0)
+            or offsets[0] < 0
+            or offsets[-1] > info.n_constituents
+        ):
+            raise DataError(
+                f"{path}: offsets must ascend within 0..{info.n_constituents}; the file is damaged, make it again"
+            )
+        inside = slice(offsets[0], offsets[-1])
+        return RaggedJets(
+            file["px"][inside], file["py"][inside], file["pz"][inside], offsets - offsets[0],
+            file["label"][first:last], file["jet"][first:last], file["truth"][first:last], info.classes,
+            file["pdg_id"][inside] if "pdg_id" in file else None,
+        )  # fmt: skip
+
+
+def read_jets(
+    path: Path | str,
+    *,
+    split: str | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    n_max: int | None = None,
+    n_constituents: int | None = None,
+) -> JetBatch:
+    """Read a jet file as padded arrays.
+
+    Parameters
+    ----------
+    split : str, optional
+        "train", "val" or "test"; the whole file by default.
+    start, stop : int
+        Range of jets within the split.
+    n_max : int, optional
+        At most this many jets from ``start`` on. Jets are stored shuffled, so they are a fair sample.
+    n_constituents : int, optional
+        Padded width N; by default that of the longest jet read.
+
+    Raises
+    ------
+    DataError
+        See `read_ragged` and `check_jets`.
+    """
+    batch = read_ragged(path, split=split, start=start, stop=stop, n_max=n_max).pad(n_constituents)
+    check_jets(batch, str(path))
+    return batch
+
+
+def verify_digest(path: Path | str) -> str:
+    """Read the whole file and compare its content with its digest attribute; return the digest.
+
+    Raises
+    ------
+    DataError
+        See `read_ragged`; also a digest that does not match.
+    """
+    info = read_info(path)
+    digest = content_digest(read_ragged(path), info.splits)
+    if digest != info.digest:
+        raise DataError(
+            f"{path}: content digest must be {info.digest}, got {digest}; the file was changed, make it again"
+        )
+    return digest

@@ -1,0 +1,64 @@
+"""Copy jets of any known file into this project's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tritag.data.jets.ragged import flatten
+from tritag.data.jets.store import read_info, read_ragged, write_jets
+from tritag.data.readers.formats import is_own_file, read_any
+from tritag.data.simulation.config import SPLITS
+from tritag.errors import DataError, unknown_name
+
+
+def convert_jets(
+    source: Path | str,
+    target: Path | str,
+    *,
+    n_max: int | None = None,
+    n_leading: int | None = None,
+    split: str | None = None,
+) -> int:
+    """Write the jets of ``source`` to ``target`` and return their number.
+
+    Constituents become massless: three momentum components are kept.
+
+    Parameters
+    ----------
+    n_max : int, optional
+        Only the first jets.
+    n_leading : int, optional
+        Only the leading constituents of each jet.
+    split : str, optional
+        "train", "val" or "test": what all jets of the target count as. By default the splits of ``source`` are kept
+        when it has some and is copied whole.
+
+    Raises
+    ------
+    DataError
+        ``source`` cannot be read, ``target`` exists, or an unknown split.
+    TritagError
+        ``target`` cannot be written.
+    """
+    if split is not None and split not in SPLITS:
+        raise DataError(unknown_name("split", split, SPLITS))
+    if n_leading is not None and n_leading < 1:
+        raise DataError(f"n_leading must be >= 1, got {n_leading}; leave it out to keep all constituents")
+    if Path(target).exists():
+        raise DataError(f"the target must not exist yet, got {target}; remove it or choose another name")
+    splits: dict[str, tuple[int, int]] = {}
+    seed, settings, versions = None, {}, {}
+    if is_own_file(source):
+        jets = read_ragged(source, n_max=n_max)
+        info = read_info(source)
+        seed, settings, versions = info.seed, info.settings, info.versions
+        splits = info.splits if len(jets) == info.n_jets else {}
+    else:
+        jets = flatten(read_any(source, n_max))
+        settings = {"converted_from": Path(source).name}
+    if n_leading is not None:
+        jets = jets.leading(n_leading)
+    if split is not None:
+        splits = {split: (0, len(jets))}
+    write_jets(target, jets, splits=splits, settings=settings, versions=versions, seed=seed)
+    return len(jets)

@@ -1,0 +1,1 @@
+"""The jet generator: processes, Pythia, detector, clustering, shards, and the sets they make."""

@@ -1,0 +1,188 @@
+"""Make a set of jets: shards over all cores, kept on disk as they finish, then merged into one file."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tritag.configs import digest
+from tritag.data.jets.ragged import RaggedJets, join
+from tritag.data.jets.store import read_info, write_jets
+from tritag.data.simulation.config import SPLITS, DataConfig, load_data_config
+from tritag.data.simulation.progress import JetProgress
+from tritag.data.simulation.record import need
+from tritag.data.simulation.shards import (
+    Shard,
+    make_shard,
+    plain,
+    plan_shards,
+    read_shard,
+    shard_path,
+    versions,
+    write_shard,
+)
+from tritag.errors import DataError, ToolError
+from tritag.files import only_one
+from tritag.workers import follow_parent
+
+_MERGE_STREAM = 2
+
+
+def ensure_data(name: str | Path, processes: int | None = None) -> Path:
+    """The jet file of a configuration: the cached one when it is there, otherwise a new one.
+
+    Parameters
+    ----------
+    name : str or Path
+        A name in ``configs/data`` or a YAML file.
+    processes : int, optional
+        All available cores by default.
+
+    Raises
+    ------
+    ConfigError, ToolError, DataError
+        See `make_data`.
+    """
+    config = load_data_config(name)
+    return make_data(config, default_path(name, config), processes=processes)
+
+
+def default_path(name: str | Path, config: DataConfig) -> Path:
+    """``<cache>/data/<name>-<digest of the settings>.h5``; the cache is ``$TRITAG_CACHE`` or ``cache``."""
+    return Path(os.environ.get("TRITAG_CACHE", "cache")) / "data" / f"{Path(name).stem}-{digest(config.settings())}.h5"
+
+
+def make_data(config: DataConfig, path: Path | str, *, processes: int | None = None) -> Path:
+    """Generate the set ``config`` into ``path`` unless it is there already.
+
+    Finished shards lie in ``<path without .h5>.shards/`` until all are done; after a kill the next call goes on from
+    them. The content depends on the settings and the versions of the packages alone, not on ``processes``.
+
+    Raises
+    ------
+    ToolError
+        A package of the generator is missing, or a process died.
+    ConfigError
+        No jet passes the cuts.
+    DataError
+        ``path`` holds something else.
+    TritagError
+        The disk is full or not writable.
+    """
+    path = Path(path)
+    processes = processes or _n_cores()
+    folder = path.with_suffix(".shards")
+    with only_one(path.with_suffix(".lock")):
+        if path.exists():
+            _check_same(path, config)
+            return path
+        for package in ("pythia8mc", "fastjet", "awkward"):
+            need(package)
+        shards = plan_shards(config)
+        missing = [shard for shard in shards if read_shard(folder, config, shard) is None]
+        done = sum(shard.n_jets for shard in shards) - sum(shard.n_jets for shard in missing)
+        folder.mkdir(parents=True, exist_ok=True)
+        with JetProgress(path.stem, config.n_jets, done) as progress:
+            _make_shards(config, missing, folder, processes, progress.advance)
+        _merge(config, shards, folder, path)
+        shutil.rmtree(folder)
+    return path
+
+
+def _n_cores() -> int:
+    # containers often give a process fewer cores than the machine has
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_same(path: Path, config: DataConfig) -> None:
+    if read_info(path).settings != plain(config):
+        raise DataError(
+            f"{path} must hold the set of this configuration, got other settings; remove it or choose --out"
+        )
+
+
+def _make_shards(
+    config: DataConfig, shards: list[Shard], folder: Path, processes: int, report: Callable[[int], None]
+) -> None:
+    if processes == 1 or len(shards) <= 1:
+        for shard in shards:
+            write_shard(folder, config, shard, make_shard(config, shard, report))
+        return
+    context = multiprocessing.get_context("spawn")
+    counted: Any = context.SimpleQueue()
+    pool = ProcessPoolExecutor(
+        min(processes, len(shards)), mp_context=context, initializer=_start_worker, initargs=(counted, os.getpid())
+    )
+    try:
+        pending = {pool.submit(_work, config, shard, folder) for shard in shards}
+        while pending:
+            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            n_new = 0
+            while not counted.empty():
+                n_new += counted.get()
+            report(n_new)
+            for future in finished:
+                future.result()
+    except BrokenProcessPool as error:
+        raise ToolError(
+            f"a generator process died ({error}); check the memory and run the command again (finished parts are kept)"
+        ) from error
+    finally:
+        # on an error or Ctrl-C nobody wants to wait for the shards under way
+        workers = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
+
+
+_report: Any = None
+
+
+def _start_worker(counted: Any, parent: int) -> None:
+    global _report
+    _report = counted.put
+    follow_parent(parent)
+
+
+def _work(config: DataConfig, shard: Shard, folder: Path) -> None:
+    write_shard(folder, config, shard, make_shard(config, shard, _report))
+
+
+def _merge(config: DataConfig, shards: list[Shard], folder: Path, path: Path) -> None:
+    """Cut the classes into splits, shuffle each split with the seed, and write one file."""
+    labels = range(len(config.classes))
+    by_class: list[list[RaggedJets]] = [[] for _ in labels]
+    for shard in sorted(shards, key=lambda shard: shard.index):
+        jets = read_shard(folder, config, shard)
+        if jets is None:
+            raise DataError(
+                f"{shard_path(folder, config, shard)} was damaged while the set was made; run the same command again"
+            )
+        by_class[shard.label].append(jets)
+    everything = join([part for parts in by_class for part in parts])
+    # the first jet of each class that has not been given to a split
+    next_jet = [sum(config.n_class(lower) for lower in range(label)) for label in labels]
+    splits, order = {}, []
+    n_done = 0
+    for number, split in enumerate(SPLITS):
+        chosen = []
+        for label in labels:
+            n_jets = config.n_of(split, label)
+            chosen.append(np.arange(next_jet[label], next_jet[label] + n_jets))
+            next_jet[label] += n_jets
+        stream = np.random.SeedSequence(config.seed, spawn_key=(_MERGE_STREAM, number))
+        order.append(np.random.default_rng(stream).permutation(np.concatenate(chosen)))
+        splits[split] = (n_done, n_done + len(order[-1]))
+        n_done += len(order[-1])
+    jets = everything.take(np.concatenate(order))
+    write_jets(path, jets, splits=splits, settings=config.settings(), versions=versions(), seed=config.seed)

@@ -1,0 +1,1 @@
+"""Circuits of single operations: sums, products, shifts, tables, multiplexers."""

@@ -1,0 +1,1 @@
+"""Whole designs: kernels placed on a time axis, their layouts, and the search for the best."""

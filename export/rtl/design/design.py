@@ -1,0 +1,184 @@
+"""The top level: every layer of the firmware graph as kernels, placed one behind the other on one time axis.
+
+All cycle counts are known while the design is written, so there is no handshake inside: one pulse per jet walks along
+with it (``go``) and loads what belongs to the jet. Rows pass in beats, ``slots`` of them in each (layout.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from tritag.errors import ExportError
+from tritag.export.graph import CutTo, FirmwareGraph, Layer, Linear, Sum
+from tritag.export.rtl.design.kernel import Placed
+from tritag.export.rtl.design.layers import Layers
+from tritag.export.rtl.design.layout import spread
+from tritag.export.rtl.design.pieces import Tensor, identifier
+from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports
+from tritag.export.rtl.text.module import Timing
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.ops.op import BoundProgram
+
+
+@dataclass
+class Design:
+    """Generated Verilog and what is known of it.
+
+    Attributes
+    ----------
+    latency_cycles : int
+        From a jet's first beat at the inputs to ``out_valid``.
+    interval_cycles : int
+        Least number of cycles between two jets.
+    beats : int
+        Cycles during which a jet enters.
+    inputs : dict
+        Port name to (graph input, row, or -1 for a jet's value, lane) of every beat.
+    """
+
+    name: str
+    modules: dict[str, str]
+    top: str
+    latency_cycles: int
+    interval_cycles: int
+    beats: int
+    inputs: dict[str, tuple[str, list[int], int]]
+    widths: dict[str, int]
+    outputs: list[tuple[str, int, bool]]
+    kernels: list[Placed] = field(default_factory=list)
+
+    @cached_property
+    def glue(self) -> Cost:
+        """Estimate of the top level without the kernels."""
+        return estimate(self.top, {}, {k.module: output_ports(k.text) for k in self.kernels})
+
+    def estimate(self) -> dict[str, int]:
+        """Estimated resources of all kernels and the top level."""
+        parts = [(self.glue, 1), *((k.cost, k.instances) for k in self.kernels)]
+        names = ("lut", "ff", "carry8", "dsp", "bram")
+        return {name: sum(getattr(c, name) * n for c, n in parts) for name in names}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Contents of memories, by the file name that the Verilog reads them from."""
+        return {name: content for kernel in self.kernels for name, content in kernel.files.items()}
+
+    @property
+    def text(self) -> str:
+        """All modules in one file."""
+        return "\n".join([*self.modules.values(), self.top])
+
+
+def build(graph: FirmwareGraph, timing: Timing, beats: int, name: str = "tagger") -> Design:
+    """Verilog of a firmware graph.
+
+    Parameters
+    ----------
+    timing
+        Delay model, least cycles between jets, rule for DSPs.
+    beats
+        Most cycles that the rows of a jet may take to pass; 1 makes the design fully parallel.
+
+    Raises
+    ------
+    ExportError
+        ``beats`` exceeds the interval, or a layer has no RTL form.
+    """
+    if not 1 <= beats <= timing.interval:
+        raise ExportError(f"beats must lie in [1, {timing.interval}] (the interval in cycles), got {beats}")
+    with _deep_recursion():
+        return _Builder(graph, timing, beats, name).build()
+
+
+def build_op(bound: BoundProgram, rows: int, timing: Timing, beats: int, name: str = "op") -> Design:
+    """Verilog of one op by itself; the design's outputs are those of the program, row by row."""
+    program = bound.program
+    graph = FirmwareGraph()
+    for port, fraction in zip(program.inputs, bound.in_fractions, strict=True):
+        node = program.nodes[port.node]
+        graph.inputs.append(port.name)
+        graph.grids[port.name] = Grid(node.low, node.high, fraction)
+        graph.shapes[port.name] = (rows if node.per_row else 1, node.lanes)
+    with _deep_recursion():
+        return _Builder(graph, timing, beats, name).build_op(bound, rows)
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Room for programs whose instructions hang one on the other: they are written by recursion."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 20_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+class _Builder(Layers):
+    def build(self) -> Design:
+        for source in self.graph.inputs:
+            self.tensors[source] = self._input(source)
+        layers, done = self.graph.layers, set[str]()
+        for layer in layers:
+            if layer.name not in done:
+                chain = [layer]
+                while (follower := self._only_cut(chain[-1])) is not None:
+                    chain.append(follower)
+                done.update(c.name for c in chain)
+                self._layer(chain)
+        return self._finish([self.tensors[name] for name in self.graph.outputs])
+
+    def build_op(self, bound: BoundProgram, rows: int) -> Design:
+        for source in self.graph.inputs:
+            self.tensors[source] = self._input(source)
+        sources = [self.tensors[source] for source in self.graph.inputs]
+        return self._finish(self._program(bound.program.name, bound.program, rows, sources))
+
+    def _only_cut(self, layer: Layer) -> CutTo | None:
+        """The cut that alone reads a sum or product: it goes into the same kernel."""
+        if not isinstance(layer, Linear | Sum) or layer.name in self.graph.outputs:
+            return None
+        readers = [x for x in self.graph.layers if layer.name in x.sources]
+        return readers[0] if len(readers) == 1 and isinstance(readers[0], CutTo) else None
+
+    def _input(self, name: str) -> Tensor:
+        shape, grid = self.graph.shapes[name], self.graph.grids[name]
+        rows = shape[0] if len(shape) > 1 else 1
+        lanes = int(np.prod(shape)) // rows
+        layout = spread(rows, self.beats) if rows > 1 else None
+        cells = []
+        for slot in range(layout.slots if layout else 1):
+            cell = []
+            for lane in range(lanes):
+                port = f"in_{identifier(name)}_s{slot}_l{lane}"
+                held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
+                self.inputs[port] = (name, held, lane)
+                cell.append(self.top.input(port, grid.low, grid.high, jet=layout is None))
+            cells.append(cell)
+        return Tensor(layout, cells)
+
+    def _finish(self, outputs: list[Tensor]) -> Design:
+        signals = [s for tensor in outputs for s in self._gather(tensor)]
+        latency, ports = self.top.finish(signals)
+        self.top.module.outputs.update({name: width for name, width, _ in ports})
+        return Design(
+            self.name,
+            {k.module: k.text for k in self.top.placed},
+            self.top.text(latency),
+            latency,
+            self.timing.interval,
+            max((t.layout.beats for t in (self.tensors[i] for i in self.graph.inputs) if t.layout), default=1),
+            self.inputs,
+            {port: self.top.module.inputs[port] for port in self.inputs},
+            ports,
+            self.top.placed,
+        )
+
+
+__all__ = ["Design", "build", "build_op"]

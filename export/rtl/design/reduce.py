@@ -1,0 +1,66 @@
+"""Sums and maxima over the rows of a jet: a tree over the rows of one cycle, then an accumulator over the beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tritag.export.rtl.circuits.arithmetic import total
+from tritag.export.rtl.circuits.multiplexers import largest
+from tritag.export.rtl.design.kernel import Placed, Top
+from tritag.export.rtl.design.layout import Layout
+from tritag.export.rtl.text.module import Module
+from tritag.export.rtl.text.signals import Hold, Signal, constant, literal
+
+
+def reduced(
+    top: Top, name: str, layer: str, op: str, layout: Layout, sub: int, x: Sequence[Signal], low: int, high: int
+) -> Signal:
+    """Sum (``sumr``) or maximum (``maxr``) over all rows, known to lie in ``[low, high]``; ``x``: one per instance."""
+    if all(s.const is not None for s in x):
+        values = [s.const or 0 for s in x]
+        return constant(sum(values) * layout.beats if op == "sumr" else max(values))
+    m = Module(name, top.timing, jet=False, beats=layout.beats)
+    stage = max(s.stage for s in x if s.const is None)
+    offset = max(s.offset for s in x if s.const is None and s.stage == stage)
+    rows: list[Signal] = []
+    wires: dict[str, str] = {}
+    for i, signal in enumerate(x):
+        present = [r is not None for r in layout.in_slot(i // sub)]
+        neutral = 0 if op == "sumr" else low
+        bounds = (signal.low, signal.high) if all(present) else (min(signal.low, neutral), max(signal.high, neutral))
+        row = m.import_row(f"x{i}", *bounds, stage, offset)
+        text = top.module.operand(signal, stage, row.width)
+        if not all(present):
+            text = f"{top.by_beat([int(p) for p in present], 1, stage)} ? {text} : {literal(neutral, row.width)}"
+        wires[f"x{i}"] = text
+        rows.append(row)
+    value = total(m, [(r, 0, False) for r in rows]) if op == "sumr" else largest(m, rows)
+    result = Signal(f"{name}_y", low, high, value.stage, value.offset, jet=True)
+    width = result.width
+    if layout.beats == 1:
+        result.holds = [Hold(result.name, value.stage, value.stage)]
+        m.outputs["y"] = width
+        m.lines.append(f"assign y = {m.operand(value, value.stage, width)};")
+    else:
+        stage, _ = m.place([value], m.timing.delays.adder(width) + (m.timing.delays.lut_ns if op == "maxr" else 0))
+        new = m.operand(value, stage, width)
+        first = m.go(stage)
+        m.lines.append(f"reg [{width - 1}:0] sum;")
+        if op == "sumr":
+            m.lines.append(f"always @(posedge clk) if (ce) sum <= ({first} ? {width}'d0 : sum) + {new};")
+        else:
+            sign = "$signed" if result.signed else "$unsigned"
+            m.lines.append(f"wire [{width - 1}:0] next = {new};")
+            m.lines.append(f"always @(posedge clk) if (ce) if ({first} | ({sign}(next) > {sign}(sum))) sum <= next;")
+        m.outputs["y"] = width
+        m.lines.append("assign y = sum;")
+        result.stage, result.offset = stage + layout.beats, 0.0
+        # The accumulator goes on with whatever passes between two jets: it is right for one cycle.
+        result.holds = [Hold(result.name, result.stage, result.stage)]
+        m.last_stage = result.stage
+    t = top.module
+    t.lines.append(f"wire [{width - 1}:0] {result.name};")
+    wires |= {"clk": "clk", "ce": "ce", "y": result.name} | {f"go_{s}": t.go(s) for s in m.go_stages}
+    t.lines.append(f"{name} {name}_i ({', '.join(f'.{p}({w})' for p, w in wires.items())});")
+    top.placed.append(Placed(name, layer, 1, m.text(), m.files, stage, m.last_stage))
+    return result

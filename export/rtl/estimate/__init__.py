@@ -1,0 +1,1 @@
+"""Resources estimated from the Verilog itself, before any synthesis."""

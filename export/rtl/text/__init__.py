@@ -1,0 +1,1 @@
+"""Verilog as text: modules, signals, delays of the part, the clock."""

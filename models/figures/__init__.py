@@ -1,0 +1,1 @@
+"""Figures of merit: rejection, AUC, classes, regression, and comparisons of two taggers."""

@@ -1,0 +1,1 @@
+"""Layers of taggers in plain PyTorch, and the geometry they compute: modules and functions, no network."""

@@ -1,0 +1,73 @@
+"""Norms with trained factors, as the Particle Transformer has them (NormFormer blocks)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tritag.models.layers.lorentz import real_tokens
+
+_EPS = 1e-5
+# Share of the newest batch in the running statistics.
+_MOMENTUM = 0.1
+
+
+class AffineNorm(nn.LayerNorm):
+    """LayerNorm over the last axis with a trained factor and offset per channel, eps 1e-5: (..., C) -> (..., C)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=_EPS)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation of the last axis; statistics come from real tokens, or pairs of real tokens, alone.
+
+    Parameters
+    ----------
+    channels : int
+    n_tokens : int
+        K; a tensor has K rows, or K * K when ``pairs``.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, n_tokens: int, pairs: bool = False) -> None:
+        super().__init__()
+        self.n_tokens, self.pairs = n_tokens, pairs
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor, count: Tensor) -> Tensor:
+        """Normalise x (B, R, C) with count (B, 1): by the batch in training mode, else by the running statistics."""
+        mean, var = self._observe(x, count) if self.training else (self.running_mean, self.running_var)
+        factor = self.weight * (var + _EPS).rsqrt()
+        return x * factor + (self.bias - mean * factor)
+
+    def _observe(self, x: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+        real = real_tokens(count, self.n_tokens, self.n_tokens)
+        if self.pairs:
+            real = (real[:, :, None] & real[:, None]).flatten(1)
+        weight = real[..., None].to(x.dtype)
+        n = weight.sum().clamp(min=1)
+        mean = (x * weight).sum((0, 1)) / n
+        var = ((x - mean).square() * weight).sum((0, 1)) / n
+        with torch.no_grad():
+            unbiased = var * n / (n - 1).clamp(min=1)
+            self.running_mean.lerp_(mean, _MOMENTUM)
+            self.running_var.lerp_(unbiased, _MOMENTUM)
+        return mean, var
+
+
+class ChannelScale(nn.Module):
+    """Trained factors: ``n_factors`` of them, each for C / n_factors neighbouring channels. (..., C) -> (..., C)."""
+
+    def __init__(self, channels: int, n_factors: int) -> None:
+        super().__init__()
+        self.repeats = channels // n_factors
+        self.weight = nn.Parameter(torch.ones(n_factors))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply."""
+        return x * self.weight.repeat_interleave(self.repeats)

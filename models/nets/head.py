@@ -1,0 +1,200 @@
+"""What a tagger answers: class scores, and the jet's momentum and mass beside them.
+
+One linear layer behind the pooled features gives all outputs: first the scores, then one number per regressed quantity.
+A binary head has one score, the logit of the jet being signal; a head with C named classes has C scores, whose softmax
+gives the probabilities. A regressed number x stands for the ratio 1 + x/4 of the true quantity over the jet's: a factor
+that firmware applies with one multiplication and one shift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tritag.errors import ConfigError, DataError
+from tritag.models.jets.coded_jets import QUANTITIES, CodedJets
+
+Quantity = Literal["pt", "mass"]
+# A ratio of 1 is output 0; steps of 2**-2.
+RATIO_STEP = 0.25
+# Larger ratios count as this one in the loss.
+LARGEST_RATIO = 4.0
+QCD_NAMES = ("background", "QCD", "qcd", "gluon", "quark", "g", "q")
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """The outputs of a tagger and their losses (docs/heads.md).
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Names of the classes in the order of the jets' labels; empty for a binary head.
+    background : tuple of str
+        those of ``classes`` that rejections are quoted against; empty: the usual names of QCD jets among them.
+    regression : tuple of "pt" and "mass"
+        Quantities to regress: the ratio of the true over the jet's transverse momentum or mass.
+    regression_weight : float
+        Weight of the regression loss, per quantity, beside that of the class scores. Larger ones cost more in the
+        scores than they gain in the ratios (docs/heads.md).
+    regression_loss : "huber" or "mse"
+        Of the standardised ratios; Huber's turns linear at 1.
+    """
+
+    classes: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
+    regression: tuple[Quantity, ...] = ()
+    regression_weight: float = 0.1
+    regression_loss: Literal["huber", "mse"] = "huber"
+
+    def __post_init__(self) -> None:
+        for name in ("classes", "background", "regression"):
+            values = getattr(self, name)
+            if len(set(values)) != len(values):
+                raise ConfigError(f"head.{name} must not name anything twice, got {list(values)}")
+        if len(self.classes) == 1:
+            raise ConfigError(f"head.classes must name two classes or more, got {list(self.classes)}; leave it out")
+        if unknown := [name for name in self.background if name not in self.classes]:
+            raise ConfigError(f"head.background must be among head.classes {list(self.classes)}, got {unknown}")
+        if self.classes and not 0 < len(self.qcd) < len(self.classes):
+            raise ConfigError(
+                f"head.background must hold some, not all, of head.classes {list(self.classes)}, got {list(self.qcd)}; "
+                "name them"
+            )
+        if not self.regression_weight > 0:
+            raise ConfigError(f"head.regression_weight must be > 0, got {self.regression_weight}")
+
+    @property
+    def binary(self) -> bool:
+        """Whether the one score is a logit."""
+        return not self.classes
+
+    @property
+    def n_scores(self) -> int:
+        """Number of class scores."""
+        return max(len(self.classes), 1)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of all outputs."""
+        return self.n_scores + len(self.regression)
+
+    @property
+    def qcd(self) -> tuple[str, ...]:
+        """Classes that rejections are quoted against."""
+        return self.background or tuple(name for name in self.classes if name in QCD_NAMES)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Name of each output: the class (``logit`` for a binary head), or the quantity."""
+        return (*(self.classes or ("logit",)), *self.regression)
+
+    def check(self, jets: CodedJets, what: str) -> None:
+        """Raise when jets cannot be trained or measured on with this head; ``what`` names them in the message.
+
+        Raises
+        ------
+        DataError
+            Other classes than the head's, labels outside them, a class without jets, or a quantity that is known for
+            no jet.
+        """
+        if self.binary:
+            _check_two_classes(jets, what)
+        else:
+            _check_classes(jets, what, self.classes)
+        for quantity in self.regression:
+            if jets.ratios is None or not jets.ratios[:, QUANTITIES.index(quantity)].isfinite().any():
+                raise DataError(
+                    f"{what} must hold true momenta to regress {quantity}, got none; generate jets or leave {quantity} "
+                    "out of head.regression"
+                )
+
+    def wanted(self, jets: CodedJets) -> Tensor:
+        """What the outputs are trained towards: probabilities, then standardised ratios, NaN where unknown.
+
+        Returns
+        -------
+        (n, outputs) float32
+            The first column of a binary head is the probability of being signal.
+        """
+        scores = jets.label[:, None] if self.binary else F.one_hot(jets.label, len(self.classes))
+        if not self.regression:
+            return scores.float()
+        if jets.ratios is None:
+            raise DataError("jets must hold true momenta for a head with regression, got none")
+        ratios = jets.ratios[:, [QUANTITIES.index(q) for q in self.regression]]
+        return torch.cat([scores.float(), (ratios.clamp(max=LARGEST_RATIO) - 1) / RATIO_STEP], dim=1)
+
+    def answered(self, outputs: Tensor) -> Tensor:
+        """A tagger's outputs (n, outputs) in the form of :meth:`wanted`: what it teaches another tagger."""
+        scores = outputs[:, : self.n_scores]
+        taught = torch.sigmoid(scores) if self.binary else scores.softmax(1)
+        return torch.cat([taught, outputs[:, self.n_scores :]], dim=1).float()
+
+    def distilled(self, jets: CodedJets, teacher: Tensor, share: float) -> Tensor:
+        """:meth:`wanted`, of which ``share`` in [0, 1] comes from a teacher's outputs (n, outputs).
+
+        The loss is linear in the probabilities. Where the true ratio is unknown the teacher's is not used either.
+        """
+        return share * self.answered(teacher) + (1 - share) * self.wanted(jets)
+
+    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        """Sum of the losses of jets: cross-entropy of the scores, Huber or squared error of the known ratios.
+
+        Parameters
+        ----------
+        outputs, wanted : (n, outputs)
+        """
+        n = self.n_scores
+        if self.binary:
+            total = F.binary_cross_entropy_with_logits(outputs[:, 0], wanted[:, 0], reduction="sum")
+        else:
+            total = F.cross_entropy(outputs[:, :n], wanted[:, :n], reduction="sum")
+        if not self.regression:
+            return total
+        known = ~wanted[:, n:].isnan()
+        given, target = outputs[:, n:][known], wanted[:, n:][known]
+        error = F.huber_loss if self.regression_loss == "huber" else F.mse_loss
+        return total + self.regression_weight * error(given, target, reduction="sum")
+
+
+BINARY = HeadConfig()
+
+
+def ratios_of(outputs: Tensor, head: HeadConfig) -> Tensor:
+    """Regressed ratios (n, quantities) of a tagger's outputs (n, outputs)."""
+    return 1 + RATIO_STEP * outputs[:, head.n_scores :]
+
+
+def _check_two_classes(jets: CodedJets, what: str) -> None:
+    if len(jets.classes) != 2:
+        names = ", ".join(jets.classes)
+        raise DataError(
+            f"{what} must have two classes for a binary head, got {len(jets.classes)} ({names}); name them in the "
+            f"tagger's head: --set 'head.classes=[{names}]'"
+        )
+    n_signal, n_background = int((jets.label == 1).sum()), int((jets.label == 0).sum())
+    if n_bad := len(jets) - n_signal - n_background:
+        raise DataError(f"{what} must have labels 0 or 1, got {n_bad} of {len(jets)} with other labels; drop them")
+    if not n_signal or not n_background:
+        raise DataError(
+            f"{what} must hold signal and background, got {n_signal} signal and {n_background} background jets; "
+            "shuffle before splitting"
+        )
+
+
+def _check_classes(jets: CodedJets, what: str, classes: tuple[str, ...]) -> None:
+    if jets.classes != classes:
+        raise DataError(
+            f"{what} must have the head's classes {list(classes)} in this order, got {list(jets.classes)}; "
+            "change head.classes or the jets"
+        )
+    if n_bad := int(((jets.label < 0) | (jets.label >= len(classes))).sum()):
+        raise DataError(f"{what} must have labels 0..{len(classes) - 1}, got {n_bad} of {len(jets)} others; drop them")
+    counts = torch.bincount(jets.label, minlength=len(classes)).tolist()
+    if empty := [name for name, count in zip(classes, counts, strict=True) if not count]:
+        raise DataError(f"{what} must hold jets of every class, got none of {empty}; shuffle before splitting")

@@ -1,0 +1,182 @@
+"""The Particle Transformer (ParT; Qu, Li, Qian, arXiv 2202.03772; sizes of the tagger-quantization paper, Table 7).
+
+Candidates and pairs of candidates are embedded by small networks; the embedded pair is a bias on the attention score.
+After NormFormer blocks a class token reads the candidates in class-attention blocks; the logit is read off the token.
+Formulas and differences from the reference: docs/part.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from tritag.errors import ConfigError
+from tritag.models.layers.layers import Tagger
+from tritag.models.layers.pair_features import N_PAIR_FEATURES
+from tritag.models.layers.part_layers import PartLayers
+from tritag.models.layers.scalars import N_SCALARS
+from tritag.models.nets.registry import register
+
+
+@dataclass(frozen=True)
+class ParTConfig:
+    """Sizes of a Particle Transformer.
+
+    Attributes
+    ----------
+    embed : tuple of int
+        Channels of the embedding's layers; the last is that of the blocks.
+    pair_embed : tuple of int
+        Channels of the pair embedding's layers, before the last one with a channel per head.
+    blocks, class_blocks : int
+        Blocks of the candidates, and of the class token.
+    heads, mlp_factor : int
+    """
+
+    embed: tuple[int, ...] = (32, 64, 32)
+    pair_embed: tuple[int, ...] = (8, 8, 8)
+    blocks: int = 1
+    class_blocks: int = 1
+    heads: int = 4
+    mlp_factor: int = 4
+
+    def __post_init__(self) -> None:
+        if not self.embed:
+            raise ConfigError("embed must name the channels of at least one layer, got none")
+        if self.embed[-1] % self.heads:
+            raise ConfigError(
+                f"the last channels of embed must be a multiple of heads, got {self.embed[-1]} and {self.heads}"
+            )
+        if self.class_blocks < 1:
+            raise ConfigError(f"class_blocks must be >= 1, got {self.class_blocks}")
+
+
+class Embed(nn.Module):
+    """Scalars of a candidate to channels: batch norm, then LayerNorm, linear layer and GELU for each width."""
+
+    def __init__(self, layers: PartLayers, n_tokens: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        sizes = (N_SCALARS, *widths)
+        self.norm = layers.batch_norm(N_SCALARS, n_tokens, wide=True)
+        self.norms = nn.ModuleList(layers.affine_norm(n) for n in sizes[:-1])
+        self.linears = nn.ModuleList(layers.linear(n, m) for n, m in zip(sizes, widths, strict=False))
+        self.gelus = nn.ModuleList(layers.gelu() for _ in widths)
+
+    def forward(self, x: Any, count: Any) -> Any:
+        """Map scalars (B, K, 7) to (B, K, C)."""
+        x = self.norm(x, count)
+        for norm, linear, gelu in zip(self.norms, self.linears, self.gelus, strict=True):
+            x = gelu(linear(norm(x)))
+        return x
+
+
+class PairEmbed(nn.Module):
+    """Features of a pair to one bias per head: batch norm, then linear layer, batch norm and GELU for each width."""
+
+    def __init__(self, layers: PartLayers, n_tokens: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        sizes = (N_PAIR_FEATURES, *widths)
+        self.norm = layers.batch_norm(N_PAIR_FEATURES, n_tokens, pairs=True, wide=True)
+        self.linears = nn.ModuleList(layers.linear(n, m, summed=True) for n, m in zip(sizes, widths, strict=False))
+        self.norms = nn.ModuleList(layers.batch_norm(n, n_tokens, pairs=True) for n in widths)
+        self.gelus = nn.ModuleList(layers.gelu() for _ in widths)
+
+    def forward(self, pairs: Any, count: Any) -> Any:
+        """Map features (B, K * K, 4) to biases (B, K * K, heads)."""
+        x = self.norm(pairs, count)
+        for linear, norm, gelu in zip(self.linears, self.norms, self.gelus, strict=True):
+            x = gelu(norm(linear(x), count))
+        return x
+
+
+class NormFormer(nn.Module):
+    """Attention and MLP with norms before and after each, trained factors on the heads and on the second residual."""
+
+    def __init__(self, layers: PartLayers, config: ParTConfig) -> None:
+        super().__init__()
+        channels = config.embed[-1]
+        hidden = channels * config.mlp_factor
+        self.norm_before_attention = layers.affine_norm(channels)
+        self.query = layers.linear(channels, channels)
+        self.key = layers.linear(channels, channels)
+        self.value = layers.linear(channels, channels)
+        self.project = layers.linear(channels, channels, summed=True)
+        self.scale_heads = layers.channel_scale(channels, config.heads)
+        self.norm_after_attention = layers.affine_norm(channels, summed=True)
+        self.add_attention = layers.residual()
+        self.norm_before_mlp = layers.affine_norm(channels)
+        self.expand = layers.linear(channels, hidden)
+        self.gelu = layers.gelu()
+        self.norm_in_mlp = layers.affine_norm(hidden)
+        self.contract = layers.linear(hidden, channels, summed=True)
+        self.scale_residual = layers.channel_scale(channels, channels)
+        self.add_mlp = layers.residual()
+
+    def after_attention(self, h: Any, attended: Any) -> Any:
+        """The rest of the block: residual stream h and result of the attention, both (B, n, C), to the next h."""
+        h = self.add_attention(h, self.norm_after_attention(self.scale_heads(self.project(attended))))
+        x = self.norm_in_mlp(self.gelu(self.expand(self.norm_before_mlp(h))))
+        return self.add_mlp(self.scale_residual(h), self.contract(x))
+
+
+class ParticleBlock(NormFormer):
+    """Block of the candidates; pairs bias the attention."""
+
+    def __init__(self, layers: PartLayers, n_tokens: int, config: ParTConfig) -> None:
+        super().__init__(layers, config)
+        self.attention = layers.biased_attention(n_tokens, config.embed[-1], config.heads)
+
+    def forward(self, h: Any, bias: Any, count: Any) -> Any:
+        """Map h (B, K, C), bias (B, K * K, heads) and count (B, 1) to the next h."""
+        x = self.norm_before_attention(h)
+        return self.after_attention(h, self.attention(self.query(x), self.key(x), self.value(x), bias, count))
+
+
+class ClassBlock(NormFormer):
+    """Block of the class token: it looks at itself and the candidates; its query is not normalised."""
+
+    def __init__(self, layers: PartLayers, n_tokens: int, config: ParTConfig) -> None:
+        super().__init__(layers, config)
+        self.attention = layers.class_attention(n_tokens, config.embed[-1], config.heads)
+        self.prepend = layers.prepend()
+
+    def forward(self, token: Any, h: Any, count: Any) -> Any:
+        """Map token (B, 1, C), h (B, K, C) and count (B, 1) to the next token."""
+        x = self.prepend(self.norm_before_attention(token), self.norm_before_attention(h))
+        attended = self.attention(self.query(token), self.key(x), self.value(x), count)
+        return self.after_attention(token, attended)
+
+
+@register("part", ParTConfig)
+class ParT(Tagger):
+    """Particle Transformer over the K leading candidates."""
+
+    def __init__(self, layers: PartLayers, n_constituents: int, config: ParTConfig) -> None:
+        super().__init__()
+        k, channels = n_constituents, config.embed[-1]
+        self.scalars = layers.jet_scalars(k)
+        self.pairs = layers.pair_features(k)
+        self.embed = Embed(layers, k, config.embed)
+        self.pair_embed = PairEmbed(layers, k, (*config.pair_embed, config.heads))
+        self.blocks = nn.ModuleList(ParticleBlock(layers, k, config) for _ in range(config.blocks))
+        self.class_token = layers.class_token(channels)
+        self.class_blocks = nn.ModuleList(ClassBlock(layers, k, config) for _ in range(config.class_blocks))
+        self.norm = layers.affine_norm(channels)
+        self.head = layers.head(channels)
+
+    def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
+        """Seven scalars (B, K, 7) and four features per pair (B, K * K, 4)."""
+        return self.scalars(codes, count), self.pairs(codes, count)
+
+    def score(self, inputs: Any, count: Any) -> Any:
+        """Outputs of the head (B, 1, outputs)."""
+        scalars, pairs = inputs
+        h, bias = self.embed(scalars, count), self.pair_embed(pairs, count)
+        for block in self.blocks:
+            h = block(h, bias, count)
+        token = self.class_token(count)
+        for block in self.class_blocks:
+            token = block(token, h, count)
+        return self.head(self.norm(token))

@@ -1,0 +1,102 @@
+"""The vanilla transformer tagger (tagger-quantization paper, Sec. 2.5).
+
+h = W_in x + b; per block h <- h + Attn(LN h), h <- h + MLP(LN h); logit = W_out mean(h) + b.
+No positional encoding, no final norm, no dropout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+from tritag.errors import ConfigError
+from tritag.models.layers.layers import Layers, Tagger
+from tritag.models.layers.scalars import N_SCALARS
+from tritag.models.nets.registry import register
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of a transformer tagger.
+
+    Attributes
+    ----------
+    norm : "layer" or "batch"
+        What stands before attention and MLP: LayerNorm, as in the paper, or batch normalisation of the real tokens,
+        which in firmware is a shift and a constant per channel.
+    """
+
+    blocks: int = 1
+    channels: int = 16
+    heads: int = 2
+    mlp_factor: int = 1
+    norm: Literal["layer", "batch"] = "layer"
+
+    def __post_init__(self) -> None:
+        if self.channels % self.heads:
+            raise ConfigError(f"channels must be a multiple of heads, got {self.channels} and {self.heads}")
+
+
+class Block(nn.Module):
+    """Pre-norm attention and MLP, each with a residual connection."""
+
+    def __init__(self, layers: Layers, n_tokens: int, config: TransformerConfig) -> None:
+        super().__init__()
+        channels, hidden = config.channels, config.channels * config.mlp_factor
+        self.by_batch = config.norm == "batch"
+        self.norm_attention = self._norm(layers, n_tokens, config)
+        self.query = layers.linear(channels, channels)
+        self.key = layers.linear(channels, channels)
+        self.value = layers.linear(channels, channels)
+        self.attention = layers.attention(n_tokens, channels, config.heads)
+        self.project = layers.linear(channels, channels, summed=True)
+        self.add_attention = layers.residual()
+        self.norm_mlp = self._norm(layers, n_tokens, config)
+        self.expand = layers.linear(channels, hidden)
+        self.gelu = layers.gelu()
+        self.contract = layers.linear(hidden, channels, summed=True)
+        self.add_mlp = layers.residual()
+
+    def forward(self, h: Any, count: Any) -> Any:
+        """Map the residual stream h (B, N, C) and count (B, 1) to the next h (B, N, C)."""
+        x = self.normed(self.norm_attention, h, count)
+        x = self.attention(self.query(x), self.key(x), self.value(x), count)
+        h = self.add_attention(h, self.project(x))
+        x = self.contract(self.gelu(self.expand(self.normed(self.norm_mlp, h, count))))
+        return self.add_mlp(h, x)
+
+    def normed(self, norm: nn.Module, h: Any, count: Any) -> Any:
+        """``norm`` of h (B, N, C); batch normalisation must know which tokens are real."""
+        return norm(h, count) if self.by_batch else norm(h)
+
+    @staticmethod
+    def _norm(layers: Layers, n_tokens: int, config: TransformerConfig) -> nn.Module:
+        if config.norm == "batch":
+            return layers.batch_norm(config.channels, n_tokens, shifts=True)
+        return layers.norm(config.channels)
+
+
+@register("transformer", TransformerConfig)
+class Transformer(Tagger):
+    """Transformer over the K leading constituents, seven scalars each."""
+
+    def __init__(self, layers: Layers, n_constituents: int, config: TransformerConfig) -> None:
+        super().__init__()
+        self.scalars = layers.jet_scalars(n_constituents)
+        self.embed = layers.linear(N_SCALARS, config.channels, role="input")
+        self.blocks = nn.ModuleList(Block(layers, n_constituents, config) for _ in range(config.blocks))
+        self.pool = layers.pool(n_constituents)
+        self.head = layers.head(config.channels)
+
+    def inputs(self, codes: Any, count: Any) -> Any:
+        """Seven scalars (B, K, 7)."""
+        return self.scalars(codes, count)
+
+    def score(self, inputs: Any, count: Any) -> Any:
+        """Outputs of the head (B, 1, outputs)."""
+        h = self.embed(inputs)
+        for block in self.blocks:
+            h = block(h, count)
+        return self.head(self.pool(h, count))

@@ -1,0 +1,1 @@
+"""Number formats: fixed-point types, grids, tensors on grids, bits in use."""

@@ -1,0 +1,1 @@
+"""Quantized layers: what stands in for each float layer when a tagger is quantized."""

@@ -1,0 +1,213 @@
+"""Quantized layers of taggers with learned frames: the geometry in wide integers, the Frames-Net in int8.
+
+Between the layers of an all-pairs Frames-Net a pair tensor is (B, R, N C): rows in rows, and the channels of the N
+columns, token by token, in lanes. So an op takes the time of R rows, not of R N.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from tritag.errors import ExportError
+from tritag.models.layers.scalars import N_SCALARS
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.integer.lorentz import FrameBits
+from tritag.quant.ops.four_momenta import FourMomenta
+from tritag.quant.ops.frame_transport import Direction, FrameTransport
+from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
+from tritag.quant.ops.jet_scalars import JetScalars
+from tritag.quant.ops.local_directions import LocalDirections
+from tritag.quant.ops.local_scalars import LocalScalars
+from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
+from tritag.quant.ops.pair_masses import N_SPURIONS
+from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
+from tritag.quant.ops.token_frames import TokenFrames
+from tritag.quant.weights.cut import Cut
+
+# Bits of weights beyond the recipe's: untrained networks have almost equal weights, and all of the rotation is in their
+# differences.
+_SPARE_WEIGHT_BITS = 4
+
+
+@dataclass(frozen=True)
+class JetTokens:
+    """Tokens in the rest frame of the jet: all (B, N, 4), and the candidates among them (B, K, 4)."""
+
+    every: FixedTensor
+    candidates: FixedTensor
+
+    def __len__(self) -> int:
+        return len(self.every)
+
+    def __getitem__(self, index: Any) -> JetTokens:
+        return JetTokens(self.every[index], self.candidates[index])
+
+    @classmethod
+    def cat(cls, parts: Sequence[JetTokens]) -> JetTokens:
+        """Concatenate along the batch axis."""
+        return cls(FixedTensor.cat([p.every for p in parts]), FixedTensor.cat([p.candidates for p in parts]))
+
+
+def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
+    """Rows of ``first`` (B, n, C) before those of ``second`` (B, m, C); both have one LSB.
+
+    Raises
+    ------
+    ExportError
+        The LSBs differ.
+    """
+    a, b = first.known_grid(), second.known_grid()
+    return FixedTensor(torch.cat([first.value, second.value], dim=1), a.union(b))
+
+
+class QuantJetFrame(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.jet_frame`."""
+
+    def __init__(self, n_constituents: int, spurions: bool) -> None:
+        super().__init__()
+        self.spurions = spurions
+        self.momenta = FourMomenta(n_constituents)
+        self.velocity = JetVelocity(n_constituents)
+        self.into_frame = IntoJetFrame(n_constituents)
+        self.spurion_tokens = SpurionTokens()
+
+    def forward(self, codes: FixedTensor, count: FixedTensor) -> JetTokens:
+        """Tokens of the jet."""
+        momenta = self.momenta(codes, count)
+        velocity = self.velocity(momenta)
+        candidates = self.into_frame(momenta, velocity)
+        if not self.spurions:
+            return JetTokens(candidates, candidates)
+        spurions = self.spurion_tokens(velocity).reshape(-1, N_SPURIONS, 4)
+        return JetTokens(concatenate_rows(spurions, candidates), candidates)
+
+
+class QuantTokenFeatures(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.token_features`."""
+
+    def __init__(self, n_constituents: int, spurions: bool, scalars: bool = True) -> None:
+        super().__init__()
+        if not spurions:
+            raise ExportError("a quantized Frames-Net needs spurions; train with spurions: true")
+        self.momenta = FourMomenta(n_constituents)
+        self.scalars = JetScalars(n_constituents) if scalars else None
+        self.candidate_features = TokenFeatures(n_constituents)
+        self.spurion_features = SpurionFeatures(n_constituents, N_SCALARS if scalars else 0)
+
+    def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Features (B, N, 9 or 2)."""
+        momenta = self.momenta(codes, count)
+        scalars = () if self.scalars is None else (self.scalars(codes, count),)
+        candidates = self.candidate_features(momenta, count, *scalars)
+        spurions = self.spurion_features(momenta).reshape(-1, N_SPURIONS, candidates.value.shape[-1])
+        return concatenate_rows(spurions, candidates)
+
+
+@dataclass(frozen=True)
+class PairWeighted:
+    """What :class:`tritag.quant.layers.pair_layers.QuantPairVectors` hands on, for the same reason."""
+
+    phi: FixedTensor
+    pairs: FixedTensor
+    tokens: JetTokens
+    count: FixedTensor
+    per_jet: bool
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """What :class:`QuantTokenVectors` hands on: the vectors are formed inside the frames op, where they are wide."""
+
+    phi: FixedTensor
+    tokens: FixedTensor
+    count: FixedTensor
+
+
+class QuantTokenVectors(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.token_vectors`."""
+
+    def forward(self, phi: FixedTensor, tokens: JetTokens, count: FixedTensor) -> _Weighted:
+        """Hand on."""
+        return _Weighted(phi, tokens.every, count)
+
+
+class QuantFrames(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.frames`."""
+
+    def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
+        super().__init__()
+        self.n_constituents = n_constituents
+        weight_bits += _SPARE_WEIGHT_BITS
+        self.token_frames = TokenFrames(n_constituents, N_SPURIONS, bits, weight_bits)
+        self.jet_pair_frames = JetPairFrames(n_constituents, bits, weight_bits)
+        self.pair_frames = PairFrames(n_constituents, bits.for_candidates(), weight_bits)
+
+    def forward(self, vectors: _Weighted | PairWeighted) -> FixedTensor:
+        """Frames (B, 1 or K, 16), row by row."""
+        v = vectors
+        if isinstance(v, _Weighted):
+            return self.token_frames(v.phi, v.tokens, v.count)
+        every = v.tokens.every.reshape(-1, 1, 4 * (self.n_constituents + N_SPURIONS))
+        if v.per_jet:
+            return self.jet_pair_frames(v.phi, v.pairs, v.tokens.every, every, v.count)
+        return self.pair_frames(v.phi, v.pairs, v.tokens.candidates, every, v.count)
+
+
+class QuantLocalScalars(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.local_scalars`."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.op = LocalScalars(n_constituents)
+
+    def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor) -> FixedTensor:
+        """Scalars (B, K, 7)."""
+        return self.op(frames, tokens.candidates, count)
+
+
+class QuantLocalDirections(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.local_directions`."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.op = LocalDirections(n_constituents)
+
+    def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor, *scalars: FixedTensor) -> FixedTensor:
+        """Scalars if given, log energy and direction: (B, K, 4 or 11)."""
+        return self.op(frames, tokens.candidates, count, *scalars)
+
+
+class QuantLeaveFrames(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.leave_frames`."""
+
+    def __init__(self, n_constituents: int, channels: int, heads: int, cuts: Sequence[Cut]) -> None:
+        super().__init__()
+        directions: tuple[Direction, ...] = ("leave", "leave-lowered", "leave")
+        self.transports = nn.ModuleList(FrameTransport(n_constituents, channels, heads, d) for d in directions)
+        self.cuts = nn.ModuleList(cuts)
+
+    def forward(
+        self, q: FixedTensor, k: FixedTensor, v: FixedTensor, frames: FixedTensor
+    ) -> tuple[FixedTensor, FixedTensor, FixedTensor]:
+        """Queries, keys and values (B, K, C)."""
+        q, k, v = (
+            cut(transport(x, frames)) for x, transport, cut in zip((q, k, v), self.transports, self.cuts, strict=True)
+        )
+        return q, k, v
+
+
+class QuantEnterFrames(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.enter_frames`."""
+
+    def __init__(self, n_constituents: int, channels: int, heads: int, cut: Cut) -> None:
+        super().__init__()
+        self.transport, self.cut = FrameTransport(n_constituents, channels, heads, "enter"), cut
+
+    def forward(self, x: FixedTensor, frames: FixedTensor) -> FixedTensor:
+        """Channels (B, K, C)."""
+        return self.cut(self.transport(x, frames))

@@ -1,0 +1,110 @@
+"""Quantized layers on all pairs of tokens.
+
+Between them a pair tensor is (B, R, N C): R rows, and in lanes the C channels of the N columns, token by token. So an
+op takes the time of R rows, not of R N.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tritag.errors import ExportError
+from tritag.models.layers.products import narrow_linear
+from tritag.quant.formats.fixed import accumulator_grid
+from tritag.quant.formats.tensor import FixedTensor, check_float32
+from tritag.quant.layers.lorentz_layers import JetTokens, PairWeighted, concatenate_rows
+from tritag.quant.ops.pair_masses import N_SPURIONS, PairMasses, SpurionMasses
+from tritag.quant.ops.pair_sum import PairSum, TokenScalars
+from tritag.quant.weights.cut import Cut
+from tritag.quant.weights.linear import QuantLinear
+from tritag.quant.weights.quantizers import Int8Weight
+
+
+class QuantPairMasses(nn.Module):
+    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.pair_masses`."""
+
+    def __init__(self, n_constituents: int, spurions: bool, n_rows: int) -> None:
+        super().__init__()
+        if not spurions:
+            raise ExportError("a quantized Frames-Net needs spurions; train with spurions: true")
+        self.n_constituents = n_constituents
+        self.with_candidates = PairMasses(n_constituents)
+        self.with_spurions = SpurionMasses(n_constituents) if n_rows > n_constituents else None
+
+    def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Standardised log m_ij^2 (B, R, N)."""
+        k = self.n_constituents
+        lanes = codes.reshape(-1, 1, 3 * k)
+        candidates = self.with_candidates(codes, lanes, count)
+        if self.with_spurions is None:
+            return candidates
+        return concatenate_rows(self.with_spurions(lanes, count).reshape(-1, N_SPURIONS, k + N_SPURIONS), candidates)
+
+
+class QuantPairLinear(QuantLinear):
+    """Quantized ``PairLinear`` (frame_vectors.py): ``W [s_i, s_j, e_ij] + b`` as three products and a sum."""
+
+    def __init__(self, n_constituents: int, n_scalars: int, n_out: int, bias_bits: int, cut: Cut) -> None:
+        super().__init__(2 * n_scalars + 1, n_out, {"weight_quant": Int8Weight}, bias_bits, None)
+        self.n_constituents, self.n_scalars, self.n_out, self.sum_cut = n_constituents, n_scalars, n_out, cut
+        self.token_scalars = TokenScalars(n_constituents)
+        k = n_constituents
+        self.sum_per_candidate = PairSum(k, k, n_out)
+        self.sum_per_token = PairSum(k + N_SPURIONS, k, n_out)
+
+    def forward(self, pairs: FixedTensor, scalars: FixedTensor) -> FixedTensor:  # type: ignore[override]
+        """Map pair feature (B, R, N) and scalars (B, K, S) to (B, R, N n_out)."""
+        k, n, size = self.n_constituents, self.n_constituents + N_SPURIONS, self.n_scalars
+        rows = int(pairs.value.shape[1])
+        of_rows = scalars
+        if rows > k:
+            of_rows = self.token_scalars(scalars.reshape(-1, 1, k * size)).reshape(-1, n, size)
+        own = self._part(of_rows, slice(0, size), biased=True)
+        other = self._part(scalars, slice(size, 2 * size)).reshape(-1, 1, k * self.n_out)
+        pair = self._part(pairs.reshape(-1, rows * n, 1), slice(2 * size, 2 * size + 1))
+        add = self.sum_per_token if rows > k else self.sum_per_candidate
+        return self.sum_cut(add(own, other, pair.reshape(-1, rows, n * self.n_out)))
+
+    def _part(self, x: FixedTensor, columns: slice, biased: bool = False) -> FixedTensor:
+        """``W x`` for some columns of the weight, with the bias or without."""
+        bias = self.bias_value()
+        # A product with 0 and not new zeros: the exported node keeps a quantized bias.
+        value = F.linear(x.value, self.weight_value()[:, columns], bias if biased else bias * 0.0)
+        if self.training:
+            return FixedTensor(value, None)
+        integers, weight_fraction, bias_integers, bias_fraction = self.integers()
+        grid = accumulator_grid(
+            integers[:, columns].T, weight_fraction, bias_integers * int(biased), bias_fraction, x.known_grid()
+        )
+        return FixedTensor(value, check_float32(grid, "accumulator of a linear layer"))
+
+
+class QuantChannelLinear(QuantLinear):
+    """See :class:`tritag.models.layers.frame_vectors.ChannelLinear`."""
+
+    def __init__(self, n_in: int, n_out: int, bias_bits: int, cut: Cut) -> None:
+        super().__init__(n_in, n_out, {"weight_quant": Int8Weight}, bias_bits, cut)
+
+    def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
+        """Map (B, R, N n_in) to (B, R, N n_out)."""
+        rows, lanes = (int(size) for size in x.value.shape[1:])
+        n = lanes // self.in_features
+        y = super().forward(x.reshape(-1, rows * n, self.in_features))
+        return y.reshape(-1, rows, n * self.out_features)
+
+    def affine(self, x: Tensor) -> Tensor:
+        """See :class:`QuantLinear`."""
+        return narrow_linear(x, self.weight_value(), self.bias_value()) if self.training else super().affine(x)
+
+
+class QuantPairVectors(nn.Module):
+    """Three vectors from pairs; the vectors themselves are formed in the frames op."""
+
+    def __init__(self, n_constituents: int, per_jet: bool) -> None:
+        super().__init__()
+        self.n_constituents, self.per_jet = n_constituents, per_jet
+
+    def forward(self, phi: FixedTensor, pairs: FixedTensor, tokens: JetTokens, count: FixedTensor) -> PairWeighted:
+        """Hand on."""
+        return PairWeighted(phi, pairs, tokens, count, self.per_jet)

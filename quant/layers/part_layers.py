@@ -1,0 +1,211 @@
+"""Quantized layers of the Particle Transformer: the parts that :mod:`tritag.models.layers.part_layers` asks for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tritag.models.layers.class_attention import BiasedAttention, ClassAttention
+from tritag.quant.config import QuantConfig
+from tritag.quant.formats.straight_through import straight_through
+from tritag.quant.formats.tensor import FixedTensor, fake_quantize
+from tritag.quant.ops.attention import ExpWeights, WeightedMean, exact_product
+from tritag.quant.ops.biased_weights import BiasedWeights
+from tritag.quant.ops.channel_affine import ChannelAffine
+from tritag.quant.ops.constant_rows import ConstantRows
+from tritag.quant.ops.layer_norm import LayerNorm
+from tritag.quant.ops.pair_features import PairFeatures
+from tritag.quant.weights.cut import Cut
+
+
+class QuantPairFeatures(nn.Module):
+    """See :meth:`tritag.models.layers.part_layers.PartLayers.pair_features`."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.n_constituents, self.op = n_constituents, PairFeatures(n_constituents)
+
+    def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Features (B, K * K, 4)."""
+        k = self.n_constituents
+        return self.op(codes, codes.reshape(-1, 1, 3 * k), count).reshape(-1, k * k, 4)
+
+
+class QuantBatchNorm(nn.Module):
+    """Batch norm with the statistics of the float training, frozen: a factor and an offset per channel.
+
+    With ``shifts`` the factors are the nearest powers of two (on a logarithmic scale), in training too.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, n_tokens: int, cut: Cut, shifts: bool = False, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.shifts, self.eps = shifts, eps
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.affine = ChannelAffine(n_tokens, cut)
+
+    def forward(self, x: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Normalise x (B, R, C)."""
+        factor = self.weight * (self.running_var + self.eps).rsqrt()
+        if self.shifts:
+            factor = straight_through(factor, factor.sign() * torch.exp2(torch.round(torch.log2(factor.abs()))))
+        return self.affine.with_values(x, factor, self.bias - self.running_mean * factor)
+
+
+class QuantAffineNorm(nn.Module):
+    """LayerNorm, then a factor and an offset per channel."""
+
+    def __init__(self, n_tokens: int, channels: int, norm_bits: int, cut: Cut) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.norm, self.affine = LayerNorm(n_tokens, channels, norm_bits), ChannelAffine(n_tokens, cut)
+
+    def forward(self, x: FixedTensor) -> FixedTensor:
+        """Normalise x (B, N, C)."""
+        return self.affine.with_values(self.norm(x), self.weight, self.bias)
+
+
+class QuantChannelScale(nn.Module):
+    """A factor per channel or head."""
+
+    def __init__(self, n_tokens: int, channels: int, n_factors: int, cut: Cut) -> None:
+        super().__init__()
+        self.repeats = channels // n_factors
+        self.weight = nn.Parameter(torch.ones(n_factors))
+        self.affine = ChannelAffine(n_tokens, cut)
+
+    def forward(self, x: FixedTensor) -> FixedTensor:
+        """Scale x (B, N, C)."""
+        factor = self.weight.repeat_interleave(self.repeats)
+        return self.affine.with_values(x, factor, torch.zeros_like(factor))
+
+
+class QuantBiasedAttention(nn.Module):
+    """Attention with a bias per pair on int8 queries, keys, values and biases; the result has the values' grid."""
+
+    def __init__(self, n_tokens: int, channels: int, heads: int, weight_bits: int) -> None:
+        super().__init__()
+        self.n_tokens, self.heads, self.d_head = n_tokens, heads, channels // heads
+        self.reference = BiasedAttention(n_tokens, channels, heads)
+        self.biased_weights = BiasedWeights(n_tokens, heads, 1 / math.sqrt(self.d_head), weight_bits)
+        self.weighted_mean = WeightedMean(n_tokens * heads, self.d_head, n_tokens)
+
+    def forward(
+        self, q: FixedTensor, k: FixedTensor, v: FixedTensor, bias: FixedTensor, count: FixedTensor
+    ) -> FixedTensor:
+        """Map q, k, v (B, N, C), bias (B, N * N, heads) and count (B, 1) to (B, N, C)."""
+        if self.training:
+            mean = self.reference(q.value, k.value, v.value, bias.value, count.value)
+            return FixedTensor(fake_quantize(mean, v.known_grid()), v.grid)
+        n, heads, d = self.n_tokens, self.heads, self.d_head
+        query, key, value = (x.reshape(-1, n, heads, d) for x in (q, k, v))
+        scores = exact_product("bnhd,bmhd->bnhm", query, key, terms=d).reshape(-1, n, heads * n)
+        weights = self.biased_weights(scores, bias.reshape(-1, n, n * heads), count)
+        numerator = exact_product("bnhm,bmhd->bnhd", weights.reshape(-1, n, heads, n), value, terms=n)
+        self.weighted_mean.value_grid = v.known_grid()
+        mean = self.weighted_mean(numerator.reshape(-1, n * heads, d), weights.reshape(-1, n * heads, n))
+        return mean.reshape(-1, n, heads * d)
+
+
+class QuantClassAttention(nn.Module):
+    """Attention of one query over itself and the real tokens; the result has the values' grid."""
+
+    def __init__(self, n_tokens: int, channels: int, heads: int, weight_bits: int) -> None:
+        super().__init__()
+        self.n_keys, self.heads, self.d_head = n_tokens + 1, heads, channels // heads
+        self.reference = ClassAttention(n_tokens, channels, heads)
+        self.exp_weights = ExpWeights(heads, self.n_keys, 1 / math.sqrt(self.d_head), weight_bits, n_first=1)
+        self.weighted_mean = WeightedMean(heads, self.d_head, self.n_keys)
+
+    def forward(self, q: FixedTensor, k: FixedTensor, v: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Map q (B, 1, C), k and v (B, N + 1, C) and count (B, 1) to (B, 1, C)."""
+        if self.training:
+            mean = self.reference(q.value, k.value, v.value, count.value)
+            return FixedTensor(fake_quantize(mean, v.known_grid()), v.grid)
+        m, heads, d = self.n_keys, self.heads, self.d_head
+        key, value = (x.reshape(-1, m, heads, d) for x in (k, v))
+        scores = exact_product("bhd,bmhd->bhm", q.reshape(-1, heads, d), key, terms=d)
+        weights = self.exp_weights(scores, count)
+        numerator = exact_product("bhm,bmhd->bhd", weights, value, terms=m)
+        self.weighted_mean.value_grid = v.known_grid()
+        return self.weighted_mean(numerator, weights).reshape(-1, 1, heads * d)
+
+
+class QuantClassToken(nn.Module):
+    """A trained token on an observed grid."""
+
+    def __init__(self, n_tokens: int, channels: int, cut: Cut) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.init.trunc_normal_(torch.empty(channels), std=0.02))
+        self.cut, self.rows = cut, ConstantRows(n_tokens)
+
+    def forward(self, count: FixedTensor) -> FixedTensor:
+        """Token (B, 1, C)."""
+        if self.training:
+            return self.cut(FixedTensor(self.weight.expand(len(count), 1, -1), None))
+        grid = self.cut.grid
+        token = FixedTensor(fake_quantize(self.weight.detach(), grid), grid)
+        self.rows.entries, self.rows.fraction = tuple(token.integers().tolist()), grid.fraction
+        return self.rows(count)
+
+
+class Prepend(nn.Module):
+    """Rows of the first tensor before those of the second; both have one LSB."""
+
+    def forward(self, first: FixedTensor, second: FixedTensor) -> FixedTensor:
+        """Concatenate (B, n, C) and (B, m, C)."""
+        value = torch.cat([first.value, second.value], dim=1)
+        # While ranges are observed, one cut that made both may have changed its LSB in between.
+        return FixedTensor(value, None if self.training else first.known_grid().union(second.known_grid()))
+
+
+class QuantPartLayers:
+    """Factory of the parts; a base of :class:`tritag.quant.layers.layers.QuantLayers`."""
+
+    config: QuantConfig
+    n_tokens: int
+
+    def cut(self, bits: int | None = None) -> Cut:
+        """A cut of an activation."""
+        raise NotImplementedError
+
+    def pair_features(self, n_constituents: int) -> nn.Module:
+        """Four features per pair."""
+        return QuantPairFeatures(n_constituents)
+
+    def batch_norm(
+        self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False, shifts: bool = False
+    ) -> nn.Module:
+        """Batch norm with frozen statistics."""
+        return QuantBatchNorm(channels, n_tokens, self.cut(self.config.residual_bits if wide else None), shifts)
+
+    def affine_norm(self, channels: int, summed: bool = False) -> nn.Module:
+        """LayerNorm."""
+        cut = self.cut(self.config.residual_bits if summed else None)
+        return QuantAffineNorm(self.n_tokens, channels, self.config.residual_bits, cut)
+
+    def channel_scale(self, channels: int, n_factors: int) -> nn.Module:
+        """Trained factors."""
+        return QuantChannelScale(self.n_tokens, channels, n_factors, self.cut(self.config.residual_bits))
+
+    def biased_attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
+        """Attention with a bias per pair."""
+        return QuantBiasedAttention(n_tokens, channels, heads, self.config.attention_bits)
+
+    def class_attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
+        """Attention of the class token."""
+        return QuantClassAttention(n_tokens, channels, heads, self.config.attention_bits)
+
+    def class_token(self, channels: int) -> nn.Module:
+        """Trained token."""
+        return QuantClassToken(self.n_tokens, channels, self.cut(self.config.residual_bits))
+
+    def prepend(self) -> nn.Module:
+        """Concatenation of rows."""
+        return Prepend()

@@ -1,0 +1,235 @@
+"""Quantized layers of L-GATr-slim: the parts that :mod:`tritag.models.layers.slim_layers` asks for.
+
+Vectors are wider than scalars: spurions and soft candidates share one scale.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tritag.errors import ExportError
+from tritag.models.layers import minkowski_layers as reference
+from tritag.models.layers.lorentz import real_tokens
+from tritag.models.layers.products import masked_softmax, row_products, weighted_sums
+from tritag.quant.config import QuantConfig
+from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
+from tritag.quant.ops.attention import ExpWeights, exact_product
+from tritag.quant.ops.constant_rows import ConstantRows
+from tritag.quant.ops.first_token import FirstToken
+from tritag.quant.ops.four_momenta import FourMomenta
+from tritag.quant.ops.gated_unit import GatedUnit
+from tritag.quant.ops.head_mean import HeadMean
+from tritag.quant.ops.jet_frame import JetVelocity
+from tritag.quant.ops.joint_norm import JointNormFactor, JointNormScale, common_fraction
+from tritag.quant.ops.minkowski_product import MinkowskiProduct
+from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
+from tritag.quant.weights.cut import Cut
+
+# Tokens before the candidates: the global one and three spurions.
+N_FIRST = 4
+# Bits of vectors: in the residual stream, before and after linear layers, in attention; of their products.
+VECTOR_RESIDUAL_BITS = 16
+VECTOR_BITS = 14
+VECTOR_ATTENTION_BITS = 11
+PRODUCT_BITS = 14
+GATE_BITS = 10
+
+Streams = tuple[FixedTensor, FixedTensor]
+
+
+class QuantSlimTokens(nn.Module):
+    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.slim_tokens`."""
+
+    def __init__(self, n_constituents: int) -> None:
+        super().__init__()
+        self.momenta, self.velocity = FourMomenta(n_constituents), JetVelocity(n_constituents)
+        self.tokens, self.references = SlimTokens(n_constituents), SlimReferences()
+        self.rows = 4 * (n_constituents + N_FIRST)
+
+    def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Vectors (B, 4 M, 1)."""
+        momenta = self.momenta(codes, count)
+        velocity = self.velocity(momenta)
+        first, candidates = self.references(velocity).reshape(-1, N_FIRST, 4), self.tokens(momenta, velocity)
+        return _rows(first, candidates).reshape(-1, self.rows, 1)
+
+
+class QuantSlimScalars(nn.Module):
+    """Scalars of global token and spurions, on the grid of the candidates' scalars, before those."""
+
+    def __init__(self, n_constituents: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.init.uniform_(torch.empty(channels), -1.0, 1.0) * channels**-0.5)
+        self.rows = ConstantRows(n_constituents)
+
+    def forward(self, scalars: FixedTensor, offset: Tensor, count: FixedTensor) -> FixedTensor:
+        """Map embedded candidates (B, K, S) and the embedding's offset (S,) to (B, M, S)."""
+        grid = scalars.known_grid()
+        first = fake_quantize(torch.cat([self.weight[None], offset.expand(N_FIRST - 1, -1)]), grid)
+        if self.training:
+            return _rows(FixedTensor(first.expand(len(scalars), -1, -1), grid), scalars)
+        self.rows.entries = tuple(FixedTensor(first.detach(), grid).integers().flatten().tolist())
+        self.rows.fraction = grid.fraction
+        return _rows(self.rows(count).reshape(-1, *first.shape), scalars)
+
+
+def _rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
+    value = torch.cat([first.value, second.value], dim=1)
+    return FixedTensor(value, first.known_grid().union(second.known_grid()))
+
+
+class QuantJointNorm(nn.Module):
+    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.joint_norm`."""
+
+    def __init__(
+        self, n_tokens: int, vectors: int, scalars: int, heads: int, lowered: bool, cuts: tuple[Cut, Cut]
+    ) -> None:
+        super().__init__()
+        self.n_tokens, self.vectors, features = n_tokens, vectors, vectors + scalars
+        self.reference = reference.JointNorm(heads, lowered)
+        self.cut_vectors, self.cut_scalars = cuts
+        self.factor = JointNormFactor(n_tokens, vectors, scalars, heads)
+        self.scale_vectors = JointNormScale(n_tokens, vectors, heads, features, cuts[0], lowered)
+        self.scale_vectors.lanes = 4 * vectors
+        self.scale_scalars = JointNormScale(n_tokens, scalars, heads, features, cuts[1], False)
+
+    def forward(self, vectors: FixedTensor, scalars: FixedTensor) -> Streams:
+        """Normalise vectors (B, 4 M, V) and scalars (B, M, S)."""
+        if self.training:
+            v, s = self.reference(vectors.value, scalars.value)
+            return self.cut_vectors(FixedTensor(v, None)), self.cut_scalars(FixedTensor(s, None))
+        rows = vectors.reshape(-1, self.n_tokens, 4 * self.vectors)
+        factor = self.factor(rows, scalars)
+        fraction = common_fraction(rows.known_grid(), scalars.known_grid())
+        self.scale_vectors.common_fraction = self.scale_scalars.common_fraction = fraction
+        scaled = self.scale_vectors(rows, factor).reshape(-1, 4 * self.n_tokens, self.vectors)
+        return scaled, self.scale_scalars(scalars, factor)
+
+
+class QuantMinkowskiProduct(nn.Module):
+    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.minkowski_product`."""
+
+    def __init__(self, n_tokens: int, cut: Cut) -> None:
+        super().__init__()
+        self.n_tokens, self.op = n_tokens, MinkowskiProduct(n_tokens, cut)
+
+    def forward(self, a: FixedTensor, b: FixedTensor) -> FixedTensor:
+        """Products (B, M, V) of vectors (B, 4 M, V)."""
+        lanes = 4 * int(a.value.shape[-1])
+        return self.op(a.reshape(-1, self.n_tokens, lanes), b.reshape(-1, self.n_tokens, lanes))
+
+
+class QuantGatedUnit(nn.Module):
+    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.gated_unit`."""
+
+    def __init__(self, n_tokens: int, cut: Cut) -> None:
+        super().__init__()
+        self.n_tokens, self.op = n_tokens, GatedUnit(n_tokens, cut)
+
+    def forward(self, gate: FixedTensor, value: FixedTensor) -> FixedTensor:
+        """GELU(gate) times value, in the shape of value."""
+        rows, channels = map(int, value.value.shape[1:])
+        lanes = rows // self.n_tokens * channels
+        return self.op(gate, value.reshape(-1, self.n_tokens, lanes)).reshape(-1, rows, channels)
+
+
+class QuantMinkowskiAttention(nn.Module):
+    """Attention on vectors and scalars; the results have the grids of the values."""
+
+    def __init__(self, n_constituents: int, heads: int, weight_bits: int, cut: Cut) -> None:
+        super().__init__()
+        self.n_constituents, self.n_tokens, self.heads = n_constituents, n_constituents + N_FIRST, heads
+        self.weight_bits, self.cut = weight_bits, cut
+        self.exp_weights = ExpWeights(self.n_tokens * heads, self.n_tokens, 1.0, weight_bits, n_first=N_FIRST)
+        self.mean_vectors = HeadMean(self.n_tokens, 1, heads, self.n_tokens)
+        self.mean_scalars = HeadMean(self.n_tokens, 1, heads, self.n_tokens)
+
+    def forward(self, q: Streams, k: Streams, v: Streams, count: FixedTensor) -> Streams:
+        """Map vectors (B, 4 M, V) and scalars (B, M, S) of queries (lowered), keys, values and count (B, 1)."""
+        n, heads = self.n_tokens, self.heads
+        channels, n_s = (int(x.value.shape[-1]) for x in q)
+        n_v = channels // heads
+        vectors = [x[0].reshape(-1, n, 4, heads, n_v) for x in (q, k, v)]
+        scalars = [x[1].reshape(-1, n, heads, n_s // heads) for x in (q, k, v)]
+        self.exp_weights.scale = (4 * n_v + n_s // heads) ** -0.5
+        if self.training:
+            return self._surrogate(vectors, scalars, count)
+        first = self.cut(exact_product("bnuhc,bmuhc->bnhm", vectors[0], vectors[1], terms=4 * n_v))
+        second = exact_product("bnhc,bmhc->bnhm", scalars[0], scalars[1], terms=n_s // heads)
+        grid = check_float32(first.known_grid().plus(second.known_grid()), "attention score")
+        scores = FixedTensor(first.value + second.value, grid).reshape(-1, n * heads, n)
+        weights = self.exp_weights(scores, count)
+        keys = weights.reshape(-1, n, heads, n)
+        rows = weights.reshape(-1, n, heads * n)
+        means = []
+        for mean, equation, value, lanes in (
+            (self.mean_vectors, "bnhm,bmuhc->bnuhc", vectors[2], 4 * channels),
+            (self.mean_scalars, "bnhm,bmhc->bnhc", scalars[2], n_s),
+        ):
+            numerator = exact_product(equation, keys, value, terms=n)
+            mean.channels, mean.lanes = (lanes if value is scalars[2] else channels), lanes
+            mean.value_grid = value.known_grid()
+            means.append(mean(numerator.reshape(-1, n, lanes), rows))
+        return means[0].reshape(-1, 4 * n, channels), means[1]
+
+    def _surrogate(self, vectors: list[FixedTensor], scalars: list[FixedTensor], count: FixedTensor) -> Streams:
+        (q, k, v), (q_s, k_s, v_s) = ([x.value for x in part] for part in (vectors, scalars))
+        # one row of a head holds the four components of its vectors
+        q, k, v = (x.permute(0, 3, 1, 2, 4).flatten(3) for x in (q, k, v))
+        q_s, k_s, v_s = (x.transpose(1, 2) for x in (q_s, k_s, v_s))
+        first = self.cut(FixedTensor(row_products(q, k), None)).value
+        scores = (first + row_products(q_s, k_s)) * self.exp_weights.scale
+        real = real_tokens(count.value, self.n_constituents, self.n_tokens)[:, None, None]
+        weights = masked_softmax(scores, real)
+        mean_v, mean_s = weighted_sums(weights, v).unflatten(-1, (4, -1)), weighted_sums(weights, v_s)
+        grid_v, grid_s = vectors[2].known_grid(), scalars[2].known_grid()
+        return (
+            FixedTensor(fake_quantize(mean_v.permute(0, 2, 3, 1, 4).flatten(3).flatten(1, 2), grid_v), grid_v),
+            FixedTensor(fake_quantize(mean_s.transpose(1, 2).flatten(2), grid_s), grid_s),
+        )
+
+
+class QuantSlimLayers:
+    """Factory of the parts; a base of :class:`tritag.quant.layers.layers.QuantLayers`."""
+
+    config: QuantConfig
+    n_tokens: int
+
+    def cut(self, bits: int | None = None) -> Cut:
+        """A cut of an activation."""
+        raise NotImplementedError
+
+    def slim_tokens(self, n_constituents: int, spurions: bool) -> nn.Module:
+        """Vectors of all tokens."""
+        if not spurions:
+            raise ExportError("a quantized L-GATr-slim needs spurions; train with spurions: true")
+        return QuantSlimTokens(n_constituents)
+
+    def slim_scalars(self, channels: int, spurions: bool) -> nn.Module:
+        """Scalars of all tokens."""
+        return QuantSlimScalars(self.n_tokens, channels)
+
+    def joint_norm(
+        self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False, attended: bool = False
+    ) -> nn.Module:
+        """Norm of vectors and scalars together; one before a linear layer keeps more bits than one in attention."""
+        bits = VECTOR_ATTENTION_BITS if attended else VECTOR_BITS
+        cuts = self.cut(bits), self.cut()
+        return QuantJointNorm(self.n_tokens + N_FIRST, vectors, scalars, heads, lowered, cuts)
+
+    def minkowski_product(self) -> nn.Module:
+        """Products of vectors."""
+        return QuantMinkowskiProduct(self.n_tokens + N_FIRST, self.cut(GATE_BITS))
+
+    def gated_unit(self) -> nn.Module:
+        """Gated unit."""
+        return QuantGatedUnit(self.n_tokens + N_FIRST, self.cut(GATE_BITS))
+
+    def minkowski_attention(self, n_constituents: int, n_first: int, heads: int) -> nn.Module:
+        """Attention."""
+        return QuantMinkowskiAttention(n_constituents, heads, self.config.attention_bits, self.cut(PRODUCT_BITS))
+
+    def first_token(self) -> nn.Module:
+        """First row."""
+        return FirstToken(self.n_tokens + N_FIRST)

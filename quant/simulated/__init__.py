@@ -1,0 +1,1 @@
+"""Simulated recipes: fake-quantized float networks without an exact form, for comparison only."""
