@@ -22,11 +22,11 @@ from torch.nn import functional as F
 
 from tests.helpers.jets import random_jets
 from tests.helpers.references import ReferenceLLoCa, ReferenceSlim
-from tritag.models.layers.layers import Tagger
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import load_tagger_config, make_tagger, sizes_of
 from tritag.models.training.memory import keep_freed_memory
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 
 BATCH = 512
 ROUNDS = 9

@@ -19,7 +19,7 @@ from tritag.errors import DataError
 from tritag.export.graph import FirmwareGraph
 from tritag.export.qonnx_file import BATCH, METADATA_MODULES, run_all, session
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN
 
 Progress = Callable[[int], None]

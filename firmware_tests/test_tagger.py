@@ -24,7 +24,7 @@ from tritag.hls_projects.target import load_target
 from tritag.hls_projects.verify import first_different_layer, require_equal, verify
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.nets.head import BINARY, HeadConfig
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 
 SMALL = {"blocks": 1, "channels": 8, "heads": 2, "mlp_factor": 2}
 FRAMES = {"frames": "global", "frames_net": "pairs", "frames_hidden": 4}

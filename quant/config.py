@@ -20,8 +20,8 @@ class QuantConfig:
     estimator, or piecewise-affine regularized quantization (``weights/low_bit_weights.py``) with its transition
     between the fractions ``parq_start`` and ``parq_end`` of the training, as steep as ``parq_steepness``, or fixed one
     after the other until ``incremental_end`` (:mod:`tritag.quant.weights.incremental_weights`).
-    ``activations`` other than "static" make a *study*: a float network with fake-quantized linear layers
-    (:mod:`tritag.quant.simulated.layers`), which has no exact form and cannot be exported.
+    ``activations`` other than "static" are *simulated*: a float network with fake-quantized linear layers
+    (:mod:`tritag.quant.simulated.tagger`), which has no exact form and cannot be exported.
     ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
     ``learned_cuts`` those of all activations, one number per tensor. ``bit_penalty`` is added
     to the loss for every million effective bit operations of a jet.

@@ -14,14 +14,14 @@ from typing import Any
 from tritag.configs import ADDED, build, config_names, load_config, plain_settings
 from tritag.data.simulation.config import load_data_config
 from tritag.errors import ConfigError, unknown_name
-from tritag.models.layers.layers import Tagger
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import TaggerConfig, make_tagger, sizes_of
 from tritag.models.training.start import StartConfig
 from tritag.models.training.training import TrainingConfig, seed_everything
 from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers.layers import QuantTagger
-from tritag.quant.simulated.layers import StudyTagger
+from tritag.quant.layers.tagger import QuantTagger
+from tritag.quant.simulated.tagger import SimulatedTagger
 
 
 def precision_names() -> list[str]:
@@ -106,7 +106,7 @@ def fresh_tagger(recipe: Recipe) -> Tagger:
     seed_everything(recipe.training.seed)
     if recipe.quant is None:
         return make_tagger(recipe.tagger)
-    return (QuantTagger if recipe.quant.exact else StudyTagger)(recipe.tagger, recipe.quant)
+    return (QuantTagger if recipe.quant.exact else SimulatedTagger)(recipe.tagger, recipe.quant)
 
 
 def trained_tagger(recipe: Recipe, weights: Path) -> Tagger:

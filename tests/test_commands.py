@@ -204,7 +204,7 @@ def test_a_study_is_trained_but_not_exported(root: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     assert cli.run(["export", "--run", str(directory)]) == 2
     message = capsys.readouterr().err
-    assert "activations: asymmetric is a study without exact form in firmware: its scales are free floats" in message
+    assert "activations: asymmetric is simulated, without exact form in firmware: its scales are free floats" in message
     assert cli.run(["evaluate", "--run", str(directory)]) == 0
 
 

@@ -18,7 +18,7 @@ ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report
 SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),
     "models": ("layers", "jets", "nets", "figures", "training"),
-    "quant": ("config", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
 }
 LEAVES = {"tritag.errors", "tritag.files", "tritag.noise", "tritag.workers", "tritag._version", "tritag.__version__"}

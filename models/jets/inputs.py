@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tritag.models.jets.coded_jets import CodedJets
-from tritag.models.layers.layers import Tagger
+from tritag.models.layers.tagger import Tagger
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,9 @@ class ClassToken(nn.Module):
 class Prepend(nn.Module):
     """Rows of the first tensor before those of the second."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Concatenate (B, n, C) and (B, m, C)."""
         return torch.cat([first, second], dim=1)

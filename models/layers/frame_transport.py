@@ -25,7 +25,7 @@ class LeaveFrames(nn.Module):
         self.heads, self.n_vectors = heads, vectors_per_head(channels, heads)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See class."""
+        """Map q, k, v (B, K, C) and frames (B, K, 4, 4) to q, lowered k, and v in the frame of the jet."""
         qkv = transform(torch.cat([q, k, v], dim=-1), inverse(frames), 3 * self.heads, self.n_vectors)
         q, k, v = qkv.chunk(3, dim=-1)
         head = (1.0,) * (4 * self.n_vectors) + METRIC * self.n_vectors
@@ -40,7 +40,7 @@ class EnterFrames(nn.Module):
         self.heads, self.n_vectors = heads, vectors_per_head(channels, heads)
 
     def forward(self, x: Tensor, frames: Tensor) -> Tensor:
-        """See class."""
+        """Map x (B, K, C) and frames (B, K, 4, 4) to (B, K, C)."""
         return transform(x, frames, self.heads, self.n_vectors)
 
 

@@ -48,11 +48,29 @@ class PairLinear(nn.Linear):
 
 
 class ChannelLinear(nn.Linear):
-    """Affine map of the first axis: (n_in, ...) -> (n_out, ...)."""
+    """Affine map of the channels of each pair, which come first: (n_in, B, R, N) -> (n_out, B, R, N)."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See class."""
+        """Map the first axis of x (n_in, ...)."""
         return torch.addmm(self.bias[:, None], self.weight, x.flatten(1)).unflatten(1, x.shape[1:])
+
+
+class FrameLinear(nn.Linear):
+    """Affine map of the last axis inside a Frames-Net, (..., n_in) -> (..., n_out); no recipe makes it ternary."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out)
+
+
+class FrameGelu(nn.GELU):
+    """GELU inside a Frames-Net, on ``n_rows`` tokens or pairs of a jet: the shape of the input."""
+
+    def __init__(self, n_rows: int) -> None:
+        super().__init__()
+        self.n_rows = n_rows
 
 
 class PairVectors(nn.Module):

@@ -83,12 +83,12 @@ class JetGeometry(nn.Module):
         self.register_buffer("_precision", torch.zeros(()), persistent=False)
 
     def forward(self, codes: Tensor, count: Tensor) -> Tensor:
-        """See class."""
+        """Map codes (B, K, 3) and count (B, 1) to the result of ``of_tokens``, in the tagger's precision."""
         tokens = jet_tokens(four_momenta(codes, count), count, self.spurions)
         return self.of_tokens(tokens, codes, count).to(self._precision.dtype)
 
     def of_tokens(self, tokens: Tensor, codes: Tensor, count: Tensor) -> Tensor:
-        """The same from the tokens' laboratory momenta (B, N, 4), float64."""
+        """What this part gives, from the tokens' laboratory momenta (B, N, 4), codes and count, in float64."""
         raise NotImplementedError
 
 
@@ -96,7 +96,7 @@ class JetFrame(JetGeometry):
     """Tokens in the rest frame of the jet, GeV: (B, N, 4), padding zero."""
 
     def of_tokens(self, tokens: Tensor, codes: Tensor, count: Tensor) -> Tensor:
-        """See class."""
+        """Boost the tokens (B, N, 4) into the rest frame of their jet."""
         return into_jet_frame(tokens, self.n_constituents)
 
 
@@ -108,7 +108,7 @@ class PairMasses(JetGeometry):
         self.n_rows = n_rows
 
     def of_tokens(self, tokens: Tensor, codes: Tensor, count: Tensor) -> Tensor:
-        """See class."""
+        """Standardised masses of the last R tokens with all N: (B, R, N)."""
         return standardised_pair_masses(tokens, count, self.n_constituents)[:, -self.n_rows :]
 
 
@@ -125,7 +125,7 @@ class TokenFeatures(JetGeometry):
         self.scalars = JetScalars(n_constituents) if spurions and scalars else None
 
     def of_tokens(self, tokens: Tensor, codes: Tensor, count: Tensor) -> Tensor:
-        """See class."""
+        """Features (B, N, F) of the tokens."""
         products = standardised_products(tokens, count, self.n_constituents, time=self.spurions)
         if self.scalars is None:
             return products
@@ -186,7 +186,7 @@ class LocalScalars(nn.Module):
         self.n_constituents = n_constituents
 
     def forward(self, frames: Tensor, tokens: Tensor, count: Tensor) -> Tensor:
-        """See class."""
+        """Scalars (B, K, 7) of the candidates, zero for padding."""
         k = self.n_constituents
         p, jet = tokens[:, -k:], jet_momentum(tokens, k)
         real = real_tokens(count, k, k)[..., None]
@@ -209,7 +209,7 @@ class LocalDirections(nn.Module):
         self.n_constituents = n_constituents
 
     def forward(self, frames: Tensor, tokens: Tensor, count: Tensor, *scalars: Tensor) -> Tensor:
-        """See class."""
+        """Log energy and direction (B, K, 4), behind the scalars if given (B, K, 11)."""
         k = self.n_constituents
         real = real_tokens(count, k, k)[..., None]
         local = torch.where(real, into_frames(frames, tokens[:, -k:]), tokens.new_tensor([1.0, 0.0, 0.0, 0.0]))

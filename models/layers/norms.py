@@ -1,9 +1,10 @@
-"""Norms with trained factors, as the Particle Transformer has them (NormFormer blocks)."""
+"""Norms: without parameters, and with trained factors as the Particle Transformer has them (NormFormer blocks)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tritag.models.layers.lorentz import real_tokens
 
@@ -12,11 +13,31 @@ _EPS = 1e-5
 _MOMENTUM = 0.1
 
 
-class AffineNorm(nn.LayerNorm):
-    """LayerNorm over the last axis with a trained factor and offset per channel, eps 1e-5: (..., C) -> (..., C)."""
+class LayerNorm(nn.Module):
+    """LayerNorm over the last axis without parameters, eps 1e-5: (..., C) -> (..., C)."""
 
     def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shape = (channels,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last axis of ``x`` (..., C)."""
+        return F.layer_norm(x, self.shape, eps=_EPS)
+
+
+class AffineNorm(nn.LayerNorm):
+    """LayerNorm over the last axis with a trained factor and offset per channel, eps 1e-5: (..., C) -> (..., C).
+
+    Parameters
+    ----------
+    channels : int
+    summed : bool
+        The result goes into the residual stream. Its quantized form is as wide as that stream.
+    """
+
+    def __init__(self, channels: int, summed: bool = False) -> None:
         super().__init__(channels, eps=_EPS)
+        self.summed = summed
 
 
 class BatchNorm(nn.Module):
@@ -27,14 +48,22 @@ class BatchNorm(nn.Module):
     channels : int
     n_tokens : int
         K; a tensor has K rows, or K * K when ``pairs``.
+    pairs : bool
+        The rows are pairs of tokens, the pair (i, j) in row i * K + j.
+    wide : bool
+        The result is an input feature. Its quantized form is as wide as the residual stream.
+    shifts : bool
+        The factors of the quantized form are powers of two.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: int, n_tokens: int, pairs: bool = False) -> None:
+    def __init__(
+        self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False, shifts: bool = False
+    ) -> None:
         super().__init__()
-        self.n_tokens, self.pairs = n_tokens, pairs
+        self.n_tokens, self.pairs, self.wide, self.shifts = n_tokens, pairs, wide, shifts
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
@@ -69,5 +98,5 @@ class ChannelScale(nn.Module):
         self.weight = nn.Parameter(torch.ones(n_factors))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiply."""
+        """Multiply x (..., C) by the factors of its channels."""
         return x * self.weight.repeat_interleave(self.repeats)

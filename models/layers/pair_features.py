@@ -49,7 +49,7 @@ class PairFeatures(nn.Module):
         self.register_buffer("_precision", torch.zeros(()), persistent=False)
 
     def forward(self, codes: Tensor, count: Tensor) -> Tensor:
-        """See class."""
+        """Features (B, K * K, 4) of all pairs; the pair (i, j) stands in row i * K + j."""
         real = real_tokens(count, self.n_constituents, self.n_constituents)
         features = pair_features(codes) * (real[:, :, None] & real[:, None])[..., None]
         return features.flatten(1, 2).to(self._precision.dtype)

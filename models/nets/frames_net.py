@@ -9,9 +9,18 @@ from typing import Any
 
 from torch import nn
 
-from tritag.models.layers.jet_geometry import n_tokens
-from tritag.models.layers.lorentz_layers import LorentzLayers
-from tritag.models.layers.scalars import N_SCALARS
+from tritag.models.layers.factory import Layers
+from tritag.models.layers.frame_vectors import (
+    ChannelLinear,
+    FrameGelu,
+    FrameLinear,
+    PairLinear,
+    PairVectors,
+    TokenVectors,
+)
+from tritag.models.layers.frames import PolarFrames
+from tritag.models.layers.jet_geometry import PairMasses, TokenFeatures, n_tokens
+from tritag.models.layers.scalars import N_SCALARS, JetScalars
 
 
 class PairFramesNet(nn.Module):
@@ -22,19 +31,19 @@ class PairFramesNet(nn.Module):
     scalars stay outside, as they hold the beam direction, and the MLP is 1 -> h -> h -> 3.
     """
 
-    def __init__(self, layers: LorentzLayers, n_constituents: int, hidden: int, spurions: bool, per_jet: bool) -> None:
+    def __init__(self, layers: Layers, n_constituents: int, hidden: int, spurions: bool, per_jet: bool) -> None:
         super().__init__()
         columns = n_tokens(n_constituents, spurions)
         rows = columns if per_jet else n_constituents
-        self.scalars = layers.jet_scalars(n_constituents) if spurions else None
-        self.masses = layers.pair_masses(n_constituents, spurions, rows)
-        self.first = layers.pair_first(N_SCALARS if spurions else 0, hidden)
-        self.first_gelu = layers.frame_gelu(rows * columns)
-        self.second = layers.pair_linear(hidden, hidden)
-        self.second_gelu = layers.frame_gelu(rows * columns)
-        self.third = layers.pair_linear(hidden, 3)
-        self.vectors = layers.pair_vectors(n_constituents, per_jet)
-        self.frames = layers.frames()
+        self.scalars = layers(JetScalars, n_constituents) if spurions else None
+        self.masses = layers(PairMasses, n_constituents, spurions, rows)
+        self.first = layers(PairLinear, N_SCALARS if spurions else 0, hidden)
+        self.first_gelu = layers(FrameGelu, rows * columns)
+        self.second = layers(ChannelLinear, hidden, hidden)
+        self.second_gelu = layers(FrameGelu, rows * columns)
+        self.third = layers(ChannelLinear, hidden, 3)
+        self.vectors = layers(PairVectors, n_constituents, per_jet)
+        self.frames = layers(PolarFrames)
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Standardised pair masses (B, R, N), and the scalars (B, K, 7) if they are used."""
@@ -55,23 +64,21 @@ class TokenFramesNet(nn.Module):
     ``v_k = sum_j softmax_j(phi_jk) p_j``. Without ``scalars`` only the products go in, without spurions only the first.
     """
 
-    def __init__(
-        self, layers: LorentzLayers, n_constituents: int, hidden: int, spurions: bool, scalars: bool = True
-    ) -> None:
+    def __init__(self, layers: Layers, n_constituents: int, hidden: int, spurions: bool, scalars: bool = True) -> None:
         super().__init__()
         rows = n_tokens(n_constituents, spurions)
-        self.features = layers.token_features(n_constituents, spurions, scalars)
+        self.features = layers(TokenFeatures, n_constituents, spurions, scalars)
         n_features = (N_SCALARS * scalars + 2) if spurions else 1
-        self.first = layers.frame_linear(n_features, hidden)
-        self.first_gelu = layers.frame_gelu(rows)
-        self.second = layers.frame_linear(hidden, hidden)
-        self.second_gelu = layers.frame_gelu(rows)
-        self.third = layers.frame_linear(hidden, 3)
-        self.vectors = layers.token_vectors(n_constituents)
-        self.frames = layers.frames()
+        self.first = layers(FrameLinear, n_features, hidden)
+        self.first_gelu = layers(FrameGelu, rows)
+        self.second = layers(FrameLinear, hidden, hidden)
+        self.second_gelu = layers(FrameGelu, rows)
+        self.third = layers(FrameLinear, hidden, 3)
+        self.vectors = layers(TokenVectors, n_constituents)
+        self.frames = layers(PolarFrames)
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
-        """Token features (B, N, F), F as the layer ``token_features`` gives them."""
+        """Token features (B, N, F), F as :class:`TokenFeatures` gives them."""
         return (self.features(codes, count),)
 
     def forward(self, features: tuple[Any, ...], tokens: Any, count: Any) -> Any:

@@ -13,9 +13,22 @@ from typing import Any
 from torch import nn
 
 from tritag.errors import ConfigError
-from tritag.models.layers.layers import Tagger
-from tritag.models.layers.scalars import N_SCALARS
-from tritag.models.layers.slim_layers import SlimLayers
+from tritag.models.layers.factory import Layers
+from tritag.models.layers.linear import Linear
+from tritag.models.layers.minkowski import (
+    FirstToken,
+    GatedUnit,
+    JointNorm,
+    MinkowskiAttention,
+    MinkowskiProduct,
+    SlimScalars,
+    SlimTokens,
+    VectorLinear,
+    VectorResidual,
+)
+from tritag.models.layers.residual import Residual
+from tritag.models.layers.scalars import N_SCALARS, JetScalars
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import register
 
 
@@ -45,15 +58,16 @@ class SlimConfig:
 class SlimMLP(nn.Module):
     """Gated unit and linear layer of one stream, vectors or scalars."""
 
-    def __init__(self, layers: SlimLayers, linear: Any, channels: int, hidden: int, vectors: bool) -> None:
+    def __init__(self, layers: Layers, channels: int, hidden: int, vectors: bool) -> None:
         super().__init__()
-        self.value = linear(channels, hidden)
-        self.gate = linear(channels, hidden)
+        linear: type[Linear] | type[VectorLinear] = VectorLinear if vectors else Linear
+        self.value = layers(linear, channels, hidden)
+        self.gate = layers(linear, channels, hidden)
         # The gate of a vector is the product of two vectors: an invariant.
-        self.other_gate = linear(channels, hidden) if vectors else None
-        self.product = layers.minkowski_product() if vectors else None
-        self.unit = layers.gated_unit()
-        self.contract = linear(hidden, channels, summed=True)
+        self.other_gate = layers(linear, channels, hidden) if vectors else None
+        self.product = layers(MinkowskiProduct) if vectors else None
+        self.unit = layers(GatedUnit)
+        self.contract = layers(linear, hidden, channels, summed=True)
 
     def forward(self, x: Any) -> Any:
         """Map the stream to its branch, same shape."""
@@ -70,25 +84,25 @@ class SlimBlock(nn.Module):
     is not computed.
     """
 
-    def __init__(self, layers: SlimLayers, n_constituents: int, n_first: int, config: SlimConfig, last: bool) -> None:
+    def __init__(self, layers: Layers, n_constituents: int, n_first: int, config: SlimConfig, last: bool) -> None:
         super().__init__()
         v, s, heads, r = config.vectors, config.scalars, config.heads, config.mlp_factor
         self.last = last
-        self.norm_attention = layers.joint_norm(v, s)
-        self.query_vectors, self.query_scalars = layers.vector_linear(v, v), layers.linear(s, s)
-        self.key_vectors, self.key_scalars = layers.vector_linear(v, v), layers.linear(s, s)
-        self.value_vectors, self.value_scalars = layers.vector_linear(v, v), layers.linear(s, s)
-        self.norm_query = layers.joint_norm(v, s, heads, lowered=True, attended=True)
-        self.norm_key = layers.joint_norm(v, s, heads, attended=True)
-        self.norm_value = layers.joint_norm(v, s, heads, attended=True)
-        self.attention = layers.minkowski_attention(n_constituents, n_first, heads)
-        self.project_vectors = layers.vector_linear(v, v, summed=True)
-        self.project_scalars = layers.linear(s, s, summed=True)
-        self.add_attention_vectors, self.add_attention_scalars = layers.vector_residual(), layers.residual()
-        self.norm_mlp = layers.joint_norm(v, s)
-        self.mlp_vectors = SlimMLP(layers, layers.vector_linear, v, r * v, vectors=True)
-        self.mlp_scalars = SlimMLP(layers, layers.linear, s, r * s, vectors=False)
-        self.add_mlp_vectors, self.add_mlp_scalars = layers.vector_residual(), layers.residual()
+        self.norm_attention = layers(JointNorm, v, s)
+        self.query_vectors, self.query_scalars = layers(VectorLinear, v, v), layers(Linear, s, s)
+        self.key_vectors, self.key_scalars = layers(VectorLinear, v, v), layers(Linear, s, s)
+        self.value_vectors, self.value_scalars = layers(VectorLinear, v, v), layers(Linear, s, s)
+        self.norm_query = layers(JointNorm, v, s, heads, lowered=True, attended=True)
+        self.norm_key = layers(JointNorm, v, s, heads, attended=True)
+        self.norm_value = layers(JointNorm, v, s, heads, attended=True)
+        self.attention = layers(MinkowskiAttention, n_constituents, n_first, heads)
+        self.project_vectors = layers(VectorLinear, v, v, summed=True)
+        self.project_scalars = layers(Linear, s, s, summed=True)
+        self.add_attention_vectors, self.add_attention_scalars = layers(VectorResidual), layers(Residual)
+        self.norm_mlp = layers(JointNorm, v, s)
+        self.mlp_vectors = SlimMLP(layers, v, r * v, vectors=True)
+        self.mlp_scalars = SlimMLP(layers, s, r * s, vectors=False)
+        self.add_mlp_vectors, self.add_mlp_scalars = layers(VectorResidual), layers(Residual)
 
     def forward(self, vectors: Any, scalars: Any, count: Any) -> tuple[Any, Any]:
         """Map vectors (B, 4 M, V), scalars (B, M, S) and count (B, 1) to the next vectors and scalars."""
@@ -109,21 +123,21 @@ class SlimBlock(nn.Module):
 class LGATrSlim(Tagger):
     """L-GATr-slim over the K leading candidates, spurions and a global token."""
 
-    def __init__(self, layers: SlimLayers, n_constituents: int, config: SlimConfig) -> None:
+    def __init__(self, layers: Layers, n_constituents: int, config: SlimConfig) -> None:
         super().__init__()
         k, spurions = n_constituents, config.spurions
         n_first = 4 if spurions else 1
-        self.tokens = layers.slim_tokens(k, spurions)
-        self.scalars = layers.jet_scalars(k)
+        self.tokens = layers(SlimTokens, k, spurions)
+        self.scalars = layers(JetScalars, k)
         self.spurions = spurions
-        self.embed_vectors = layers.vector_linear(1, config.vectors, role="input")
-        self.embed_scalars = layers.linear(N_SCALARS, config.scalars, role="input")
-        self.all_scalars = layers.slim_scalars(config.scalars, spurions)
+        self.embed_vectors = layers(VectorLinear, 1, config.vectors, role="input")
+        self.embed_scalars = layers(Linear, N_SCALARS, config.scalars, role="input")
+        self.all_scalars = layers(SlimScalars, config.scalars, spurions)
         self.blocks = nn.ModuleList(
             SlimBlock(layers, k, n_first, config, last=i == config.blocks - 1) for i in range(config.blocks)
         )
-        self.first_token = layers.first_token()
-        self.head = layers.head(config.scalars)
+        self.first_token = layers(FirstToken)
+        self.head = layers(Linear, config.scalars, layers.n_outputs, role="output")
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Vectors of all tokens (B, 4 M, 1) and laboratory scalars of the candidates (B, K, 7), zero if invariant."""

@@ -14,10 +14,13 @@ from typing import Any, Literal
 from torch import nn
 
 from tritag.errors import ConfigError
-from tritag.models.layers.frame_transport import vectors_per_head
-from tritag.models.layers.layers import Tagger
-from tritag.models.layers.lorentz_layers import LorentzLayers
-from tritag.models.layers.scalars import N_SCALARS
+from tritag.models.layers.factory import Layers
+from tritag.models.layers.frame_transport import EnterFrames, LeaveFrames, vectors_per_head
+from tritag.models.layers.jet_geometry import JetFrame, LocalDirections, LocalScalars
+from tritag.models.layers.linear import Linear
+from tritag.models.layers.pool import MeanPool
+from tritag.models.layers.scalars import N_SCALARS, JetScalars
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.frames_net import PairFramesNet, TokenFramesNet
 from tritag.models.nets.registry import register
 from tritag.models.nets.transformer import Block, TransformerConfig
@@ -67,10 +70,10 @@ class LLoCaConfig(TransformerConfig):
 class LocalBlock(Block):
     """Transformer block between particles in different frames."""
 
-    def __init__(self, layers: LorentzLayers, n_tokens: int, config: TransformerConfig) -> None:
+    def __init__(self, layers: Layers, n_tokens: int, config: TransformerConfig) -> None:
         super().__init__(layers, n_tokens, config)
-        self.leave_frames = layers.leave_frames(config.channels, config.heads)
-        self.enter_frames = layers.enter_frames(config.channels, config.heads)
+        self.leave_frames = layers(LeaveFrames, config.channels, config.heads)
+        self.enter_frames = layers(EnterFrames, config.channels, config.heads)
 
     def forward(self, h: Any, count: Any, frames: Any = None) -> Any:
         """Map the residual stream h (B, K, C), count (B, 1) and frames (B, K, 4, 4) to the next h (B, K, C)."""
@@ -86,10 +89,10 @@ class LocalBlock(Block):
 class LLoCa(Tagger):
     """Transformer over the K leading candidates in learned frames."""
 
-    def __init__(self, layers: LorentzLayers, n_constituents: int, config: LLoCaConfig) -> None:
+    def __init__(self, layers: Layers, n_constituents: int, config: LLoCaConfig) -> None:
         super().__init__()
         k, hidden, spurions, local = n_constituents, config.frames_hidden, config.spurions, config.frames == "local"
-        self.jet_frame = layers.jet_frame(k, spurions)
+        self.jet_frame = layers(JetFrame, k, spurions)
         self.frames_net: PairFramesNet | TokenFramesNet
         if config.frames_net == "pairs":
             self.frames_net = PairFramesNet(layers, k, hidden, spurions, per_jet=not local)
@@ -98,15 +101,15 @@ class LLoCa(Tagger):
         self.lab: nn.Module | None = None
         n_features = N_SCALARS
         if config.features == "scalars":
-            self.features = layers.local_scalars(k)
+            self.features = layers(LocalScalars, k)
         else:
-            self.features = layers.local_directions(k)
-            self.lab = layers.jet_scalars(k) if spurions else None
+            self.features = layers(LocalDirections, k)
+            self.lab = layers(JetScalars, k) if spurions else None
             n_features = 4 + (N_SCALARS if spurions else 0)
-        self.embed = layers.linear(n_features, config.channels, role="input")
+        self.embed = layers(Linear, n_features, config.channels, role="input")
         self.blocks = nn.ModuleList((LocalBlock if local else Block)(layers, k, config) for _ in range(config.blocks))
-        self.pool = layers.pool(k)
-        self.head = layers.head(config.channels)
+        self.pool = layers(MeanPool, k)
+        self.head = layers(Linear, config.channels, layers.n_outputs, role="output")
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Tokens (B, N, 4) in the rest frame of the jet, scalars in the laboratory if used, Frames-Net's inputs."""

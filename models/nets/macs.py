@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tritag.models.layers.layers import Tagger
 from tritag.models.layers.products import trivial_macs
+from tritag.models.layers.tagger import Tagger
 
 
 def count_macs(tagger: Tagger, n_constituents: int) -> int:

@@ -13,10 +13,15 @@ from typing import Any
 from torch import nn
 
 from tritag.errors import ConfigError
-from tritag.models.layers.layers import Tagger
-from tritag.models.layers.pair_features import N_PAIR_FEATURES
-from tritag.models.layers.part_layers import PartLayers
-from tritag.models.layers.scalars import N_SCALARS
+from tritag.models.layers.class_attention import BiasedAttention, ClassAttention, ClassToken, Prepend
+from tritag.models.layers.factory import Layers
+from tritag.models.layers.gelu import Gelu
+from tritag.models.layers.linear import Linear
+from tritag.models.layers.norms import AffineNorm, BatchNorm, ChannelScale
+from tritag.models.layers.pair_features import N_PAIR_FEATURES, PairFeatures
+from tritag.models.layers.residual import Residual
+from tritag.models.layers.scalars import N_SCALARS, JetScalars
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import register
 
 
@@ -56,13 +61,13 @@ class ParTConfig:
 class Embed(nn.Module):
     """Scalars of a candidate to channels: batch norm, then LayerNorm, linear layer and GELU for each width."""
 
-    def __init__(self, layers: PartLayers, n_tokens: int, widths: tuple[int, ...]) -> None:
+    def __init__(self, layers: Layers, n_tokens: int, widths: tuple[int, ...]) -> None:
         super().__init__()
         sizes = (N_SCALARS, *widths)
-        self.norm = layers.batch_norm(N_SCALARS, n_tokens, wide=True)
-        self.norms = nn.ModuleList(layers.affine_norm(n) for n in sizes[:-1])
-        self.linears = nn.ModuleList(layers.linear(n, m) for n, m in zip(sizes, widths, strict=False))
-        self.gelus = nn.ModuleList(layers.gelu() for _ in widths)
+        self.norm = layers(BatchNorm, N_SCALARS, n_tokens, wide=True)
+        self.norms = nn.ModuleList(layers(AffineNorm, n) for n in sizes[:-1])
+        self.linears = nn.ModuleList(layers(Linear, n, m) for n, m in zip(sizes, widths, strict=False))
+        self.gelus = nn.ModuleList(layers(Gelu) for _ in widths)
 
     def forward(self, x: Any, count: Any) -> Any:
         """Map scalars (B, K, 7) to (B, K, C)."""
@@ -75,13 +80,13 @@ class Embed(nn.Module):
 class PairEmbed(nn.Module):
     """Features of a pair to one bias per head: batch norm, then linear layer, batch norm and GELU for each width."""
 
-    def __init__(self, layers: PartLayers, n_tokens: int, widths: tuple[int, ...]) -> None:
+    def __init__(self, layers: Layers, n_tokens: int, widths: tuple[int, ...]) -> None:
         super().__init__()
         sizes = (N_PAIR_FEATURES, *widths)
-        self.norm = layers.batch_norm(N_PAIR_FEATURES, n_tokens, pairs=True, wide=True)
-        self.linears = nn.ModuleList(layers.linear(n, m, summed=True) for n, m in zip(sizes, widths, strict=False))
-        self.norms = nn.ModuleList(layers.batch_norm(n, n_tokens, pairs=True) for n in widths)
-        self.gelus = nn.ModuleList(layers.gelu() for _ in widths)
+        self.norm = layers(BatchNorm, N_PAIR_FEATURES, n_tokens, pairs=True, wide=True)
+        self.linears = nn.ModuleList(layers(Linear, n, m, summed=True) for n, m in zip(sizes, widths, strict=False))
+        self.norms = nn.ModuleList(layers(BatchNorm, n, n_tokens, pairs=True) for n in widths)
+        self.gelus = nn.ModuleList(layers(Gelu) for _ in widths)
 
     def forward(self, pairs: Any, count: Any) -> Any:
         """Map features (B, K * K, 4) to biases (B, K * K, heads)."""
@@ -94,25 +99,25 @@ class PairEmbed(nn.Module):
 class NormFormer(nn.Module):
     """Attention and MLP with norms before and after each, trained factors on the heads and on the second residual."""
 
-    def __init__(self, layers: PartLayers, config: ParTConfig) -> None:
+    def __init__(self, layers: Layers, config: ParTConfig) -> None:
         super().__init__()
         channels = config.embed[-1]
         hidden = channels * config.mlp_factor
-        self.norm_before_attention = layers.affine_norm(channels)
-        self.query = layers.linear(channels, channels)
-        self.key = layers.linear(channels, channels)
-        self.value = layers.linear(channels, channels)
-        self.project = layers.linear(channels, channels, summed=True)
-        self.scale_heads = layers.channel_scale(channels, config.heads)
-        self.norm_after_attention = layers.affine_norm(channels, summed=True)
-        self.add_attention = layers.residual()
-        self.norm_before_mlp = layers.affine_norm(channels)
-        self.expand = layers.linear(channels, hidden)
-        self.gelu = layers.gelu()
-        self.norm_in_mlp = layers.affine_norm(hidden)
-        self.contract = layers.linear(hidden, channels, summed=True)
-        self.scale_residual = layers.channel_scale(channels, channels)
-        self.add_mlp = layers.residual()
+        self.norm_before_attention = layers(AffineNorm, channels)
+        self.query = layers(Linear, channels, channels)
+        self.key = layers(Linear, channels, channels)
+        self.value = layers(Linear, channels, channels)
+        self.project = layers(Linear, channels, channels, summed=True)
+        self.scale_heads = layers(ChannelScale, channels, config.heads)
+        self.norm_after_attention = layers(AffineNorm, channels, summed=True)
+        self.add_attention = layers(Residual)
+        self.norm_before_mlp = layers(AffineNorm, channels)
+        self.expand = layers(Linear, channels, hidden)
+        self.gelu = layers(Gelu)
+        self.norm_in_mlp = layers(AffineNorm, hidden)
+        self.contract = layers(Linear, hidden, channels, summed=True)
+        self.scale_residual = layers(ChannelScale, channels, channels)
+        self.add_mlp = layers(Residual)
 
     def after_attention(self, h: Any, attended: Any) -> Any:
         """The rest of the block: residual stream h and result of the attention, both (B, n, C), to the next h."""
@@ -124,9 +129,9 @@ class NormFormer(nn.Module):
 class ParticleBlock(NormFormer):
     """Block of the candidates; pairs bias the attention."""
 
-    def __init__(self, layers: PartLayers, n_tokens: int, config: ParTConfig) -> None:
+    def __init__(self, layers: Layers, n_tokens: int, config: ParTConfig) -> None:
         super().__init__(layers, config)
-        self.attention = layers.biased_attention(n_tokens, config.embed[-1], config.heads)
+        self.attention = layers(BiasedAttention, n_tokens, config.embed[-1], config.heads)
 
     def forward(self, h: Any, bias: Any, count: Any) -> Any:
         """Map h (B, K, C), bias (B, K * K, heads) and count (B, 1) to the next h."""
@@ -137,10 +142,10 @@ class ParticleBlock(NormFormer):
 class ClassBlock(NormFormer):
     """Block of the class token: it looks at itself and the candidates; its query is not normalised."""
 
-    def __init__(self, layers: PartLayers, n_tokens: int, config: ParTConfig) -> None:
+    def __init__(self, layers: Layers, n_tokens: int, config: ParTConfig) -> None:
         super().__init__(layers, config)
-        self.attention = layers.class_attention(n_tokens, config.embed[-1], config.heads)
-        self.prepend = layers.prepend()
+        self.attention = layers(ClassAttention, n_tokens, config.embed[-1], config.heads)
+        self.prepend = layers(Prepend)
 
     def forward(self, token: Any, h: Any, count: Any) -> Any:
         """Map token (B, 1, C), h (B, K, C) and count (B, 1) to the next token."""
@@ -153,18 +158,18 @@ class ClassBlock(NormFormer):
 class ParT(Tagger):
     """Particle Transformer over the K leading candidates."""
 
-    def __init__(self, layers: PartLayers, n_constituents: int, config: ParTConfig) -> None:
+    def __init__(self, layers: Layers, n_constituents: int, config: ParTConfig) -> None:
         super().__init__()
         k, channels = n_constituents, config.embed[-1]
-        self.scalars = layers.jet_scalars(k)
-        self.pairs = layers.pair_features(k)
+        self.scalars = layers(JetScalars, k)
+        self.pairs = layers(PairFeatures, k)
         self.embed = Embed(layers, k, config.embed)
         self.pair_embed = PairEmbed(layers, k, (*config.pair_embed, config.heads))
         self.blocks = nn.ModuleList(ParticleBlock(layers, k, config) for _ in range(config.blocks))
-        self.class_token = layers.class_token(channels)
+        self.class_token = layers(ClassToken, channels)
         self.class_blocks = nn.ModuleList(ClassBlock(layers, k, config) for _ in range(config.class_blocks))
-        self.norm = layers.affine_norm(channels)
-        self.head = layers.head(channels)
+        self.norm = layers(AffineNorm, channels)
+        self.head = layers(Linear, channels, layers.n_outputs, role="output")
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Seven scalars (B, K, 7) and four features per pair (B, K * K, 4)."""

@@ -1,6 +1,6 @@
 """All taggers by name: a network class and a YAML file of sizes (``configs/taggers/<name>.yaml``).
 
-A new tagger is one file in ``models/`` whose class carries :func:`register`, and one YAML file.
+A new tagger is one file in ``models/nets/`` whose class carries :func:`register`, and one YAML file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from torch import nn
 import tritag.models.nets
 from tritag.configs import ADDED, build, config_names, load_config
 from tritag.errors import ConfigError, unknown_name
-from tritag.models.layers.layers import FloatLayers, Layers, Tagger
+from tritag.models.layers.factory import FloatLayers, Layers
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import HeadConfig
 
 TaggerClass = TypeVar("TaggerClass", bound=type[Tagger])

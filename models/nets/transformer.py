@@ -12,8 +12,15 @@ from typing import Any, Literal
 from torch import nn
 
 from tritag.errors import ConfigError
-from tritag.models.layers.layers import Layers, Tagger
-from tritag.models.layers.scalars import N_SCALARS
+from tritag.models.layers.attention import Attention
+from tritag.models.layers.factory import Layers
+from tritag.models.layers.gelu import Gelu
+from tritag.models.layers.linear import Linear
+from tritag.models.layers.norms import BatchNorm, LayerNorm
+from tritag.models.layers.pool import MeanPool
+from tritag.models.layers.residual import Residual
+from tritag.models.layers.scalars import N_SCALARS, JetScalars
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import register
 
 
@@ -47,17 +54,17 @@ class Block(nn.Module):
         channels, hidden = config.channels, config.channels * config.mlp_factor
         self.by_batch = config.norm == "batch"
         self.norm_attention = self._norm(layers, n_tokens, config)
-        self.query = layers.linear(channels, channels)
-        self.key = layers.linear(channels, channels)
-        self.value = layers.linear(channels, channels)
-        self.attention = layers.attention(n_tokens, channels, config.heads)
-        self.project = layers.linear(channels, channels, summed=True)
-        self.add_attention = layers.residual()
+        self.query = layers(Linear, channels, channels)
+        self.key = layers(Linear, channels, channels)
+        self.value = layers(Linear, channels, channels)
+        self.attention = layers(Attention, n_tokens, channels, config.heads)
+        self.project = layers(Linear, channels, channels, summed=True)
+        self.add_attention = layers(Residual)
         self.norm_mlp = self._norm(layers, n_tokens, config)
-        self.expand = layers.linear(channels, hidden)
-        self.gelu = layers.gelu()
-        self.contract = layers.linear(hidden, channels, summed=True)
-        self.add_mlp = layers.residual()
+        self.expand = layers(Linear, channels, hidden)
+        self.gelu = layers(Gelu)
+        self.contract = layers(Linear, hidden, channels, summed=True)
+        self.add_mlp = layers(Residual)
 
     def forward(self, h: Any, count: Any) -> Any:
         """Map the residual stream h (B, N, C) and count (B, 1) to the next h (B, N, C)."""
@@ -74,8 +81,8 @@ class Block(nn.Module):
     @staticmethod
     def _norm(layers: Layers, n_tokens: int, config: TransformerConfig) -> nn.Module:
         if config.norm == "batch":
-            return layers.batch_norm(config.channels, n_tokens, shifts=True)
-        return layers.norm(config.channels)
+            return layers(BatchNorm, config.channels, n_tokens, shifts=True)
+        return layers(LayerNorm, config.channels)
 
 
 @register("transformer", TransformerConfig)
@@ -84,11 +91,11 @@ class Transformer(Tagger):
 
     def __init__(self, layers: Layers, n_constituents: int, config: TransformerConfig) -> None:
         super().__init__()
-        self.scalars = layers.jet_scalars(n_constituents)
-        self.embed = layers.linear(N_SCALARS, config.channels, role="input")
+        self.scalars = layers(JetScalars, n_constituents)
+        self.embed = layers(Linear, N_SCALARS, config.channels, role="input")
         self.blocks = nn.ModuleList(Block(layers, n_constituents, config) for _ in range(config.blocks))
-        self.pool = layers.pool(n_constituents)
-        self.head = layers.head(config.channels)
+        self.pool = layers(MeanPool, n_constituents)
+        self.head = layers(Linear, config.channels, layers.n_outputs, role="output")
 
     def inputs(self, codes: Any, count: Any) -> Any:
         """Seven scalars (B, K, 7)."""

@@ -13,7 +13,7 @@ from tritag.models.figures.metrics import SIGNAL_EFFICIENCIES, Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.jets.inputs import PreparedJets, evaluating, prepare
 from tritag.models.jets.progress import track
-from tritag.models.layers.layers import Tagger
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
 
 

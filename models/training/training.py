@@ -26,7 +26,7 @@ from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.jets.inputs import PreparedJets, prepare
 from tritag.models.jets.progress import Speed, TrainingProgress
-from tritag.models.layers.layers import Tagger
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.models.training.batches import Batches
 from tritag.models.training.checkpoint import (

@@ -9,7 +9,7 @@ from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.jets.inputs import prepare
-from tritag.models.layers.layers import Tagger
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import HeadConfig
 from tritag.models.training.checkpoint import TrainingState
 from tritag.models.training.evaluate import prepared_outputs

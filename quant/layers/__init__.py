@@ -1,1 +1,8 @@
-"""Quantized layers: what stands in for each float layer when a tagger is quantized."""
+"""Quantized layers: what stands in for each kind of float layer when a tagger is quantized.
+
+Importing this package registers the quantized forms of all layers in ``tritag.models.layers``.
+"""
+
+from tritag.quant.layers import frames, linear, minkowski, pairs, particle_transformer, transformer
+
+__all__ = ["frames", "linear", "minkowski", "pairs", "particle_transformer", "transformer"]

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from tritag.data.jets.trigger_grid import to_codes, to_p4
 from tritag.models.figures.comparison import RejectionRatio, rejection_ratio
 from tritag.models.jets.coded_jets import CodedJets
-from tritag.models.layers.layers import Tagger
 from tritag.models.layers.lorentz import boost_matrix
+from tritag.models.layers.tagger import Tagger
 from tritag.models.training.evaluate import scores
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import IntegerOp
 from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
 from tritag.quant.ops.token_frames import TokenFrames

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tritag.models.layers.layers import Attention as FloatAttention
+from tritag.models.layers.attention import Attention as FloatAttention
 from tritag.quant.formats.fixed import Grid, product_grid
 from tritag.quant.formats.meter import Meter
 from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from tritag.models.layers.minkowski_layers import NORM_EPS
+from tritag.models.layers.minkowski import NORM_EPS
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.blocks import rsqrt
 from tritag.quant.integer.program import Int, Tracer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tritag.models.layers.layers import MeanPool as FloatMeanPool
+from tritag.models.layers.pool import MeanPool as FloatMeanPool
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer

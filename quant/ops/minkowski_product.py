@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tritag.models.layers.minkowski_layers import MinkowskiProduct as FloatMinkowskiProduct
+from tritag.models.layers.minkowski import MinkowskiProduct as FloatMinkowskiProduct
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tritag.models.layers.minkowski_layers import MOMENTUM_UNIT_GEV
+from tritag.models.layers.minkowski import MOMENTUM_UNIT_GEV
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join

@@ -1,4 +1,4 @@
-"""Quantizers with free float scales, as the papers train them on GPUs: for studies, without exact form in firmware.
+"""Quantizers with free float scales, as the papers train them on GPUs: simulated, without exact form in firmware.
 
 Each is a module ``x -> x`` on its grid with the straight-through gradient.
 """

@@ -10,15 +10,15 @@ from torch import nn
 from tritag.errors import ConfigError, unknown_name
 
 
-def matching_layers(tagger: nn.Module, patterns: Sequence[str], kind: type[nn.Module]) -> list[str]:
-    """Names of the layers of exactly ``kind`` that match one of ``patterns`` (``blocks.*.query``, ``head``).
+def matching_layers(tagger: nn.Module, patterns: Sequence[str], *kinds: type[nn.Module]) -> list[str]:
+    """Names of the layers of exactly one of ``kinds`` that match one of ``patterns`` (``blocks.*.query``, ``head``).
 
     Raises
     ------
     ConfigError
         A pattern that matches nothing; the layers are listed.
     """
-    names = [name for name, module in tagger.named_modules() if type(module) is kind]
+    names = [name for name, module in tagger.named_modules() if type(module) in kinds]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigError(unknown_name("layer in low_bit_layers", pattern, names))

@@ -14,7 +14,7 @@ import torch
 from tests.helpers.taggers import TINY, calibrated_tagger
 from tritag.export.graph import FirmwareGraph, read_graph
 from tritag.export.qonnx_file import export_model
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 
 K = 4
 

@@ -32,7 +32,7 @@ from tritag.hls_projects.project import write_project
 from tritag.hls_projects.target import load_target
 from tritag.models.nets.registry import load_tagger_config, tagger_names
 from tritag.noise import quiet
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.recipe import fresh_tagger, make_recipe, precision_names
 
 PINS = Path(__file__).resolve().parents[1] / "pins.json"

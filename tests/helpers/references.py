@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritag.models.layers.jet_geometry import PAIR_MASS_MEAN, PAIR_MASS_SCALE, LocalScalars, before_candidates
-from tritag.models.layers.minkowski_layers import components
+from tritag.models.layers.minkowski import components
 from tritag.models.nets.lgatr_slim import SlimConfig
 from tritag.models.nets.lloca import LLoCaConfig
 

@@ -11,8 +11,8 @@ from tests.helpers.jets import Jets, random_jets
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.models.nets.registry import TaggerConfig
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers.layers import QuantTagger
-from tritag.quant.layers.part_layers import QuantBatchNorm
+from tritag.quant.layers.particle_transformer import QuantBatchNorm
+from tritag.quant.layers.tagger import QuantTagger
 
 MINI = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1}
 TINY = {"blocks": 1, "channels": 4, "heads": 2, "mlp_factor": 1}

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.helpers.lorentz import BOOSTED, EXACT, assert_lorentz, random_rotation, timelike
+from tritag.models.layers.factory import FloatLayers
 from tritag.models.layers.frame_vectors import ChannelLinear, PairLinear, PairVectors, TokenVectors
 from tritag.models.layers.frames import PolarFrames
 from tritag.models.layers.jet_geometry import (
@@ -18,7 +19,6 @@ from tritag.models.layers.jet_geometry import (
     standardised_pair_masses,
     standardised_products,
 )
-from tritag.models.layers.layers import FloatLayers
 from tritag.models.layers.lorentz import REGULATOR_MASS_GEV, into_jet_frame, jet_tokens, mass_squared
 from tritag.models.nets.frames_net import PairFramesNet, TokenFramesNet
 from tritag.models.nets.registry import count_parameters

@@ -11,7 +11,7 @@ from tests.helpers.lorentz import BOOSTED, EXACT, random_lorentz, random_rotatio
 from tests.helpers.references import ReferenceSlim
 from tritag.errors import ConfigError
 from tritag.models.layers.lorentz import four_momenta, jet_tokens
-from tritag.models.layers.minkowski_layers import GatedUnit, JointNorm, MinkowskiProduct, SlimTokens, components
+from tritag.models.layers.minkowski import GatedUnit, JointNorm, MinkowskiProduct, SlimTokens, components
 from tritag.models.nets.lgatr_slim import SlimConfig
 from tritag.models.nets.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
 
@@ -182,7 +182,7 @@ def test_parts_are_equivariant():
     change = random_lorentz(n)
     moved_a, moved_b = transformed(a, change), transformed(b, change)
     torch.testing.assert_close(MinkowskiProduct()(moved_a, moved_b), MinkowskiProduct()(a, b), rtol=0, atol=BOOSTED)
-    norm = JointNorm(heads=2).double()
+    norm = JointNorm(v, s, heads=2).double()
     (x, y), (moved_x, moved_y) = norm(a, scalars), norm(moved_a, scalars)
     torch.testing.assert_close(moved_x, transformed(x, change), rtol=0, atol=BOOSTED)
     torch.testing.assert_close(moved_y, y, rtol=0, atol=BOOSTED)

@@ -11,13 +11,13 @@ from tests.helpers.lorentz import BOOSTED, EXACT, REORDERED_FLOAT32, random_lore
 from tests.helpers.references import ReferenceLLoCa
 from tritag.errors import ConfigError
 from tritag.models.jets.inputs import prepare
+from tritag.models.layers.attention import Attention
 from tritag.models.layers.frame_transport import EnterFrames, LeaveFrames
 from tritag.models.layers.jet_geometry import (
     LocalScalars,
     into_frames,
     seven_scalars,
 )
-from tritag.models.layers.layers import Attention
 from tritag.models.layers.lorentz import boost_matrix, four_momenta, inverse, jet_momentum, jet_tokens, minkowski
 from tritag.models.layers.scalars import JetScalars
 from tritag.models.nets.lloca import LLoCa, LLoCaConfig

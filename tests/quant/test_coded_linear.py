@@ -9,7 +9,7 @@ import torch
 from tritag.quant.config import QuantConfig
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.layers import QuantLayers
+from tritag.quant.layers.factory import QuantLayers
 from tritag.quant.weights.coded_linear import CodedLinear, CodedVectorLinear
 from tritag.quant.weights.linear import QuantLinear, QuantVectorLinear
 

@@ -10,11 +10,13 @@ from tests.helpers import tolerances
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.taggers import MINI, TINY, calibrated_tagger
 from tritag.errors import ConfigError, ExportError
+from tritag.models.layers.linear import Linear
 from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.layers import QuantLayers, QuantTagger
+from tritag.quant.layers.factory import QuantLayers
+from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.weights.linear import codes
 
 WEIGHTS = ("int8", "ternary")
@@ -37,7 +39,7 @@ class TestLinear:
     @pytest.mark.parametrize("weights", WEIGHTS)
     @pytest.mark.parametrize("source", [Grid(-128, 127, 5), Grid(-2048, 2047, 8), Grid(0, 255, 0)])
     def test_exact_and_inside_the_accumulator(self, rng, weights, source):
-        layer = QuantLayers(QuantConfig(weights=weights), 3).linear(16, 8, summed=True).eval()
+        layer = QuantLayers(QuantConfig(weights=weights), 3)(Linear, 16, 8, summed=True).eval()
         integers = np.concatenate(
             [rng.integers(source.low, source.high + 1, (200, 16)), rng.choice([source.low, source.high], (200, 16))]
         )
@@ -51,7 +53,7 @@ class TestLinear:
         assert expected.max() <= grid.high
 
     def test_accumulators_beyond_float32_are_refused(self):
-        layer = QuantLayers(QuantConfig(), 3).linear(16, 8, summed=True).eval()
+        layer = QuantLayers(QuantConfig(), 3)(Linear, 16, 8, summed=True).eval()
         with pytest.raises(ExportError, match=r"accumulator of a linear layer: integers must fit 24 bits"):
             layer(FixedTensor(torch.zeros(1, 16), Grid(-(2**20), 2**20, 0)))
 

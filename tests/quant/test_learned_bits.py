@@ -23,7 +23,7 @@ from tritag.quant.config import QuantConfig
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.meter import meters
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.weights.learned_bits import magnitude_bits, round_to, whole
 from tritag.quant.weights.learned_cut import LearnedCut
 from tritag.quant.weights.learned_weights import LearnedWeights

@@ -15,8 +15,8 @@ from tritag.quant.config import QuantConfig
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.lorentz import FrameBits
-from tritag.quant.layers.lorentz_layers import JetTokens, PairWeighted, QuantFrames, QuantJetFrame
-from tritag.quant.layers.pair_layers import QuantPairMasses
+from tritag.quant.layers.frames import JetTokens, PairWeighted, QuantFrames, QuantJetFrame
+from tritag.quant.layers.pairs import QuantPairMasses
 from tritag.quant.ops.frame_transport import FrameTransport
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tritag.models.layers.linear import Linear
 from tritag.quant.config import QuantConfig
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.layers import QuantLayers
+from tritag.quant.layers.factory import QuantLayers
 from tritag.quant.weights.cut import Cut
 from tritag.quant.weights.quantizers import (
     AbsMeanWeightScaling,
@@ -62,7 +63,7 @@ class TestPowersOfTwo:
 
 class TestWeights:
     def layer(self, weights: str, role: str = "hidden") -> torch.nn.Module:
-        return QuantLayers(QuantConfig(weights=weights), 4).linear(16, 8, role=role, summed=True).eval()
+        return QuantLayers(QuantConfig(weights=weights), 4)(Linear, 16, 8, role=role, summed=True).eval()
 
     @given(st.floats(2.0**-10, 8.0), st.integers(0, 1000))
     def test_int8_uses_its_codes(self, largest, seed):
@@ -223,7 +224,7 @@ class TestTrainingWithoutBrevitas:
 
     @pytest.mark.parametrize("weights", ["int8", "ternary"])
     def test_weights_and_bias(self, weights):
-        layer = QuantLayers(QuantConfig(weights=weights), 16).linear(16, 5).train()
+        layer = QuantLayers(QuantConfig(weights=weights), 16)(Linear, 16, 5).train()
         for ours, theirs, parameter in (
             (layer.weight_value(), layer.quant_weight().value, layer.weight),
             (layer.bias_value(), layer.quant_bias().value, layer.bias),

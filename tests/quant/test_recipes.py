@@ -22,7 +22,7 @@ from tritag.models.nets.registry import TaggerConfig, load_tagger_config
 from tritag.models.training.training import TrainingConfig, train
 from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.recipe import Recipe, fresh_tagger, make_recipe, precision_names, trained_tagger
 from tritag.run import _plain
 

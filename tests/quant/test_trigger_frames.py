@@ -17,7 +17,7 @@ from tritag.models.layers.lorentz import four_momenta
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.lorentz import FrameBits
-from tritag.quant.layers.lorentz_layers import JetTokens, QuantJetFrame, QuantTokenFeatures
+from tritag.quant.layers.frames import JetTokens, QuantJetFrame, QuantTokenFeatures
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, SPLIT_BITS, FourMomenta
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE
 from tritag.quant.ops.local_directions import LocalDirections

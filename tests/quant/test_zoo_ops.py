@@ -11,12 +11,12 @@ import torch
 from tests.helpers import tolerances
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.op_errors import codes, fixed, spread
-from tritag.models.layers import minkowski_layers as reference
+from tritag.models.layers import minkowski as reference
 from tritag.models.layers.pair_features import PairFeatures as FloatPairFeatures
 from tritag.quant.formats.fixed import FixedType, Grid, product_grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.part_layers import QuantBatchNorm, QuantPairFeatures
-from tritag.quant.layers.slim_layers import QuantJointNorm, QuantSlimTokens
+from tritag.quant.layers.minkowski import QuantJointNorm, QuantSlimTokens
+from tritag.quant.layers.particle_transformer import QuantBatchNorm, QuantPairFeatures
 from tritag.quant.ops.biased_weights import BiasedWeights
 from tritag.quant.ops.channel_affine import ChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
@@ -179,7 +179,7 @@ class TestJointNorm:
         v[:10], s[5:15] = 0, 0
         given_v, given_s = (codes(x) for x in op(fixed(v, x_v), fixed(s, x_s)))
         real = torch.from_numpy(v) * 2.0**-x_v.fraction, torch.from_numpy(s) * 2.0**-x_s.fraction
-        expected = reference.JointNorm(heads, lowered).double()(*real)
+        expected = reference.JointNorm(4, 8, heads, lowered).double()(*real)
         for given, wanted, y in ((given_v, expected[0], y_v), (given_s, expected[1], y_s)):
             wanted = bounded(wanted.numpy(), y)
             assert (np.abs(given - wanted) <= tolerances.joint_norm_lsb(np.abs(wanted))).all()

@@ -14,7 +14,7 @@ from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.jets.inputs import prepare
 from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
-from tritag.quant.layers.layers import QuantTagger
+from tritag.quant.layers.tagger import QuantTagger
 
 K = 4
 PART = {"embed": [8], "pair_embed": [4], "blocks": 1, "class_blocks": 2, "heads": 2, "mlp_factor": 1}

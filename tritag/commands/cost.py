@@ -83,7 +83,7 @@ def cost_run(run: Any, recipe: Any) -> dict[str, Any]:
     from tritag.export.qonnx_file import export_model
     from tritag.files import write_json
     from tritag.quant.recipe import trained_tagger
-    from tritag.quant.simulated.layers import why_not_exact
+    from tritag.quant.simulated.tagger import why_not_exact
 
     if run.path("cost.json").is_file():
         return json.loads(run.path("cost.json").read_text())

@@ -37,7 +37,7 @@ def export_run(where: str) -> Any:
     from tritag.export.qonnx_file import export_model
     from tritag.files import atomic_path, write_json
     from tritag.quant.recipe import trained_tagger
-    from tritag.quant.simulated.layers import why_not_exact
+    from tritag.quant.simulated.tagger import why_not_exact
 
     run, recipe = open_run(where)
     if recipe.quant is None:

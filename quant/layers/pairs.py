@@ -10,11 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritag.errors import ExportError
+from tritag.models.layers import frame_vectors as kinds
+from tritag.models.layers.jet_geometry import PairMasses
 from tritag.models.layers.products import narrow_linear
 from tritag.quant.formats.fixed import accumulator_grid
 from tritag.quant.formats.tensor import FixedTensor, check_float32
-from tritag.quant.layers.lorentz_layers import JetTokens, PairWeighted, concatenate_rows
-from tritag.quant.ops.pair_masses import N_SPURIONS, PairMasses, SpurionMasses
+from tritag.quant.layers.factory import QuantLayers, quantizes
+from tritag.quant.layers.frames import JetTokens, PairWeighted, concatenate_rows
+from tritag.quant.ops.pair_masses import N_SPURIONS, SpurionMasses
+from tritag.quant.ops.pair_masses import PairMasses as PairMassesOp
 from tritag.quant.ops.pair_sum import PairSum, TokenScalars
 from tritag.quant.weights.cut import Cut
 from tritag.quant.weights.linear import QuantLinear
@@ -22,14 +26,14 @@ from tritag.quant.weights.quantizers import Int8Weight
 
 
 class QuantPairMasses(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.pair_masses`."""
+    """Standardised log m_ij^2 of all pairs of tokens, with or without the spurions in rows."""
 
     def __init__(self, n_constituents: int, spurions: bool, n_rows: int) -> None:
         super().__init__()
         if not spurions:
             raise ExportError("a quantized Frames-Net needs spurions; train with spurions: true")
         self.n_constituents = n_constituents
-        self.with_candidates = PairMasses(n_constituents)
+        self.with_candidates = PairMassesOp(n_constituents)
         self.with_spurions = SpurionMasses(n_constituents) if n_rows > n_constituents else None
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
@@ -81,7 +85,7 @@ class QuantPairLinear(QuantLinear):
 
 
 class QuantChannelLinear(QuantLinear):
-    """See :class:`tritag.models.layers.frame_vectors.ChannelLinear`."""
+    """Affine map of the channels of each pair, which stand side by side in lanes here."""
 
     def __init__(self, n_in: int, n_out: int, bias_bits: int, cut: Cut) -> None:
         super().__init__(n_in, n_out, {"weight_quant": Int8Weight}, bias_bits, cut)
@@ -94,7 +98,7 @@ class QuantChannelLinear(QuantLinear):
         return y.reshape(-1, rows, n * self.out_features)
 
     def affine(self, x: Tensor) -> Tensor:
-        """See :class:`QuantLinear`."""
+        """``W x + b`` of a last axis of few entries: (B, R N, n_in) to (B, R N, n_out), fast in training."""
         return narrow_linear(x, self.weight_value(), self.bias_value()) if self.training else super().affine(x)
 
 
@@ -106,5 +110,30 @@ class QuantPairVectors(nn.Module):
         self.n_constituents, self.per_jet = n_constituents, per_jet
 
     def forward(self, phi: FixedTensor, pairs: FixedTensor, tokens: JetTokens, count: FixedTensor) -> PairWeighted:
-        """Hand on."""
+        """Hand all four tensors on to the frames op."""
         return PairWeighted(phi, pairs, tokens, count, self.per_jet)
+
+
+@quantizes(PairMasses)
+def quantized_pair_masses(layers: QuantLayers, n_constituents: int, spurions: bool, n_rows: int) -> nn.Module:
+    """Masses of all pairs."""
+    return QuantPairMasses(n_constituents, spurions, n_rows)
+
+
+@quantizes(kinds.PairLinear)
+def quantized_pair_linear(layers: QuantLayers, n_scalars: int, n_out: int) -> nn.Module:
+    """First layer of an all-pairs Frames-Net: int8 weights always."""
+    cut = layers.cut(layers.config.frames_net_bits)
+    return QuantPairLinear(layers.n_tokens, n_scalars, n_out, layers.config.bias_bits, cut)
+
+
+@quantizes(kinds.ChannelLinear)
+def quantized_channel_linear(layers: QuantLayers, n_in: int, n_out: int) -> nn.Module:
+    """Affine map of the channels of each pair: int8 weights always."""
+    return QuantChannelLinear(n_in, n_out, layers.config.bias_bits, layers.cut(layers.config.frames_net_bits))
+
+
+@quantizes(kinds.PairVectors)
+def quantized_pair_vectors(layers: QuantLayers, n_constituents: int, per_jet: bool) -> nn.Module:
+    """Three vectors from pairs."""
+    return QuantPairVectors(n_constituents, per_jet)

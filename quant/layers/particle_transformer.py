@@ -1,4 +1,7 @@
-"""Quantized layers of the Particle Transformer: the parts that :mod:`tritag.models.layers.part_layers` asks for."""
+"""Quantized layers of the Particle Transformer: pair features, norms with factors, and attention of two kinds.
+
+Pairs are rows: (B, K * K, C), the pair (i, j) in row i * K + j.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,27 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tritag.models.layers.class_attention import BiasedAttention, ClassAttention
-from tritag.quant.config import QuantConfig
+from tritag.models.layers.class_attention import BiasedAttention, ClassAttention, ClassToken, Prepend
+from tritag.models.layers.norms import AffineNorm, BatchNorm, ChannelScale
+from tritag.models.layers.pair_features import PairFeatures
 from tritag.quant.formats.straight_through import straight_through
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
+from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.attention import ExpWeights, WeightedMean, exact_product
 from tritag.quant.ops.biased_weights import BiasedWeights
 from tritag.quant.ops.channel_affine import ChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
 from tritag.quant.ops.layer_norm import LayerNorm
-from tritag.quant.ops.pair_features import PairFeatures
+from tritag.quant.ops.pair_features import PairFeatures as PairFeaturesOp
 from tritag.quant.weights.cut import Cut
 
 
 class QuantPairFeatures(nn.Module):
-    """See :meth:`tritag.models.layers.part_layers.PartLayers.pair_features`."""
+    """Four features of each pair of candidates, as rows: (B, K * K, 4)."""
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
-        self.n_constituents, self.op = n_constituents, PairFeatures(n_constituents)
+        self.n_constituents, self.op = n_constituents, PairFeaturesOp(n_constituents)
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Features (B, K * K, 4)."""
@@ -155,7 +160,7 @@ class QuantClassToken(nn.Module):
         return self.rows(count)
 
 
-class Prepend(nn.Module):
+class QuantPrepend(nn.Module):
     """Rows of the first tensor before those of the second; both have one LSB."""
 
     def forward(self, first: FixedTensor, second: FixedTensor) -> FixedTensor:
@@ -165,47 +170,52 @@ class Prepend(nn.Module):
         return FixedTensor(value, None if self.training else first.known_grid().union(second.known_grid()))
 
 
-class QuantPartLayers:
-    """Factory of the parts; a base of :class:`tritag.quant.layers.layers.QuantLayers`."""
+@quantizes(PairFeatures)
+def quantized_pair_features(layers: QuantLayers, n_constituents: int) -> nn.Module:
+    """Four features per pair."""
+    return QuantPairFeatures(n_constituents)
 
-    config: QuantConfig
-    n_tokens: int
 
-    def cut(self, bits: int | None = None) -> Cut:
-        """A cut of an activation."""
-        raise NotImplementedError
+@quantizes(BatchNorm)
+def quantized_batch_norm(
+    layers: QuantLayers, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False, shifts: bool = False
+) -> nn.Module:
+    """Batch norm with frozen statistics, cut as an activation or, when ``wide``, to the residual stream's width."""
+    return QuantBatchNorm(channels, n_tokens, layers.residual_cut() if wide else layers.cut(), shifts)
 
-    def pair_features(self, n_constituents: int) -> nn.Module:
-        """Four features per pair."""
-        return QuantPairFeatures(n_constituents)
 
-    def batch_norm(
-        self, channels: int, n_tokens: int, pairs: bool = False, wide: bool = False, shifts: bool = False
-    ) -> nn.Module:
-        """Batch norm with frozen statistics."""
-        return QuantBatchNorm(channels, n_tokens, self.cut(self.config.residual_bits if wide else None), shifts)
+@quantizes(AffineNorm)
+def quantized_affine_norm(layers: QuantLayers, channels: int, summed: bool = False) -> nn.Module:
+    """LayerNorm with factors and offsets, cut as an activation or, when ``summed``, to the residual stream's width."""
+    cut = layers.residual_cut() if summed else layers.cut()
+    return QuantAffineNorm(layers.n_tokens, channels, layers.config.residual_bits, cut)
 
-    def affine_norm(self, channels: int, summed: bool = False) -> nn.Module:
-        """LayerNorm."""
-        cut = self.cut(self.config.residual_bits if summed else None)
-        return QuantAffineNorm(self.n_tokens, channels, self.config.residual_bits, cut)
 
-    def channel_scale(self, channels: int, n_factors: int) -> nn.Module:
-        """Trained factors."""
-        return QuantChannelScale(self.n_tokens, channels, n_factors, self.cut(self.config.residual_bits))
+@quantizes(ChannelScale)
+def quantized_channel_scale(layers: QuantLayers, channels: int, n_factors: int) -> nn.Module:
+    """Trained factors, on the width of the residual stream."""
+    return QuantChannelScale(layers.n_tokens, channels, n_factors, layers.residual_cut())
 
-    def biased_attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
-        """Attention with a bias per pair."""
-        return QuantBiasedAttention(n_tokens, channels, heads, self.config.attention_bits)
 
-    def class_attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
-        """Attention of the class token."""
-        return QuantClassAttention(n_tokens, channels, heads, self.config.attention_bits)
+@quantizes(BiasedAttention)
+def quantized_biased_attention(layers: QuantLayers, n_tokens: int, channels: int, heads: int) -> nn.Module:
+    """Attention with a bias per pair, whose weights have ``attention_bits`` bits."""
+    return QuantBiasedAttention(n_tokens, channels, heads, layers.config.attention_bits)
 
-    def class_token(self, channels: int) -> nn.Module:
-        """Trained token."""
-        return QuantClassToken(self.n_tokens, channels, self.cut(self.config.residual_bits))
 
-    def prepend(self) -> nn.Module:
-        """Concatenation of rows."""
-        return Prepend()
+@quantizes(ClassAttention)
+def quantized_class_attention(layers: QuantLayers, n_tokens: int, channels: int, heads: int) -> nn.Module:
+    """Attention of the class token, whose weights have ``attention_bits`` bits."""
+    return QuantClassAttention(n_tokens, channels, heads, layers.config.attention_bits)
+
+
+@quantizes(ClassToken)
+def quantized_class_token(layers: QuantLayers, channels: int) -> nn.Module:
+    """The trained token, on the width of the residual stream."""
+    return QuantClassToken(layers.n_tokens, channels, layers.residual_cut())
+
+
+@quantizes(Prepend)
+def quantized_prepend(layers: QuantLayers) -> nn.Module:
+    """Rows of one tensor before those of another, without arithmetic."""
+    return QuantPrepend()

@@ -1,4 +1,4 @@
-"""Quantized layers of L-GATr-slim: the parts that :mod:`tritag.models.layers.slim_layers` asks for.
+"""Quantized layers on four-vectors and scalars side by side (L-GATr-slim).
 
 Vectors are wider than scalars: spurions and soft candidates share one scale.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tritag.errors import ExportError
-from tritag.models.layers import minkowski_layers as reference
+from tritag.errors import ConfigError, ExportError
+from tritag.models.layers import minkowski as kinds
+from tritag.models.layers.linear import Role
 from tritag.models.layers.lorentz import real_tokens
 from tritag.models.layers.products import masked_softmax, row_products, weighted_sums
-from tritag.quant.config import QuantConfig
 from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
+from tritag.quant.layers.factory import QuantLayers, quantizes
+from tritag.quant.layers.transformer import QuantResidual
 from tritag.quant.ops.attention import ExpWeights, exact_product
 from tritag.quant.ops.constant_rows import ConstantRows
 from tritag.quant.ops.first_token import FirstToken
@@ -39,7 +41,7 @@ Streams = tuple[FixedTensor, FixedTensor]
 
 
 class QuantSlimTokens(nn.Module):
-    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.slim_tokens`."""
+    """Vectors of all tokens: the global one, the spurions, and the candidates in the rest frame of the jet."""
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
@@ -80,14 +82,14 @@ def _rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
 
 
 class QuantJointNorm(nn.Module):
-    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.joint_norm`."""
+    """Norm of vectors and scalars together, head by head, with a cut for each of the two."""
 
     def __init__(
         self, n_tokens: int, vectors: int, scalars: int, heads: int, lowered: bool, cuts: tuple[Cut, Cut]
     ) -> None:
         super().__init__()
         self.n_tokens, self.vectors, features = n_tokens, vectors, vectors + scalars
-        self.reference = reference.JointNorm(heads, lowered)
+        self.reference = kinds.JointNorm(vectors, scalars, heads, lowered)
         self.cut_vectors, self.cut_scalars = cuts
         self.factor = JointNormFactor(n_tokens, vectors, scalars, heads)
         self.scale_vectors = JointNormScale(n_tokens, vectors, heads, features, cuts[0], lowered)
@@ -108,7 +110,7 @@ class QuantJointNorm(nn.Module):
 
 
 class QuantMinkowskiProduct(nn.Module):
-    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.minkowski_product`."""
+    """Minkowski products of vectors, channel by channel."""
 
     def __init__(self, n_tokens: int, cut: Cut) -> None:
         super().__init__()
@@ -121,7 +123,7 @@ class QuantMinkowskiProduct(nn.Module):
 
 
 class QuantGatedUnit(nn.Module):
-    """See :meth:`tritag.models.layers.slim_layers.SlimLayers.gated_unit`."""
+    """GELU of a gate times a value; the components of a vector share their gate."""
 
     def __init__(self, n_tokens: int, cut: Cut) -> None:
         super().__init__()
@@ -190,46 +192,78 @@ class QuantMinkowskiAttention(nn.Module):
         )
 
 
-class QuantSlimLayers:
-    """Factory of the parts; a base of :class:`tritag.quant.layers.layers.QuantLayers`."""
+@quantizes(kinds.SlimTokens)
+def quantized_slim_tokens(layers: QuantLayers, n_constituents: int, spurions: bool) -> nn.Module:
+    """Vectors of all tokens.
 
-    config: QuantConfig
-    n_tokens: int
+    Raises
+    ------
+    ExportError
+        No spurions.
+    """
+    if not spurions:
+        raise ExportError("a quantized L-GATr-slim needs spurions; train with spurions: true")
+    return QuantSlimTokens(n_constituents)
 
-    def cut(self, bits: int | None = None) -> Cut:
-        """A cut of an activation."""
-        raise NotImplementedError
 
-    def slim_tokens(self, n_constituents: int, spurions: bool) -> nn.Module:
-        """Vectors of all tokens."""
-        if not spurions:
-            raise ExportError("a quantized L-GATr-slim needs spurions; train with spurions: true")
-        return QuantSlimTokens(n_constituents)
+@quantizes(kinds.SlimScalars)
+def quantized_slim_scalars(layers: QuantLayers, channels: int, spurions: bool) -> nn.Module:
+    """Scalars of all tokens, on the grid of the candidates'."""
+    return QuantSlimScalars(layers.n_tokens, channels)
 
-    def slim_scalars(self, channels: int, spurions: bool) -> nn.Module:
-        """Scalars of all tokens."""
-        return QuantSlimScalars(self.n_tokens, channels)
 
-    def joint_norm(
-        self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False, attended: bool = False
-    ) -> nn.Module:
-        """Norm of vectors and scalars together; one before a linear layer keeps more bits than one in attention."""
-        bits = VECTOR_ATTENTION_BITS if attended else VECTOR_BITS
-        cuts = self.cut(bits), self.cut()
-        return QuantJointNorm(self.n_tokens + N_FIRST, vectors, scalars, heads, lowered, cuts)
+@quantizes(kinds.VectorLinear)
+def quantized_vector_linear(
+    layers: QuantLayers, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False
+) -> nn.Module:
+    """Linear map of vectors; even a branch of the residual stream is cut, so that their sum stays narrow.
 
-    def minkowski_product(self) -> nn.Module:
-        """Products of vectors."""
-        return QuantMinkowskiProduct(self.n_tokens + N_FIRST, self.cut(GATE_BITS))
+    Raises
+    ------
+    ConfigError
+        Learned weights.
+    """
+    c = layers.config
+    if c.weights == "learned":
+        raise ConfigError("linear maps of vectors have no learned widths; choose int8, ternary or binary weights")
+    cut = layers.cut(VECTOR_BITS if summed else VECTOR_RESIDUAL_BITS)
+    return layers.weighted(n_in, n_out, cut, role == "hidden" and not c.low_bit_layers, vectors=True)
 
-    def gated_unit(self) -> nn.Module:
-        """Gated unit."""
-        return QuantGatedUnit(self.n_tokens + N_FIRST, self.cut(GATE_BITS))
 
-    def minkowski_attention(self, n_constituents: int, n_first: int, heads: int) -> nn.Module:
-        """Attention."""
-        return QuantMinkowskiAttention(n_constituents, heads, self.config.attention_bits, self.cut(PRODUCT_BITS))
+@quantizes(kinds.VectorResidual)
+def quantized_vector_residual(layers: QuantLayers) -> nn.Module:
+    """Sum of the vectors' residual stream and a branch."""
+    return QuantResidual(layers.cut(VECTOR_RESIDUAL_BITS))
 
-    def first_token(self) -> nn.Module:
-        """First row."""
-        return FirstToken(self.n_tokens + N_FIRST)
+
+@quantizes(kinds.JointNorm)
+def quantized_joint_norm(
+    layers: QuantLayers, vectors: int, scalars: int, heads: int = 1, lowered: bool = False, attended: bool = False
+) -> nn.Module:
+    """Norm of vectors and scalars together; one before a linear layer keeps more bits than one in attention."""
+    cuts = layers.cut(VECTOR_ATTENTION_BITS if attended else VECTOR_BITS), layers.cut()
+    return QuantJointNorm(layers.n_tokens + N_FIRST, vectors, scalars, heads, lowered, cuts)
+
+
+@quantizes(kinds.MinkowskiProduct)
+def quantized_minkowski_product(layers: QuantLayers) -> nn.Module:
+    """Products of vectors, cut to the width of gates."""
+    return QuantMinkowskiProduct(layers.n_tokens + N_FIRST, layers.cut(GATE_BITS))
+
+
+@quantizes(kinds.GatedUnit)
+def quantized_gated_unit(layers: QuantLayers) -> nn.Module:
+    """Gated unit, cut to the width of gates."""
+    return QuantGatedUnit(layers.n_tokens + N_FIRST, layers.cut(GATE_BITS))
+
+
+@quantizes(kinds.MinkowskiAttention)
+def quantized_minkowski_attention(layers: QuantLayers, n_constituents: int, n_first: int, heads: int) -> nn.Module:
+    """Attention on vectors and scalars, whose weights have ``attention_bits`` bits."""
+    return QuantMinkowskiAttention(n_constituents, heads, layers.config.attention_bits, layers.cut(PRODUCT_BITS))
+
+
+@quantizes(kinds.FirstToken)
+def quantized_first_token(layers: QuantLayers) -> nn.Module:
+    """The global token's row."""
+    return FirstToken(layers.n_tokens + N_FIRST)

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritag.models.layers.jet_geometry import JetGeometry
+from tritag.models.layers.linear import Role
 from tritag.models.layers.lorentz import METRIC, into_jet_frame, real_tokens
 from tritag.models.layers.products import fixed_product, masked_softmax, narrow_linear, row_products, weighted_sums
+from tritag.models.layers.residual import Residual
 
 # Momenta are counted in this unit beside spurions of order one. A power of two (the paper has 20): a shift in firmware.
 MOMENTUM_UNIT_GEV = 16.0
@@ -37,13 +39,25 @@ def minkowski_sums(products: Tensor, metric: Tensor) -> Tensor:
 
 
 class VectorLinear(nn.Linear):
-    """Linear map of the vectors' channels, without offset: (B, 4 M, V) -> (B, 4 M, V')."""
+    """Linear map of the vectors' channels, without offset: (B, 4 M, V) -> (B, 4 M, V').
 
-    def __init__(self, n_in: int, n_out: int) -> None:
+    Parameters
+    ----------
+    n_in, n_out : int
+        V and V'.
+    role : "input", "hidden" or "output"
+        Where the layer stands in the tagger.
+    summed : bool
+        The result goes straight into the residual stream. Its quantized form is narrower then, so that the sum is not
+        too wide.
+    """
+
+    def __init__(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> None:
         super().__init__(n_in, n_out, bias=False)
+        self.role, self.summed = role, summed
 
     def forward(self, x: Tensor) -> Tensor:
-        """See class."""
+        """Map vectors (B, 4 M, V) to (B, 4 M, V')."""
         return narrow_linear(x, self.weight)
 
 
@@ -56,7 +70,7 @@ class SlimTokens(JetGeometry):
     """
 
     def of_tokens(self, tokens: Tensor, codes: Tensor, count: Tensor) -> Tensor:
-        """See class."""
+        """Vectors (B, 4 M, 1) from the tokens' laboratory momenta (B, N, 4)."""
         tokens = into_jet_frame(tokens, self.n_constituents)
         candidates = tokens[:, -self.n_constituents :] / MOMENTUM_UNIT_GEV
         spurions = tokens[:, : -self.n_constituents]
@@ -83,14 +97,26 @@ class SlimScalars(nn.Module):
 class JointNorm(nn.Module):
     """Norm of vectors and scalars together: both times ((sum |v^2| + sum s^2) / (V + S) + 0.01)^(-1/2), head by head.
 
-    ``lowered`` gives the vectors with lowered indices, g v.
+    Parameters
+    ----------
+    vectors, scalars : int
+        Channels V and S, both multiples of ``heads``.
+    heads : int
+    lowered : bool
+        The vectors come out with lowered indices, g v.
+    attended : bool
+        The result is a query, key or value of an attention, and not the input of linear layers. Vectors of its
+        quantized form are narrower then.
     """
 
     metric: Tensor
 
-    def __init__(self, heads: int = 1, lowered: bool = False) -> None:
+    def __init__(
+        self, vectors: int, scalars: int, heads: int = 1, lowered: bool = False, attended: bool = False
+    ) -> None:
         super().__init__()
-        self.heads, self.lowered = heads, lowered
+        self.vectors, self.scalars = vectors, scalars
+        self.heads, self.lowered, self.attended = heads, lowered, attended
         self.register_buffer("metric", torch.tensor(METRIC), persistent=False)
 
     def forward(self, vectors: Tensor, scalars: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,7 +142,7 @@ class MinkowskiProduct(nn.Module):
         self.register_buffer("metric", torch.tensor(METRIC), persistent=False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """See class."""
+        """Multiply vectors a and b (B, 4 M, V) to (B, M, V)."""
         return minkowski_sums(a * b, self.metric)
 
 
@@ -127,7 +153,7 @@ class GatedUnit(nn.Module):
     """
 
     def forward(self, gate: Tensor, value: Tensor) -> Tensor:
-        """See class."""
+        """Gate a value (B, n M, C) with (B, M, C)."""
         shared = value.shape[1] // gate.shape[1]
         return (F.gelu(gate)[:, :, None] * value.unflatten(1, (-1, shared))).flatten(1, 2)
 
@@ -171,5 +197,9 @@ class FirstToken(nn.Module):
     """The first row: (B, M, S) -> (B, 1, S)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """See class."""
+        """Take the first of the rows of x (B, M, S): (B, 1, S)."""
         return x[:, :1]
+
+
+class VectorResidual(Residual):
+    """Sum of the vectors' residual stream and a branch, both (B, 4 M, V)."""

@@ -1,4 +1,4 @@
-"""Studies with free scales: the papers' formulas, which layers they touch, and that they cannot be exported."""
+"""Simulated recipes with free scales: the papers' formulas, the layers they touch, and that none can be exported."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.helpers.taggers import TINY
 from tritag.errors import ExportError
 from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
-from tritag.quant.simulated.layers import StudyTagger, why_not_exact
 from tritag.quant.simulated.quantizers import DynamicInput, PerTokenInput, StaticInput, asymmetric_int8
+from tritag.quant.simulated.tagger import SimulatedTagger, why_not_exact
 
 TRANSFORMER = TaggerConfig("transformer", 5, dict(TINY))
 SIZES = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1, "frames_hidden": 4}
@@ -21,7 +21,7 @@ LLOCA = {
     frames: TaggerConfig("lloca", 5, {**SIZES, "frames": frames, "frames_net": "pairs"})
     for frames in ("local", "global")
 }
-STUDIES = {
+RECIPES = {
     "asymmetric": QuantConfig(activations="asymmetric"),
     "asymmetric-dynamic": QuantConfig(activations="asymmetric-dynamic"),
     "per-token": QuantConfig(activations="per-token", weights="ternary"),
@@ -78,13 +78,13 @@ def test_per_token_scale():
     assert torch.equal(PerTokenInput((-1,))(x[:, :1]), y[:, :1])
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("config", [TRANSFORMER, *LLOCA.values()], ids=["transformer", "local", "global"])
 class TestTaggers:
-    def test_start_from_the_float_weights_and_stay_close(self, study, config):
+    def test_start_from_the_float_weights_and_stay_close(self, recipe, config):
         torch.manual_seed(1)
         float_tagger = make_tagger(config).eval()
-        tagger = StudyTagger(config, STUDIES[study])
+        tagger = SimulatedTagger(config, RECIPES[recipe])
         tagger.load_float(float_tagger.state_dict())
         codes, count = tensors()
         with torch.no_grad():
@@ -92,10 +92,10 @@ class TestTaggers:
             tagger.train()(codes, count)
             given = tagger.eval()(codes, count).flatten()
         assert not torch.equal(given, expected)
-        assert float(torch.corrcoef(torch.stack([given, expected]))[0, 1]) > (0.3 if study == "per-token" else 0.9)
+        assert float(torch.corrcoef(torch.stack([given, expected]))[0, 1]) > (0.3 if recipe == "per-token" else 0.9)
 
-    def test_gradients_reach_every_parameter(self, study, config):
-        tagger = StudyTagger(config, STUDIES[study]).train()
+    def test_gradients_reach_every_parameter(self, recipe, config):
+        tagger = SimulatedTagger(config, RECIPES[recipe]).train()
         codes, count = tensors()
         tagger.logits(tagger.inputs(codes, count), count).square().sum().backward()
         for name, parameter in tagger.named_parameters():
@@ -104,7 +104,7 @@ class TestTaggers:
 
 
 def test_which_layers_are_quantized():
-    tagger = StudyTagger(LLOCA["local"], QuantConfig(activations="asymmetric", weights="ternary")).tagger
+    tagger = SimulatedTagger(LLOCA["local"], QuantConfig(activations="asymmetric", weights="ternary")).tagger
     levels = {
         name: len(module.weight.unique())
         for name, module in tagger.named_modules()
@@ -117,7 +117,7 @@ def test_which_layers_are_quantized():
 
 def test_selected_layers_alone():
     quant = QuantConfig(activations="per-token", weights="binary", low_bit_layers=("blocks.*.query", "head"))
-    tagger = StudyTagger(TRANSFORMER, quant).tagger
+    tagger = SimulatedTagger(TRANSFORMER, quant).tagger
     touched = [name for name, module in tagger.named_modules() if hasattr(module, "parametrizations")]
     assert touched == ["blocks.0.query", "head"]
     assert len(tagger.blocks[0].query.weight.unique()) == 2
@@ -126,11 +126,11 @@ def test_selected_layers_alone():
 def test_other_networks_are_refused():
     larger = make_tagger(TaggerConfig("transformer", 5, {**TINY, "blocks": 2})).state_dict()
     with pytest.raises(ExportError, match="float weights must be those of the same tagger"):
-        StudyTagger(TRANSFORMER, STUDIES["asymmetric"]).load_float(larger)
+        SimulatedTagger(TRANSFORMER, RECIPES["asymmetric"]).load_float(larger)
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_refusals_name_the_reason_and_the_way_out(study):
-    message = why_not_exact(STUDIES[study])
-    assert study in message
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_refusals_name_the_reason_and_the_way_out(recipe):
+    message = why_not_exact(RECIPES[recipe])
+    assert recipe in message
     assert "--precision int8" in message

@@ -14,9 +14,12 @@ import torch
 from torch import nn
 
 from tritag.errors import ExportError
+from tritag.models.layers import frame_transport, frame_vectors, jet_geometry
+from tritag.models.layers.frames import Method, PolarFrames
 from tritag.models.layers.scalars import N_SCALARS
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.lorentz import FrameBits
+from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.four_momenta import FourMomenta
 from tritag.quant.ops.frame_transport import Direction, FrameTransport
 from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
@@ -66,7 +69,7 @@ def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
 
 
 class QuantJetFrame(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.jet_frame`."""
+    """Tokens in the rest frame of the jet, with spurions in front or without."""
 
     def __init__(self, n_constituents: int, spurions: bool) -> None:
         super().__init__()
@@ -88,7 +91,7 @@ class QuantJetFrame(nn.Module):
 
 
 class QuantTokenFeatures(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.token_features`."""
+    """Features of single tokens: products with jet and time axis, behind the scalars if wanted."""
 
     def __init__(self, n_constituents: int, spurions: bool, scalars: bool = True) -> None:
         super().__init__()
@@ -110,7 +113,7 @@ class QuantTokenFeatures(nn.Module):
 
 @dataclass(frozen=True)
 class PairWeighted:
-    """What :class:`tritag.quant.layers.pair_layers.QuantPairVectors` hands on, for the same reason."""
+    """Weights over pairs, as :class:`tritag.quant.layers.pairs.QuantPairVectors` hands them on to the frames op."""
 
     phi: FixedTensor
     pairs: FixedTensor
@@ -129,15 +132,15 @@ class _Weighted:
 
 
 class QuantTokenVectors(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.token_vectors`."""
+    """Three vectors from tokens; the vectors themselves are formed in the frames op."""
 
     def forward(self, phi: FixedTensor, tokens: JetTokens, count: FixedTensor) -> _Weighted:
-        """Hand on."""
+        """Hand the weights, all tokens and the count on to the frames op."""
         return _Weighted(phi, tokens.every, count)
 
 
 class QuantFrames(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.frames`."""
+    """Frames from weights over tokens or pairs: one per jet, or one per candidate."""
 
     def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
         super().__init__()
@@ -159,7 +162,7 @@ class QuantFrames(nn.Module):
 
 
 class QuantLocalScalars(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.local_scalars`."""
+    """Seven scalars of the candidates in their frames."""
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
@@ -171,7 +174,7 @@ class QuantLocalScalars(nn.Module):
 
 
 class QuantLocalDirections(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.local_directions`."""
+    """Log energy and direction of the candidates in their frames, behind scalars if given."""
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
@@ -183,7 +186,7 @@ class QuantLocalDirections(nn.Module):
 
 
 class QuantLeaveFrames(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.leave_frames`."""
+    """Queries, lowered keys and values from the frames of their particles to that of the jet, each with its cut."""
 
     def __init__(self, n_constituents: int, channels: int, heads: int, cuts: Sequence[Cut]) -> None:
         super().__init__()
@@ -202,7 +205,7 @@ class QuantLeaveFrames(nn.Module):
 
 
 class QuantEnterFrames(nn.Module):
-    """See :meth:`tritag.models.layers.lorentz_layers.LorentzLayers.enter_frames`."""
+    """The attention's result into the frames of the particles that receive it, cut."""
 
     def __init__(self, n_constituents: int, channels: int, heads: int, cut: Cut) -> None:
         super().__init__()
@@ -211,3 +214,55 @@ class QuantEnterFrames(nn.Module):
     def forward(self, x: FixedTensor, frames: FixedTensor) -> FixedTensor:
         """Channels (B, K, C)."""
         return self.cut(self.transport(x, frames))
+
+
+@quantizes(jet_geometry.JetFrame)
+def quantized_jet_frame(layers: QuantLayers, n_constituents: int, spurions: bool) -> nn.Module:
+    """Tokens in the rest frame of the jet."""
+    return QuantJetFrame(n_constituents, spurions)
+
+
+@quantizes(jet_geometry.TokenFeatures)
+def quantized_token_features(
+    layers: QuantLayers, n_constituents: int, spurions: bool, scalars: bool = True
+) -> nn.Module:
+    """Features of single tokens."""
+    return QuantTokenFeatures(n_constituents, spurions, scalars)
+
+
+@quantizes(frame_vectors.TokenVectors)
+def quantized_token_vectors(layers: QuantLayers, n_constituents: int) -> nn.Module:
+    """Three vectors from tokens."""
+    return QuantTokenVectors()
+
+
+@quantizes(PolarFrames)
+def quantized_frames(layers: QuantLayers, method: Method = "gram-schmidt") -> nn.Module:
+    """Lorentz transformations from three vectors; the integer program has one way to find the axes."""
+    bits = FrameBits(layers.config.frame_vector_bits, layers.config.frame_matrix_bits)
+    return QuantFrames(layers.n_tokens, bits, layers.config.frame_weight_bits)
+
+
+@quantizes(jet_geometry.LocalScalars)
+def quantized_local_scalars(layers: QuantLayers, n_constituents: int) -> nn.Module:
+    """Seven scalars in the frames."""
+    return QuantLocalScalars(n_constituents)
+
+
+@quantizes(jet_geometry.LocalDirections)
+def quantized_local_directions(layers: QuantLayers, n_constituents: int) -> nn.Module:
+    """Log energy and direction in the frames."""
+    return QuantLocalDirections(n_constituents)
+
+
+@quantizes(frame_transport.LeaveFrames)
+def quantized_leave_frames(layers: QuantLayers, channels: int, heads: int) -> nn.Module:
+    """Queries, keys and values to the frame of the jet, two bits wider than they were."""
+    cuts = [layers.cut(layers.config.activation_bits + 2) for _ in range(3)]
+    return QuantLeaveFrames(layers.n_tokens, channels, heads, cuts)
+
+
+@quantizes(frame_transport.EnterFrames)
+def quantized_enter_frames(layers: QuantLayers, channels: int, heads: int) -> nn.Module:
+    """The attention's result into the frames."""
+    return QuantEnterFrames(layers.n_tokens, channels, heads, layers.cut(layers.config.activation_bits))

@@ -1,0 +1,20 @@
+"""From tokens to one row of features per jet."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from tritag.models.layers.lorentz import real_tokens
+
+
+class MeanPool(nn.Module):
+    """Mean over the first ``count`` tokens; zero for a jet without constituents."""
+
+    def __init__(self, n_tokens: int) -> None:
+        super().__init__()
+        self.n_tokens = n_tokens
+
+    def forward(self, h: Tensor, count: Tensor) -> Tensor:
+        """Map h (B, N, C) and count (B, 1) to (B, 1, C)."""
+        mask = real_tokens(count, self.n_tokens, self.n_tokens)[..., None]
+        return (h * mask).sum(1, keepdim=True) / count.clamp(min=1)[..., None]

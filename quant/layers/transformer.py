@@ -1,0 +1,74 @@
+"""Quantized layers of a plain transformer: input scalars, norm, attention, residual sum and pool."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from tritag.models.layers.attention import Attention
+from tritag.models.layers.norms import LayerNorm
+from tritag.models.layers.pool import MeanPool
+from tritag.models.layers.residual import Residual
+from tritag.models.layers.scalars import JetScalars
+from tritag.quant.formats.tensor import FixedTensor, check_float32
+from tritag.quant.layers.factory import QuantLayers, quantizes
+from tritag.quant.ops.attention import Attention as QuantAttention
+from tritag.quant.ops.jet_scalars import JetScalars as JetScalarsOp
+from tritag.quant.ops.layer_norm import LayerNorm as LayerNormOp
+from tritag.quant.ops.mean_pool import MeanPool as MeanPoolOp
+from tritag.quant.weights.cut import Cut
+
+
+class QuantResidual(nn.Module):
+    """Exact sum of the residual stream and a branch, cut to the residual's width."""
+
+    def __init__(self, cut: Cut) -> None:
+        super().__init__()
+        self.cut = cut
+
+    def forward(self, h: FixedTensor, branch: FixedTensor) -> FixedTensor:
+        """Add and cut."""
+        grid = h.grid.plus(branch.grid) if h.grid and branch.grid else None
+        return self.cut(FixedTensor(h.value + branch.value, grid and check_float32(grid, "residual sum")))
+
+
+class NormAndCut(nn.Module):
+    """A norm whose result is cut further."""
+
+    def __init__(self, norm: nn.Module, cut: Cut) -> None:
+        super().__init__()
+        self.norm, self.cut = norm, cut
+
+    def forward(self, x: FixedTensor) -> FixedTensor:
+        """Norm and cut."""
+        return self.cut(self.norm(x))
+
+
+@quantizes(JetScalars)
+def quantized_jet_scalars(layers: QuantLayers, n_constituents: int) -> nn.Module:
+    """Seven scalars per candidate."""
+    return JetScalarsOp(n_constituents)
+
+
+@quantizes(LayerNorm)
+def quantized_norm(layers: QuantLayers, channels: int) -> nn.Module:
+    """LayerNorm on the width of activations; where widths are learned, a cut behind it learns one."""
+    norm = LayerNormOp(layers.n_tokens, channels, layers.config.activation_bits)
+    return NormAndCut(norm, layers.cut()) if layers.config.learned_cuts else norm
+
+
+@quantizes(Attention)
+def quantized_attention(layers: QuantLayers, n_tokens: int, channels: int, heads: int) -> nn.Module:
+    """Attention whose weights have ``attention_bits`` bits."""
+    return QuantAttention(n_tokens, channels, heads, layers.config.attention_bits)
+
+
+@quantizes(Residual)
+def quantized_residual(layers: QuantLayers) -> nn.Module:
+    """Sum of the residual stream and a branch, on the width of the stream."""
+    return QuantResidual(layers.residual_cut())
+
+
+@quantizes(MeanPool)
+def quantized_pool(layers: QuantLayers, n_tokens: int) -> nn.Module:
+    """Mean over the candidates, on the grid of the residual stream."""
+    return MeanPoolOp(n_tokens)
