@@ -64,15 +64,15 @@ class CodedLinear(QuantLinear):
         self.coder = coder
 
     def affine(self, x: Tensor) -> Tensor:
-        """Product with the coder's weights, plus the quantized bias."""
+        """See :class:`QuantLinear`."""
         return F.linear(x, self.coder(self.weight), self.bias_value())
 
     def weight_integers(self) -> tuple[np.ndarray, int]:
-        """Weights (n_out, n_in) as the coder's integers, int64, and their fraction."""
+        """See :class:`QuantLinear`."""
         return self.coder.codes(self.weight)
 
     def weight_bits(self) -> Tensor | float:
-        """Sum of the weights' effective bits, differentiable when widths are learned."""
+        """See :class:`QuantLinear`; differentiable when widths are learned."""
         return self.coder.bits(self.weight) if isinstance(self.coder, LearnedWeights) else super().weight_bits()
 
     def constant(self) -> QuantLinear:
