@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tritag.commands.options import Data, Leading, Settings, Target
+from tritag.hls_projects.target import load_target
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TARGET
 from tritag.pipeline.names import check_training_names
 from tritag.terminal import print_progress, print_table
@@ -29,6 +30,7 @@ def command(
     Finished steps are kept: a second call takes seconds. Exit status 1 when any integer differs.
     """
     check_training_names(tagger, data, precision)
+    load_target(target)
     from tritag.pipeline.demo import demo_run
     from tritag.pipeline.recipes import recipe_of
     from tritag.report.verdict import verdict_table
