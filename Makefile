@@ -40,8 +40,8 @@ study: $(STAMP) ## train all taggers of STUDY, write its table and figures; goes
 	$(TRITAG) study $(STUDY) --write docs/results.md --figures docs/figures
 
 hls-synth: $(STAMP) need-compiler ## firmware project of RUN, C-simulation, latency and resource figures
-	$(TRITAG) export --run $(RUN)
-	$(TRITAG) csim --run $(RUN)
+	$(TRITAG) export $(RUN)
+	$(TRITAG) csim $(RUN)
 	$(TRITAG) verify $(RUN)
 
 firmware-test: $(STAMP) need-compiler ## the bit-accuracy suite
@@ -57,7 +57,7 @@ lint: typecheck ## ruff and mypy
 # mypy cannot follow the package-dir mapping of pyproject.toml: it reads a tree of links with the layout of the package.
 typecheck: $(STAMP) ## mypy on all rooms
 	@rm -rf $(MYPY_TREE) && mkdir -p $(MYPY_TREE)
-	@ln -s $(addprefix ../../,$(wildcard tritag/*.py tritag/py.typed tritag/commands) $(ROOMS)) $(MYPY_TREE)/
+	@ln -s $(addprefix ../../,$(wildcard tritag/*.py tritag/py.typed tritag/api tritag/commands tritag/pipeline) $(ROOMS)) $(MYPY_TREE)/
 	cd .mypy_tree && ../$(BIN)/python -m mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache -p tritag \
 	    | sed -E 's#^tritag/($(subst $() ,|,$(ROOMS)))/#\1/#'
 

@@ -255,9 +255,9 @@ def read_split(settings: Settings, split: str, cache: Path) -> Jets:
     source = Path(settings.data) if Path(settings.data).is_file() else ensure_data(settings.data)
     path = cache / f"{source.stem}-k{settings.constituents}-{split}.npz"
     if not path.is_file():
-        from tritag.commands.train import coded_jets
         from tritag.models.jets.inputs import prepare
         from tritag.models.nets.registry import load_tagger_config
+        from tritag.pipeline.jets import coded_jets
         from tritag.quant.recipe import fresh_tagger, make_recipe
 
         recipe = make_recipe(load_tagger_config("transformer-2k", settings.constituents), settings.data, "int8")

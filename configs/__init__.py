@@ -33,6 +33,11 @@ def config_names(kind: str) -> list[str]:
     )
 
 
+def precision_names() -> list[str]:
+    """Names of all precisions: "float" and the files of ``configs/precisions``."""
+    return ["float", *config_names("precisions")]
+
+
 def load_config(kind: str, name: str | Path) -> dict[str, Any]:
     """Read ``configs/<kind>/<name>.yaml``, or the file ``name`` when it ends in ``.yaml``.
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.ctypeslib import ndpointer
 
+from tritag.environment import cache_folder
 from tritag.errors import ToolError
 from tritag.export.executors import Executor
 from tritag.export.graph import CutTo, FirmwareGraph, Linear
@@ -47,7 +48,7 @@ class CompiledProject:
 
 def cache_root() -> Path:
     """Folder of compiled projects, in ``$TRITAG_CACHE`` or ``cache`` in the working directory."""
-    return Path(os.environ.get("TRITAG_CACHE") or "cache").resolve() / "csim"
+    return cache_folder("csim").resolve()
 
 
 def project_digest(graph: FirmwareGraph, target: TargetConfig, trace: bool) -> str:

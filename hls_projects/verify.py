@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tritag.errors import CheckFailed
-from tritag.export.executors import Executor, Progress
+from tritag.export.executors import Executor
+from tritag.progress import Progress
 
 _SHOWN = 5
+# Jets in which the first layer that differs is searched.
+_LAYER_JETS = 64
+Watch: TypeAlias = Callable[[str, int], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,37 @@ def _difference(jet: int, reference: np.ndarray, given: np.ndarray) -> dict[str,
 
 
 def verify(
-    executors: Sequence[Executor], codes: np.ndarray, count: np.ndarray, progress: Progress | None = None
+    executors: Sequence[Executor],
+    codes: np.ndarray,
+    count: np.ndarray,
+    *,
+    watch: Watch | None = None,
+    traced: Callable[[Executor], Executor] | None = None,
 ) -> list[Verdict]:
-    """Run all executors; the first is the reference that the others are compared with."""
-    reference, *others = executors
-    expected = reference.run(codes, count, progress)
-    return [
-        compare(reference.name, expected, expected),
-        *(compare(e.name, expected, e.run(codes, count, progress)) for e in others),
-    ]
+    """Run all executors on the same jets; the first is the reference that the others are compared with.
+
+    Parameters
+    ----------
+    codes, count : (n, K, 3), (n,) integers
+        The jets.
+    watch : callable, optional
+        Given an executor's name and the number of jets, what shows the progress of its run.
+    traced : callable, optional
+        Searches the first layer that differs: given an executor that differs, the same one with its layers exposed.
+    """
+    answers = []
+    for executor in executors:
+        with watch(executor.name, len(count)) if watch is not None else nullcontext() as shown:
+            answers.append(executor.run(codes, count, shown.advance if shown is not None else None))
+    expected, verdicts = answers[0], []
+    for executor, given in zip(executors, answers, strict=True):
+        verdict = compare(executor.name, expected, given)
+        if traced is not None and verdict.differ:
+            some = different_jets(expected, given)[:_LAYER_JETS]
+            layer = first_different_layer(executors[0], traced(executor), codes[some], count[some])
+            verdict = replace(verdict, first_layer=layer)
+        verdicts.append(verdict)
+    return verdicts
 
 
 def first_different_layer(reference: Executor, other: Executor, codes: np.ndarray, count: np.ndarray) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tritag.configs import ADDED, build, config_names, load_config, plain_settings
+from tritag.configs import ADDED, build, load_config, plain_settings, precision_names
 from tritag.data.simulation.config import load_data_config
 from tritag.errors import ConfigError, unknown_name
 from tritag.models.layers.tagger import Tagger
@@ -22,11 +22,6 @@ from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.simulated.tagger import SimulatedTagger
-
-
-def precision_names() -> list[str]:
-    """Names of all precisions: "float" and the files of ``configs/precisions``."""
-    return ["float", *config_names("precisions")]
 
 
 @dataclass(frozen=True)

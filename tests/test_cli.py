@@ -20,7 +20,7 @@ from tritag import __version__, cli
 from tritag.commands import COMMANDS
 from tritag.errors import CheckFailed, ConfigError, ToolError
 
-MODULES = {path.stem for path in Path(cli.__file__).with_name("commands").glob("*.py")} - {"__init__"}
+MODULES = {path.stem for path in Path(cli.__file__).with_name("commands").glob("*.py")} - {"__init__", "options"}
 
 
 @pytest.fixture
@@ -143,6 +143,28 @@ def test_help_lists_every_command(capsys):
 def test_no_arguments_print_the_help(capsys):
     assert cli.run([]) == 2
     assert "Usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["export", "csim", "verify", "evaluate", "report", "rtl", "synth", "equivariance"])
+def test_the_run_is_an_argument_and_the_older_option_is_hidden(capsys, name):
+    assert cli.run([name, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "RUN" in printed
+    assert "--run" not in printed
+    assert cli.run([name]) == 2
+    assert "name a run: RUN is its directory" in capsys.readouterr().err
+    assert cli.run([name, "one", "--run", "other"]) == 2
+    assert "name one run, got 'one' and --run 'other'; leave --run out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["export", "nope"], ["train", "nope"], ["verify", "--run", "nope"], ["train"]])
+def test_a_wrong_name_is_answered_before_heavy_imports(arguments):
+    code = (
+        f"import sys; from tritag.cli import run; assert run({arguments!r}) == 2; "
+        "print([m for m in ('torch', 'numpy', 'onnx', 'brevitas', 'hls4ml', 'h5py') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_version(capsys):

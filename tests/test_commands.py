@@ -10,12 +10,12 @@ import pytest
 
 from tests.helpers.jets import SAMPLE
 from tritag import cli
-from tritag.commands.rtl import design_of
 from tritag.data.simulation.sample import read_sample
 from tritag.export.graph import read_graph
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import synthesis
 from tritag.hls_projects import csim
+from tritag.pipeline.rtl import design_of
 
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "20"]
 
@@ -32,7 +32,7 @@ def run(root: Path) -> Path:
         patch.setenv("TRITAG_RUNS", str(root / "runs"))
         assert cli.run(["train", "transformer-2k", "--data", str(SAMPLE), "-K", "5", *SMALL]) == 0
         directory = next((root / "runs").glob("transformer-2k-k5-int8-ternary-*"))
-        assert cli.run(["export", "--run", str(directory)]) == 0
+        assert cli.run(["export", str(directory)]) == 0
     return directory
 
 
@@ -49,7 +49,7 @@ def test_trained_run_is_found_not_repeated(run: Path, capsys: pytest.CaptureFixt
 
 
 def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["csim", "--run", str(run)]) == 0
+    assert cli.run(["csim", str(run)]) == 0
     result = json.loads((run / "csim.json").read_text())
     assert result["golden"]["differ"] == 0
     assert result["golden"]["jets"] > 100
@@ -63,7 +63,7 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
         ("pytorch", "onnxruntime", "qonnx", "hls4ml-csim"), (len(batch.p4), 0)
     )
     assert cli.run(["verify", str(run)]) == 0
-    assert cli.run(["report", "--run", str(run)]) == 0
+    assert cli.run(["report", str(run)]) == 0
     assert "0 /" in capsys.readouterr().out
     assert "<table>" in (run / "report.html").read_text()
 
@@ -111,7 +111,7 @@ def test_changed_table_entry_is_found_and_named(run: Path, capsys: pytest.Captur
 
 def test_float_run_is_not_exported(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = next(run.parent.glob("transformer-2k-k5-float-*"))
-    assert cli.run(["export", "--run", str(directory)]) == 2
+    assert cli.run(["export", str(directory)]) == 2
     assert "only a quantized tagger has an exact form in firmware" in capsys.readouterr().err
 
 
@@ -120,7 +120,7 @@ def test_without_compiler(
 ) -> None:
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
     monkeypatch.setattr(csim.shutil, "which", lambda name: None)
-    assert cli.run(["csim", "--run", str(run)]) == 2
+    assert cli.run(["csim", str(run)]) == 2
     assert "C-simulation needs g++ on PATH" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.so"))
 
@@ -140,7 +140,10 @@ def test_without_compiler(
         (["train", "transformer-2k", "--off-grid"], "takes the trigger's integer codes"),
         (["train"], "name a tagger to train"),
         (["verify", "no-such-run"], "no-such-run"),
+        (["export", "no-such-run"], "no-such-run"),
         (["export", "--run", "no-such-run"], "no-such-run"),
+        (["export"], "name a run: RUN is its directory or the tagger's name"),
+        (["export", "one", "--run", "other"], "name one run, got 'one' and --run 'other'"),
     ],
 )
 def test_wrong_calls_say_what_to_do(
@@ -191,7 +194,7 @@ def test_run_of_another_version(run: Path, capsys: pytest.CaptureFixture[str]) -
     text = path.read_text()
     path.write_text(text.replace("run_format: 1", "run_format: 7"))
     try:
-        assert cli.run(["export", "--run", str(run)]) == 2
+        assert cli.run(["export", str(run)]) == 2
     finally:
         path.write_text(text)
     assert "was written by tritag run format 7" in capsys.readouterr().err
@@ -202,10 +205,10 @@ def test_a_study_is_trained_but_not_exported(root: Path, capsys: pytest.CaptureF
     assert cli.run(arguments) == 0
     directory = next((root / "runs").glob("transformer-2k-k5-asymmetric-int8-*"))
     capsys.readouterr()
-    assert cli.run(["export", "--run", str(directory)]) == 2
+    assert cli.run(["export", str(directory)]) == 2
     message = capsys.readouterr().err
     assert "activations: asymmetric is simulated, without exact form in firmware: its scales are free floats" in message
-    assert cli.run(["evaluate", "--run", str(directory)]) == 0
+    assert cli.run(["evaluate", str(directory)]) == 0
 
 
 def test_synth_and_compare(

@@ -59,16 +59,16 @@ def test_figures_of_all_outputs(run: Path, capsys: pytest.CaptureFixture[str]) -
     assert [r["quantity"] for r in metrics["regression"]] == ["pt", "mass"]
     assert np.load(run / "scores.npz")["scores"].shape == (100, 7)
     float_run = next(run.parent.glob("tiny-k4-float-*"))
-    assert cli.run(["evaluate", "--run", str(run), "--against", str(float_run), "--json"]) == 0
+    assert cli.run(["evaluate", str(run), "--against", str(float_run), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["regression"] == metrics["regression"]
     assert set(result["against"]) == {"run", "W", "Z", "t"}
-    assert cli.run(["report", "--run", str(run)]) == 0
+    assert cli.run(["report", str(run)]) == 0
     assert "pt: resolution" in capsys.readouterr().out
 
 
 def test_exported_outputs(run: Path) -> None:
-    assert cli.run(["export", "--run", str(run)]) == 0
+    assert cli.run(["export", str(run)]) == 0
     summary = json.loads((run / "graph.json").read_text())
     assert summary["outputs"] == ["outputs"]
     assert summary["output_names"] == [*CLASSES, "pt", "mass"]
@@ -102,7 +102,7 @@ def test_fine_tuning_with_a_head_swap(run: Path, root: Path, capsys: pytest.Capt
     assert train(root, SAMPLE, precision="float") == 0
     scratch = Path(capsys.readouterr().out.strip())
     assert scratch.name not in (fine.name, json_of(fine)["float_run"])
-    assert cli.run(["evaluate", "--run", str(fine), "--against", str(scratch)]) == 0
+    assert cli.run(["evaluate", str(fine), "--against", str(scratch)]) == 0
     assert "rejection at signal efficiency 0.3 relative to" in capsys.readouterr().out
 
 
@@ -126,8 +126,8 @@ def test_wrong_starts_are_refused(run: Path, root: Path, capsys: pytest.CaptureF
 
 
 def test_a_start_with_other_weights_is_refused(run: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from tritag.commands.train import load_start, start_of
     from tritag.errors import ConfigError, RunError
+    from tritag.pipeline.recipes import load_start, start_of
 
     start = start_of(str(run))
     with pytest.raises(RunError, match="must have the weights it had when the fine-tuning was named"):
@@ -139,12 +139,13 @@ def test_a_start_with_other_weights_is_refused(run: Path, root: Path, capsys: py
 
 
 def test_a_study_compares_class_by_class(run: Path, root: Path) -> None:
-    from tritag.commands.study import StudyConfig, StudyRow, _entries
+    from tritag.pipeline.study.config import StudyConfig, StudyRow
+    from tritag.pipeline.study.table import study_entries
     from tritag.report.study import study_rows
 
     rows = tuple(StudyRow(str(root / "tiny.yaml"), precision) for precision in ("int8", "float"))
     settings = (*HEAD[1::2], "training.batch_size=64", "training.validate_every=10", "training.iterations=10")
-    table = study_rows(_entries(StudyConfig(str(root / "five.h5"), rows, settings=settings)))
+    table = study_rows(study_entries(StudyConfig(str(root / "five.h5"), rows, settings=settings)))
     assert [row["tagger"].split(": ")[1] for row in table] == [f"{name} against g+q" for name in "WZt"] * 2
     assert "ratio" not in table[3]
     assert table[0]["reference"] == table[3]["tagger"]

@@ -1,6 +1,7 @@
 """The rooms import in one direction: configs, data, models, quant, export, hls_projects, report.
 
-Leaves of ``tritag/`` may be imported by every room, the front door (command line, run directory) by none.
+Leaves of ``tritag/`` may be imported by every room, the front door (steps, command line, run directory) by none. In the
+front door the steps (``tritag/pipeline``) know nothing of their clients, and no command imports another one.
 """
 
 from __future__ import annotations
@@ -20,8 +21,16 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "models": ("layers", "jets", "nets", "figures", "training"),
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
+    "tritag/pipeline": (
+        *("defaults", "names", "run_files", "opened", "recipes", "jets", "train", "export", "cost", "csim"),
+        *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
+        *("demo", "taggers", "data", "study"),
+    ),
+    "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
-LEAVES = {"tritag.errors", "tritag.files", "tritag.noise", "tritag.workers", "tritag._version", "tritag.__version__"}
+LEAF_FILES = ("errors", "environment", "files", "noise", "progress", "workers", "_version")
+LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
+CLIENTS = ("tritag.commands", "tritag.api", "tritag.arguments", "tritag.cli")
 
 
 def _sources(room: str) -> list[Path]:
@@ -76,7 +85,7 @@ def test_rooms_inside_a_room_import_in_one_direction(room):
     order = SUBROOMS[room]
     found = {path.relative_to(REPOSITORY / room).parts[0].removesuffix(".py") for path in _sources(room)}
     assert found - {"__init__"} == set(order), "every file and folder of the room must have its place in SUBROOMS"
-    prefix = f"tritag.{room.replace('/', '.')}."
+    prefix = f"{_module_name(REPOSITORY / room / '__init__.py')}."
     wrong = []
     for path in _sources(room):
         own = path.relative_to(REPOSITORY / room).parts[0].removesuffix(".py")
@@ -89,7 +98,8 @@ def test_rooms_inside_a_room_import_in_one_direction(room):
 
 def test_no_circle_of_imports_at_the_top_of_files():
     """Inside functions a late import may close a circle; at the top of files none does."""
-    graph = {_module_name(path): set(_imports_at_top(path)) for room in ROOMS for path in _sources(room)}
+    folders = (*ROOMS, "tritag/pipeline", "tritag/commands")
+    graph = {_module_name(path): set(_imports_at_top(path)) for folder in folders for path in _sources(folder)}
     edges = {
         module: {
             m
@@ -111,10 +121,43 @@ def _imports_at_top(path: Path) -> list[str]:
 def test_the_leaves_import_only_leaves():
     wrong = [
         f"{leaf} imports {name}"
-        for leaf in ("errors", "files", "noise", "workers", "_version")
+        for leaf in LEAF_FILES
         for _, name in _imports(REPOSITORY / "tritag" / f"{leaf}.py")
         if ".".join(name.split(".")[:2]) not in LEAVES
     ]
+    assert not wrong
+
+
+def test_the_steps_know_nothing_of_their_clients():
+    wrong = [
+        f"{path.relative_to(REPOSITORY)}:{line} imports {name}"
+        for path in _sources("tritag/pipeline")
+        for line, name in _imports(path)
+        if name.startswith(CLIENTS)
+    ]
+    assert not wrong
+
+
+def test_no_command_imports_another_command():
+    """What several commands share are types in ``options``; what they do stands in ``tritag/pipeline``."""
+    wrong = [
+        f"{path.relative_to(REPOSITORY)}:{line} imports {name}"
+        for path in _sources("tritag/commands")
+        for line, name in _imports(path)
+        if name.startswith("tritag.commands") and not name.startswith("tritag.commands.options.")
+    ]
+    assert not wrong
+    tree = ast.parse((REPOSITORY / "tritag/commands/options.py").read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)], "options.py holds data alone"
+
+
+def test_the_steps_are_typed():
+    """No annotation in ``tritag/pipeline`` is ``Any``."""
+    wrong = []
+    for path in _sources("tritag/pipeline"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Name | ast.Attribute) and getattr(node, "id", getattr(node, "attr", "")) == "Any":
+                wrong.append(f"{path.relative_to(REPOSITORY)}:{node.lineno}")
     assert not wrong
 
 

@@ -131,16 +131,34 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     [
         ("weights.safetensors", "tritag train t"),
         ("metrics.json", "tritag train t"),
-        ("vectors.npz", "tritag export --run runs/t-"),
-        ("csim.json", "tritag csim --run runs/t-"),
-        ("hls/firmware/myproject.cpp", "tritag csim --run runs/t-"),
-        ("report.html", "tritag report --run runs/t-"),
+        ("vectors.npz", "tritag export runs/t-"),
+        ("csim.json", "tritag csim runs/t-"),
+        ("hls/firmware/myproject.cpp", "tritag csim runs/t-"),
+        ("report.html", "tritag report runs/t-"),
     ],
 )
 def test_a_missing_file_names_the_command_that_makes_it(filename, command):
     run = Run.create("t", CONFIG)
     with pytest.raises(RunError, match=rf"{filename} must be in .*, but it is missing; make it with '{command}"):
         run.require(filename)
+
+
+def test_json_of_an_earlier_step_is_read():
+    run = Run.create("t", CONFIG)
+    run.path("csim.json").write_text('{"compile_s": 3.5}')
+    assert run.read_json("csim.json") == {"compile_s": 3.5}
+    with pytest.raises(RunError, match=r"verify.json must be in .*; make it with 'tritag verify runs/t-"):
+        run.read_json("verify.json")
+
+
+@pytest.mark.parametrize(
+    ("filename", "command"), [("csim.json", "tritag csim runs/t-.*"), ("metrics.json", "tritag train t --fresh")]
+)
+def test_damaged_json_names_the_command_that_makes_it_again(filename, command):
+    run = Run.create("t", CONFIG)
+    run.path(filename).write_text('{"compile_s": ')
+    with pytest.raises(RunError, match=rf"{filename} must be JSON, .* damaged \(.*\); make it again with '{command}'$"):
+        run.read_json(filename)
 
 
 def test_an_empty_file_counts_as_missing():
@@ -207,7 +225,8 @@ def test_discard_removes_a_step_and_what_is_built_on_it():
     run.log_file("csim").write_text("noise")
     run.discard_from("export")
     kept = {path.name for path in run.directory.iterdir()}
-    assert kept == {"config.yaml", "logs", *STEPS["train"].files, *STEPS["evaluate"].files, "cost.json"}
+    stay = ("train", "evaluate", "cost", "equivariance")
+    assert kept == {"config.yaml", "logs", *(name for step in stay for name in STEPS[step].files)}
     assert not run.log_file("csim").exists()
 
 

@@ -12,17 +12,11 @@ import yaml
 from tests.helpers.jets import SAMPLE
 from tests.helpers.studies import write_study
 from tritag import cli
-from tritag.commands.study import (
-    PRETRAINING,
-    StudyConfig,
-    _paper_cost,
-    _recipe,
-    pretraining_recipe,
-    replace_section,
-)
-from tritag.configs import build, config_names, load_config
+from tritag.configs import config_names
 from tritag.errors import ConfigError
 from tritag.models.nets.registry import load_tagger_config
+from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_recipe, row_recipe
+from tritag.pipeline.study.table import paper_cost, replace_section
 from tritag.quant.measure.cost import total_cost
 from tritag.quant.measure.cost_taggers import cost_sizes
 from tritag.report.figures import write_figures
@@ -105,19 +99,19 @@ def test_figures_are_the_same_for_the_same_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", config_names("studies"))
 def test_every_study_is_valid(name: str) -> None:
-    config = build(StudyConfig, load_config("studies", name))
+    config = load_study(name)
     assert config.rows
     for row in config.rows:
         if row.start == PRETRAINING:  # a recipe of the row itself would train first
             assert pretraining_recipe(config, row, config.seeds[0]).precision == "float"
         else:
-            assert _recipe(config, row, config.seeds[0]).precision == row.precision
+            assert row_recipe(config, row, config.seeds[0]).precision == row.precision
 
 
 def test_paper_costs_belong_to_precisions() -> None:
-    config = build(StudyConfig, load_config("studies", "learned-bits"))
+    config = load_study("learned-bits")
     tagger = load_tagger_config("transformer-2k", 30)
-    costs = {row.note or row.precision: _paper_cost(tagger, row) for row in config.rows}
+    costs = {row.note or row.precision: paper_cost(tagger, row) for row in config.rows}
     assert costs["int8"].bit_operations == 13455360
     assert costs["float"].bit_operations == 82575360
     assert costs["penalty 0.01"] is None

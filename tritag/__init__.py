@@ -1,5 +1,57 @@
-"""tritag: ultra-mini jet taggers from PyTorch to bit-exact FPGA trigger firmware."""
+"""tritag: ultra-mini jet taggers from PyTorch to bit-exact FPGA trigger firmware.
+
+A run is one training and all that was made from it, in a directory of its own. These functions make a run and take it,
+step by step, to firmware; the command line (``tritag --help``) offers the same steps under the same names:
+
+    run = tritag.train("transformer-2k", data="top-demo").run    # or tritag.open_run("transformer-2k")
+    tritag.export(run)                                           # one QONNX file, golden integers
+    tritag.csim(run)                                             # hls4ml project, C-simulation against them
+    tritag.verify(run).require_equal()                           # every executor, integer by integer
+    tritag.rtl(run).require_right()                              # pipelined Verilog, simulated; cycles
+    tritag.synth(run)                                            # LUT, FF, DSP, memories by Yosys
+    scores = tritag.score(run, tritag.read_jets("jets.h5"), executor="csim")
+    scores.integers, scores.floats, scores.lsb, scores.names
+
+Results are frozen dataclasses with ``as_dict()``. Errors are subclasses of :class:`tritag.errors.TritagError` whose
+messages say what must hold, what was given, and what to do. ``import tritag`` is quick: PyTorch, ONNX and hls4ml are
+imported by the first step that needs them.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
 
 from tritag._version import __version__
+from tritag.api import csim, export, open_run, read_jets, rtl, score, synth, train, verify
 
-__all__ = ["__version__"]
+__all__ = [
+    "__version__",
+    "csim",
+    "export",
+    "open_run",
+    "read_jets",
+    "rtl",
+    "score",
+    "synth",
+    "train",
+    "verify",
+]
+
+
+class _CallableRoom(ModuleType):
+    """The room ``tritag.export``, whose name is that of the function, too: called, it does what the function does."""
+
+    __call__ = staticmethod(export)
+
+
+class _Package(ModuleType):
+    """This package, in which the first import of the room ``tritag.export`` replaces the function by the room."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "export" and isinstance(value, ModuleType):
+            value.__class__ = _CallableRoom
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import shlex
 import shutil
@@ -24,6 +23,7 @@ from typing import Any
 import yaml
 
 from tritag.configs import digest
+from tritag.environment import runs_root
 from tritag.errors import RunError, unknown_name
 from tritag.files import write_json, write_text
 from tritag.provenance import describe_software
@@ -31,11 +31,6 @@ from tritag.steps import STEPS, step_of, steps_built_on
 
 RUN_FORMAT = 1
 _DIRECTORY = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<digest>[0-9a-f]{8})")
-
-
-def runs_root() -> Path:
-    """Folder of all runs: the environment variable TRITAG_RUNS, or ``runs`` in the working directory."""
-    return Path(os.environ.get("TRITAG_RUNS") or "runs")
 
 
 @dataclass(frozen=True)
@@ -113,13 +108,31 @@ class Run:
         advice = f"; make it with '{self.command_for(step)}'" if step else ""
         raise RunError(f"{filename} must be in {self.directory}, but it is {state}{advice}")
 
+    def read_json(self, filename: str) -> Any:
+        """Content of the JSON file ``filename``, which an earlier step must have made.
+
+        Raises
+        ------
+        RunError
+            The file is missing or empty (as in :meth:`require`), or damaged; the message holds the command that makes
+            it.
+        """
+        path = self.require(filename)
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            step = step_of(filename)
+            fresh = " --fresh" if step == "train" else ""
+            advice = f"; make it again with '{self.command_for(step)}{fresh}'" if step else ""
+            raise RunError(f"{path} must be JSON, but it is damaged ({error}){advice}") from error
+
     def command_for(self, step: str) -> str:
         """Command line that runs ``step`` on this run."""
         if step == "train":
             return f"tritag train {self.name}"
-        if step in ("verify", "rtl", "synth"):
-            return f"tritag {step} {shlex.quote(str(self.directory))}"
-        return f"tritag {step} --run {shlex.quote(str(self.directory))}"
+        if step == "cost":
+            return f"tritag cost --run {shlex.quote(str(self.directory))}"
+        return f"tritag {step} {shlex.quote(str(self.directory))}"
 
     def discard_from(self, step: str) -> None:
         """Remove what ``step`` and the steps built on it wrote, so that nothing stays that belongs to other weights."""

@@ -18,6 +18,7 @@ STEPS: dict[str, Step] = {
     "train": Step(("weights.safetensors", "history.jsonl", "metrics.json", "scores.npz")),
     "evaluate": Step(("evaluation.json",), after=("train",)),
     "cost": Step(("cost.json",), after=("train",)),
+    "equivariance": Step(("equivariance.json",), after=("train",)),
     "export": Step(("model.qonnx.onnx", "graph.json", "vectors.npz"), after=("train",)),
     "csim": Step(("csim.json", "hls"), after=("export",)),
     "verify": Step(("verify.json",), after=("csim",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 
@@ -34,3 +34,8 @@ def print_json(value: Any) -> None:
     Console(highlight=False, soft_wrap=True, no_color=True, markup=False, emoji=False).out(
         json.dumps(value, indent=2, sort_keys=True)
     )
+
+
+def print_table(table: RenderableType) -> None:
+    """Print a table of a result on stdout."""
+    Console().print(table)

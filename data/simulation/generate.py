@@ -17,7 +17,6 @@ from tritag.configs import digest
 from tritag.data.jets.ragged import RaggedJets, join
 from tritag.data.jets.store import read_info, write_jets
 from tritag.data.simulation.config import SPLITS, DataConfig, load_data_config
-from tritag.data.simulation.progress import JetProgress
 from tritag.data.simulation.record import need
 from tritag.data.simulation.shards import (
     Shard,
@@ -29,8 +28,10 @@ from tritag.data.simulation.shards import (
     versions,
     write_shard,
 )
+from tritag.environment import cache_folder
 from tritag.errors import DataError, ToolError
 from tritag.files import only_one
+from tritag.progress import Progress
 from tritag.workers import follow_parent
 
 _MERGE_STREAM = 2
@@ -57,7 +58,7 @@ def ensure_data(name: str | Path, processes: int | None = None) -> Path:
 
 def default_path(name: str | Path, config: DataConfig) -> Path:
     """``<cache>/data/<name>-<digest of the settings>.h5``; the cache is ``$TRITAG_CACHE`` or ``cache``."""
-    return Path(os.environ.get("TRITAG_CACHE", "cache")) / "data" / f"{Path(name).stem}-{digest(config.settings())}.h5"
+    return cache_folder("data") / f"{Path(name).stem}-{digest(config.settings())}.h5"
 
 
 def make_data(config: DataConfig, path: Path | str, *, processes: int | None = None) -> Path:
@@ -90,7 +91,7 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         missing = [shard for shard in shards if read_shard(folder, config, shard) is None]
         done = sum(shard.n_jets for shard in shards) - sum(shard.n_jets for shard in missing)
         folder.mkdir(parents=True, exist_ok=True)
-        with JetProgress(path.stem, config.n_jets, done) as progress:
+        with Progress(path.stem, config.n_jets, "jets", done=done, closing=True) as progress:
             _make_shards(config, missing, folder, processes, progress.advance)
         _merge(config, shards, folder, path)
         shutil.rmtree(folder)

@@ -12,9 +12,9 @@ from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import SIGNAL_EFFICIENCIES, Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.jets.inputs import PreparedJets, evaluating, prepare
-from tritag.models.jets.progress import track
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
+from tritag.progress import track
 
 
 def scores(tagger: Tagger, jets: CodedJets, batch_size: int = 2048, *, progress: bool = False) -> NDArray[np.float64]:
@@ -41,7 +41,7 @@ def scores(tagger: Tagger, jets: CodedJets, batch_size: int = 2048, *, progress:
     starts = range(0, len(jets), batch_size)
     parts = [
         prepared_outputs(tagger, prepare(tagger, jets[start : start + batch_size], batch_size), batch_size)
-        for start in track(starts, "scores", enabled=progress)
+        for start in track(starts, "scores", "batches", show=progress)
     ]
     if not parts:
         return np.zeros(0)

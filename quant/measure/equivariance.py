@@ -24,7 +24,6 @@ from tritag.models.layers.lorentz import boost_matrix
 from tritag.models.layers.tagger import Tagger
 from tritag.models.training.evaluate import scores
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import IntegerOp
 from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
 from tritag.quant.ops.token_frames import TokenFrames
@@ -113,7 +112,7 @@ TRANSFORMATIONS: dict[str, Callable[[int, np.random.Generator], Tensor]] = {
 
 
 def measure_equivariance(
-    tagger: QuantTagger, float_tagger: Tagger, codes: NDArray[Any], count: NDArray[Any], seed: int = 0
+    tagger: Tagger, float_tagger: Tagger, codes: NDArray[Any], count: NDArray[Any], seed: int = 0
 ) -> list[Change]:
     """Changes of the scores of jets on the grid under each kind of :data:`TRANSFORMATIONS`, one of each per jet.
 
@@ -146,7 +145,7 @@ def measure_equivariance(
 
 
 def measure_frame_effect(
-    tagger: QuantTagger, codes: NDArray[Any], count: NDArray[Any], label: NDArray[Any] | None = None
+    tagger: Tagger, codes: NDArray[Any], count: NDArray[Any], label: NDArray[Any] | None = None
 ) -> FrameEffect:
     """Change of the fixed-point tagger's output when its frames are those of float64, rounded to their grid.
 

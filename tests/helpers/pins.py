@@ -22,7 +22,7 @@ from torch import nn
 from tests.helpers.jets import random_jets
 from tests.helpers.rtl import timing
 from tests.helpers.taggers import FAST, TINY, calibrated_tagger, observe
-from tritag.configs import digest
+from tritag.configs import digest, precision_names
 from tritag.errors import ConfigError, ExportError
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
@@ -33,7 +33,7 @@ from tritag.hls_projects.target import load_target
 from tritag.models.nets.registry import load_tagger_config, tagger_names
 from tritag.noise import quiet
 from tritag.quant.layers.tagger import QuantTagger
-from tritag.quant.recipe import fresh_tagger, make_recipe, precision_names
+from tritag.quant.recipe import fresh_tagger, make_recipe
 
 PINS = Path(__file__).resolve().parents[1] / "pins.json"
 CONSTITUENTS, JETS = 3, 12

@@ -9,6 +9,7 @@ import pytest
 
 from tritag.errors import CheckFailed
 from tritag.hls_projects.verify import Verdict, compare, first_different_layer, require_equal, verify
+from tritag.progress import Progress
 
 
 class Fake:
@@ -42,6 +43,24 @@ def test_differences_are_counted_and_shown():
     message = r"must give the same integers as pytorch; csim: 3 of 9 jets differ, by up to 4 LSB$"
     with pytest.raises(CheckFailed, match=message):
         require_equal([Verdict("pytorch", 9, 0, 0), verdict])
+
+
+def test_the_first_layer_and_the_progress_are_asked_for():
+    watched = []
+
+    def watch(name, jets):
+        watched.append((name, jets))
+        return Progress(name, jets, show=False)
+
+    right = Fake("pytorch", layers={"first": 0, "second": 0, "third": 0})
+    wrong = Fake("csim", error=-4, layers={"first": 0, "second": 1, "third": 1})
+    asked = []
+    first, second = verify(
+        [right, wrong], CODES, COUNT, watch=watch, traced=lambda executor: asked.append(executor) or executor
+    )
+    assert watched == [("pytorch", 9), ("csim", 9)]
+    assert asked == [wrong]
+    assert (first.first_layer, second.first_layer) == (None, "second")
 
 
 @pytest.mark.parametrize("output", range(7))

@@ -12,8 +12,8 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from tritag import progress as progress_module
 from tritag.errors import ConfigError, DataError, RunError, TritagError
-from tritag.models.jets import progress as progress_module
 from tritag.models.jets.inputs import prepare
 from tritag.models.nets.head import BINARY
 from tritag.models.nets.registry import load_tagger_config, make_tagger

@@ -12,7 +12,7 @@ from torch import nn
 
 from tests.helpers.jets import random_jets
 from tests.helpers.taggers import TINY
-from tritag.configs import build, digest
+from tritag.configs import build, digest, precision_names
 from tritag.errors import ConfigError
 from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import Linear, read_graph
@@ -23,7 +23,7 @@ from tritag.models.training.training import TrainingConfig, train
 from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
 from tritag.quant.layers.tagger import QuantTagger
-from tritag.quant.recipe import Recipe, fresh_tagger, make_recipe, precision_names, trained_tagger
+from tritag.quant.recipe import Recipe, fresh_tagger, make_recipe, trained_tagger
 from tritag.run import _plain
 
 K = 4

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from tritag.terminal import print_json, print_result
+from tritag.commands.options import AsJson
+from tritag.pipeline.opened import open_run
+from tritag.terminal import print_json, print_result, print_table
 
 
 def command(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run directories or tagger names.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table for a document.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Print one table of runs and published taggers: bit accuracy, latency, II, resources.
 
@@ -20,18 +22,16 @@ def command(
     (nanoseconds are cycles times an assumed clock), the vendor's, or quoted from a paper. Runs need `tritag rtl`;
     `tritag synth`, `tritag csim` and `tritag verify` add what they know.
     """
+    opened = [open_run(run) for run in runs]
     from dataclasses import asdict
 
-    from rich.console import Console
+    from tritag.pipeline.compare import compare_runs
+    from tritag.report.comparison import as_markdown, comparison_table
 
-    from tritag.commands.train import open_run
-    from tritag.report.comparison import as_markdown, compared, comparison_table
-
-    opened = [open_run(run)[0] for run in runs]
-    rows = compared([run.directory for run in opened], [run.config for run in opened])
+    rows = compare_runs(opened)
     if json:
         print_json([asdict(row) for row in rows])
     elif markdown:
         print_result(as_markdown(rows))
     else:
-        Console().print(comparison_table(rows))
+        print_table(comparison_table(rows))

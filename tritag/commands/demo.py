@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tritag.commands.train import DEFAULT_PRECISION, SET_HELP
-from tritag.terminal import print_progress
+from tritag.commands.options import Data, Leading, Settings, Target
+from tritag.hls_projects.target import load_target
+from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TARGET
+from tritag.pipeline.names import check_training_names
+from tritag.terminal import print_progress, print_table
 
 
 def command(
     tagger: Annotated[
         str, typer.Argument(help="A name from `tritag train --list`, or a YAML file.")
     ] = "transformer-2k",
-    data: Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")] = "top-demo",
-    constituents: Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")] = None,
+    data: Data = DEFAULT_DATA,
+    constituents: Leading = None,
     precision: Annotated[str, typer.Option(help="An exact one of configs/precisions.")] = DEFAULT_PRECISION,
     iterations: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2500,
-    settings: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
-    target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",
+    settings: Settings = None,
+    target: Target = DEFAULT_TARGET,
 ) -> None:
     """Make jets, train, export, compile the hls4ml project, check every executor's integers, and report.
 
     Finished steps are kept: a second call takes seconds. Exit status 1 when any integer differs.
     """
-    from pathlib import Path
-
-    from rich.console import Console
-
-    from tritag.commands.csim import csim_run
-    from tritag.commands.export import export_run
-    from tritag.commands.report import report_run
-    from tritag.commands.train import recipe_of, train_run
-    from tritag.commands.verify import verify_run
-    from tritag.hls_projects.verify import require_equal
+    check_training_names(tagger, data, precision)
+    load_target(target)
+    from tritag.pipeline.demo import demo_run
+    from tritag.pipeline.recipes import recipe_of
     from tritag.report.verdict import verdict_table
 
-    began = time.monotonic()
-    changes = [f"training.iterations={iterations}"]
-    recipe = recipe_of(tagger, data, constituents, precision, [*changes, *(settings or [])])
-    run = train_run(Path(tagger).stem, recipe)
-    where = str(run.directory)
-    export_run(where)
-    csim_run(where, target)
-    print_progress("bit check: the same jets through every executor")
-    verdicts = verify_run(where, target_name=target)
-    Console().print(verdict_table(report_run(where)))
-    print_progress(f"project: {run.path('hls')}")
-    print_progress(f"done in {(time.monotonic() - began) / 60:.1f} minutes")
-    require_equal(verdicts)
+    changes = [f"training.iterations={iterations}", *(settings or [])]
+    result = demo_run(Path(tagger).stem, recipe_of(tagger, data, constituents, precision, changes), target)
+    print_table(verdict_table(result.report.summary))
+    print_progress(f"project: {result.run.directory / 'hls'}")
+    print_progress(f"done in {result.minutes:.1f} minutes")
+    result.verification.require_equal()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shutil
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from tritag.terminal import print_json, print_progress, print_result
-
-_JETS = 1000
+from tritag import api
+from tritag.arguments import one_run
+from tritag.commands.options import AsJson, OldRun, Run, Target
+from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
+from tritag.terminal import print_json, print_result
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory or tagger name.")],
-    target: Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")] = "vu13p-360mhz",
+    run: Run = None,
+    old_run: OldRun = None,
+    target: Target = DEFAULT_TARGET,
     interval: Annotated[
         int | None, typer.Option(min=1, help="Cycles between two jets; by default the target's.")
     ] = None,
@@ -29,106 +30,17 @@ def command(
         int | None,
         typer.Option(min=1, help="Products of so many partial bits (width times width) and more go into DSPs."),
     ] = None,
-    jets: Annotated[int, typer.Option(min=1, help="Jets to simulate, besides the crafted ones.")] = _JETS,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    jets: Annotated[int, typer.Option(min=1, help="Jets to simulate, besides the crafted ones.")] = RTL_JETS,
+    json: AsJson = False,
 ) -> None:
     """Write Verilog of an exported run, simulate it bit by bit, and measure latency and II in cycles.
 
     Exit status 1 when an integer differs from the exported file's, or a measured cycle count from the schedule.
     """
-    from tritag.export.rtl.tools.check import require_right
-
-    opened, result = rtl_run(run, target, interval, beats, jets, dsp_bits)
+    where = one_run(run, old_run)
+    result = api.rtl(where, target, interval=interval, beats=beats, dsp_bits=dsp_bits, jets=jets)
     if json:
-        print_json(result)
+        print_json(result.as_dict())
     else:
-        print_result(str(opened.path("rtl")))
-    require_right(result)
-
-
-def rtl_run(
-    where: str,
-    target_name: str,
-    interval: int | None = None,
-    beats: int | None = None,
-    jets: int = _JETS,
-    dsp_bits: int | None = None,
-) -> tuple[Any, dict[str, Any]]:
-    """Write and simulate; returns the run and the content of rtl.json."""
-    import numpy as np
-    import onnx
-
-    from tritag.commands.train import coded_jets, open_run
-    from tritag.data.jets.crafted import crafted_codes
-    from tritag.export.executors import OnnxRuntimeExecutor
-    from tritag.export.graph import read_graph
-    from tritag.export.rtl.tools.check import check_design
-    from tritag.export.rtl.tools.simulation import verilator_root
-    from tritag.files import write_json, write_text
-    from tritag.report.verdict import simulated_jets
-
-    run, recipe = open_run(where)
-    verilator_root()
-    model = onnx.load(run.require("model.qonnx.onnx"))
-    graph = read_graph(model)
-    design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
-    batch = coded_jets(recipe, "val", n_max=jets)
-    crafted, crafted_count = crafted_codes(recipe.tagger.n_constituents)
-    codes = np.concatenate([batch.codes.numpy().astype(np.int64), crafted])
-    count = np.concatenate([batch.count.numpy().reshape(-1).astype(np.int64), crafted_count])
-    run.discard_from("rtl")
-    folder = run.path("rtl")
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, content in {**design.files, "tagger.v": design.text}.items():
-        write_text(folder / name, content)
-    print_progress(
-        f"{run.directory.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
-        "(compiling the simulation takes minutes the first time)"
-    )
-    expected = OnnxRuntimeExecutor(graph, model).run(codes, count).reshape(len(count), -1)
-    result = settings | check_design(design, {"codes": codes, "count": count[:, None, None]}, expected)
-    write_json(run.path("rtl.json"), result)
-    run.record_provenance("rtl")
-    differ, simulated = simulated_jets(result)
-    print_progress(
-        f"{run.directory.name}: {differ} of {simulated:,} simulated jets differ; latency "
-        f"{result['latency_cycles']} cycles = {result['latency_ns']:.0f} ns at the assumed "
-        f"{1e3 / result['clock_period_ns']:.0f} MHz, II {result['interval_cycles']} cycles"
-    )
-    return run, result
-
-
-def design_of(
-    graph: Any,
-    target_name: str,
-    interval: int | None = None,
-    beats: int | None = None,
-    dsp_bits: int | None = None,
-) -> tuple[Any, dict[str, Any]]:
-    """Design of a firmware graph for a target, and the settings that decide it."""
-    from tritag.export.rtl.design.search import choose_design
-    from tritag.export.rtl.text.delays import DelayModel
-    from tritag.export.rtl.text.module import Timing
-    from tritag.hls_projects.target import load_target
-
-    target = load_target(target_name)
-    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
-    timing = Timing(delays, interval or target.interval_cycles)
-    if dsp_bits is not None:
-        timing = dataclasses.replace(timing, dsp_bits=dsp_bits)
-    design, beats = choose_design(graph, timing, beats)
-    settings = {
-        "target": target_name,
-        "clock_period_ns": target.clock_period_ns,
-        "interval": timing.interval,
-        "beats": beats,
-        "dsp_bits": timing.dsp_bits,
-        "estimate": design.estimate(),
-        "kernels": [
-            {"module": k.module, "layer": k.layer, "instances": k.instances, "stages": [k.first_stage, k.last_stage]}
-            | {name: round(getattr(k.cost, name)) for name in ("lut", "ff", "dsp", "bram")}
-            for k in design.kernels
-        ],
-        "latency_ns": design.latency_cycles * target.clock_period_ns,
-    }
-    return design, settings
+        print_result(str(result.run.directory / "rtl"))
+    result.require_right()

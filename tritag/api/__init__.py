@@ -1,0 +1,14 @@
+"""The public functions, offered as ``tritag.<name>``.
+
+They check names first and import PyTorch, ONNX and hls4ml after it, so that a wrong name is answered at once. What they
+do stands in ``tritag.pipeline``, one step a file.
+"""
+
+from __future__ import annotations
+
+from tritag.api.firmware import csim, export, verify
+from tritag.api.jets import read_jets, score
+from tritag.api.runs import open_run, train
+from tritag.api.verilog import rtl, synth
+
+__all__ = ["csim", "export", "open_run", "read_jets", "rtl", "score", "synth", "train", "verify"]

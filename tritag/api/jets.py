@@ -1,0 +1,116 @@
+"""Jets: read from any source, and scored by any executor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tritag.pipeline.defaults import DEFAULT_TARGET
+
+if TYPE_CHECKING:
+    from tritag.data.jets.jets import JetBatch
+    from tritag.pipeline.opened import RunLike
+    from tritag.pipeline.score import Jets, Scores
+
+
+def read_jets(
+    source: RunLike,
+    split: str | None = None,
+    n_max: int | None = None,
+    constituents: int | None = None,
+) -> JetBatch:
+    """Read jets of a file of any known kind, of a data configuration, or those that a run was trained on.
+
+    Parameters
+    ----------
+    source : str, Path or OpenedRun
+        Path of a jet file (this project's HDF5, the public top-tagging HDF5, JetClass's ROOT files, ``.npz`` or HDF5
+        with ``p4`` and ``n_constituents``; docs/data.md); a name in ``configs/data``, whose set is generated when it is
+        not in the cache; or an opened run, which stands for its own jets.
+    split : str, optional
+        ``train``, ``val`` or ``test`` of a file with splits; by default all jets.
+    n_max : int, optional
+        At most this many jets, from the beginning.
+    constituents : int, optional
+        Pad own files to at least this many constituents, for a tagger that takes more than any jet has.
+
+    Returns
+    -------
+    JetBatch
+        ``p4`` (n, N, 4) float32, (E, px, py, pz) in GeV, zero padded, leading constituents first; ``n_constituents``
+        (n,) int64; ``label`` (n,) int64, -1 where unknown; ``truth`` (n, 4) in GeV or None; ``classes``.
+
+    Raises
+    ------
+    DataError
+        No such file, an unknown split, or values that cannot be jets.
+    ConfigError
+        Neither a file nor the name of a configuration.
+
+    Examples
+    --------
+    ::
+
+        jets = tritag.read_jets("top-demo", split="test", n_max=1000)
+    """
+    from tritag.pipeline.opened import OpenedRun
+    from tritag.run import Run
+
+    if isinstance(source, Run):
+        source = OpenedRun(source)
+    if isinstance(source, OpenedRun):
+        constituents = constituents or source.recipe.tagger.n_constituents
+        source = source.recipe.data
+    from tritag.pipeline.jets import read_source
+
+    return read_source(source, split, n_max, constituents)
+
+
+def score(run: RunLike, jets: Jets, executor: str = "pytorch", target: str = DEFAULT_TARGET) -> Scores:
+    """Give the outputs of an exported run for jets, as the integers of the firmware and the numbers they stand for.
+
+    Parameters
+    ----------
+    run : OpenedRun, str or Path
+        As :func:`open_run` takes it.
+    jets : JetBatch, CodedJets or (codes, count)
+        Momenta as :func:`read_jets` gives them, which are put on the trigger's grid; or jets on the grid: ``codes``
+        (n, K, 3) integers [pT in 0.25 GeV, eta and phi in pi/720] and ``count`` (n,) integers, candidates in 0..K.
+    executor : str
+        ``pytorch``, ``onnxruntime``, ``qonnx`` or ``csim`` (hls4ml's C-simulation, compiled when it is not in the
+        cache). All give the same integers.
+    target : str
+        The target whose project is compiled for ``csim``.
+
+    Returns
+    -------
+    Scores
+        ``integers`` (n, outputs) int64; ``floats`` (n, outputs) float64, integers times ``lsb``; ``lsb``; ``names`` of
+        the outputs: ``logit``, or the classes, then the regressed ``pt`` and ``mass`` (docs/heads.md).
+
+    Raises
+    ------
+    RunError
+        No such run, or one that is not exported.
+    DataError
+        Arrays of other shapes or types, values off the grid, or fewer constituents than the tagger takes.
+    ConfigError
+        Unknown executor or target.
+    ToolError
+        No g++ on PATH, for ``csim``.
+
+    Examples
+    --------
+    ::
+
+        jets = tritag.read_jets("top-demo", split="test", n_max=100)
+        scores = tritag.score("transformer-2k", jets, executor="onnxruntime")
+        print(scores.names, scores.integers[:, 0], scores.floats[:, 0])
+    """
+    from tritag.hls_projects.target import load_target
+    from tritag.pipeline.opened import open_run
+
+    opened = open_run(run, needs=("model.qonnx.onnx",))
+    load_target(target)
+    from tritag.pipeline.score import score_jets
+
+    return score_jets(opened, jets, executor, target)

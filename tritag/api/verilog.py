@@ -1,0 +1,113 @@
+"""Verilog: written, simulated and synthesised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
+
+if TYPE_CHECKING:
+    from tritag.pipeline.opened import RunLike
+    from tritag.pipeline.rtl import RtlResult
+    from tritag.pipeline.synth import SynthResult
+
+
+def rtl(
+    run: RunLike,
+    target: str = DEFAULT_TARGET,
+    *,
+    interval: int | None = None,
+    beats: int | None = None,
+    dsp_bits: int | None = None,
+    jets: int = RTL_JETS,
+) -> RtlResult:
+    """Write pipelined Verilog of an exported run, simulate it bit by bit, and measure its cycles.
+
+    The Verilog is the folder ``rtl`` of the run (docs/rtl.md).
+
+    Parameters
+    ----------
+    run : OpenedRun, str or Path
+        As :func:`open_run` takes it.
+    target : str
+        FPGA part, clock and interval: a name in ``configs/targets``, or a YAML file.
+    interval : int, optional
+        Clock cycles between two jets; by default the target's.
+    beats : int, optional
+        Most cycles in which a jet's rows pass; by default as few as one SLR holds, by the estimate.
+    dsp_bits : int, optional
+        Products of so many partial bits (width times width) and more go into DSPs.
+    jets : int
+        Jets to simulate, besides the crafted ones.
+
+    Returns
+    -------
+    RtlResult
+        ``latency_cycles`` and ``interval_cycles`` as measured; ``scenarios``, jets and differing jets of each
+        simulation; ``settings`` with the estimated resources and the latency in ns at the assumed clock; and
+        ``require_right()``, which raises CheckFailed when an integer or a cycle count is wrong.
+
+    Raises
+    ------
+    ToolError
+        Verilator, g++ or perl is missing.
+    RunError
+        No such run, or one that is not exported.
+    ExportError
+        A layer has no form in Verilog.
+
+    Examples
+    --------
+    ::
+
+        print(tritag.rtl("transformer-2k", interval=9).latency_cycles)
+    """
+    from tritag.hls_projects.target import load_target
+    from tritag.pipeline.opened import open_run
+
+    opened = open_run(run, needs=("model.qonnx.onnx",))
+    load_target(target)
+    from tritag.pipeline.rtl import rtl_run
+
+    return rtl_run(opened, target, interval, beats, jets, dsp_bits)
+
+
+def synth(run: RunLike, *, workers: int = 1, only: str | None = None) -> SynthResult:
+    """Count the resources of a run's Verilog with Yosys, kernel by kernel; an interrupted call is continued.
+
+    Parameters
+    ----------
+    run : OpenedRun, str or Path
+        As :func:`open_run` takes it.
+    workers : int
+        Processes of Yosys at a time.
+    only : str, optional
+        Only kernels with this in their names; ``synth.json`` is not written then.
+
+    Returns
+    -------
+    SynthResult
+        ``kernels``, each with its counts (LUT, FF, CARRY8, DSP, 18-kbit memories) and logic levels; ``whole``, the sum
+        with its shares of the part and of one SLR and an estimated clock period in ns.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing or failed.
+    RunError
+        No such run, or one without Verilog.
+    ConfigError
+        No kernel has ``only`` in its name.
+
+    Examples
+    --------
+    ::
+
+        print(tritag.synth("transformer-2k", workers=2).whole.total.lut)
+    """
+    from tritag.pipeline.opened import open_run
+
+    opened = open_run(run, needs=("rtl.json", "model.qonnx.onnx"))
+    from tritag.pipeline.synth import synth_run
+
+    return synth_run(opened, workers, only)

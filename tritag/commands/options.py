@@ -1,0 +1,28 @@
+"""Arguments and options that several commands share, with their help; no command of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run directory or tagger name.", show_default=False)]
+# How the run was named before it was an argument.
+OldRun = Annotated[str | None, typer.Option("--run", hidden=True)]
+Target = Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Tagger = Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")]
+Data = Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")]
+Leading = Annotated[int | None, typer.Option("--constituents", "-K", help="Leading constituents K.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Change a setting: section.key=value with section sizes, head, training, quant or quant_training; "
+        "may be repeated.",
+    ),
+]
+JetFile = Annotated[Path, typer.Argument(metavar="FILE", help="A jet file of any known kind.")]
+FirstJets = Annotated[int | None, typer.Option("--n-max", min=1, help="Only the first jets.")]
+Split = Annotated[str | None, typer.Option(help="train, val or test.")]

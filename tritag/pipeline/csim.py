@@ -1,0 +1,97 @@
+"""C-simulation: the hls4ml project of an exported run, compiled and checked against the golden vectors."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+
+from tritag.export.graph import read_graph
+from tritag.files import JsonObject, write_json
+from tritag.hls_projects.csim import CsimExecutor, compile_project
+from tritag.hls_projects.project import write_testbench
+from tritag.hls_projects.target import DEFAULT_TARGET, load_target
+from tritag.hls_projects.vendor import synthesise, vendor_tool
+from tritag.hls_projects.verify import Verdict, compare, require_equal
+from tritag.pipeline.opened import OpenedRun
+from tritag.terminal import print_progress
+
+# Jets of the project's own test bench: each costs minutes of co-simulation.
+_TESTBENCH_JETS = 20
+
+
+@dataclass(frozen=True)
+class CsimResult:
+    """A compiled project and its verdict.
+
+    Attributes
+    ----------
+    run : OpenedRun
+        The run; the project is the folder ``hls`` in it.
+    target : str
+        Name of the target.
+    golden : Verdict
+        The C-simulation against the golden vectors.
+    compile_s : float
+        Seconds that g++ took, when the project was compiled.
+    vendor : dict, optional
+        Latency and II in cycles and resources by Vitis HLS, where it is installed.
+    """
+
+    run: OpenedRun
+    target: str
+    golden: Verdict
+    compile_s: float
+    vendor: JsonObject | None
+
+    def as_dict(self) -> JsonObject:
+        """Content of ``csim.json``."""
+        return {
+            "target": self.target,
+            "golden": self.golden.as_dict(),
+            "compile_s": self.compile_s,
+            "project": "hls",
+            "vendor": self.vendor,
+        }
+
+
+def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult:
+    """Write, compile and run the project; the vendor's synthesis follows where it is installed.
+
+    Raises
+    ------
+    CheckFailed
+        The C-simulation gives other integers than the golden vectors.
+    RunError
+        The run is not exported.
+    ToolError
+        No g++ on PATH, or the compiler failed; the message names the log.
+    """
+    run = opened.run
+    graph = read_graph(run.require("model.qonnx.onnx"))
+    with np.load(run.require("vectors.npz")) as vectors:
+        codes, count, expected = vectors["codes"], vectors["count"], vectors["logit"]
+    target = load_target(target_name)
+    run.discard_from("csim")
+    project = compile_project(graph, target, log=run.log_file("csim"))
+    verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(codes, count))
+    shutil.copytree(project.folder, run.path("hls"), ignore=shutil.ignore_patterns("*.so", "complete.json"))
+    (output,) = graph.outputs
+    some = slice(0, _TESTBENCH_JETS)
+    write_testbench(run.path("hls"), codes[some], count[some], expected[some] * graph.grids[output].type.lsb)
+    state = "from the cache, " if project.cached else ""
+    print_progress(
+        f"{opened.name}: C-simulation ({state}compiled in {project.compile_s:.0f} s), "
+        f"{verdict.differ} of {verdict.jets} golden vectors differ"
+    )
+    vendor = None
+    if vendor_tool() is None:
+        print_progress("vitis-run is not on PATH: no vendor synthesis, no vendor latency or resources")
+    else:
+        vendor = synthesise(run.path("hls"), run.log_file("csim"))
+    result = CsimResult(opened, target_name, verdict, project.compile_s, vendor)
+    write_json(run.path("csim.json"), result.as_dict())
+    run.record_provenance("csim")
+    require_equal([compare("pytorch", expected, expected), verdict])
+    return result

@@ -1,0 +1,117 @@
+"""Physics figures of a run on labelled jets, and the ratio of its rejections to another run's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.errors import ConfigError
+from tritag.files import JsonObject, write_json
+from tritag.models.figures.comparison import RejectionRatio, rejection_ratio
+from tritag.models.figures.head_metrics import HeadMetrics, measure_head, tag_scores
+from tritag.models.figures.metrics import Metrics
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.training.evaluate import scores
+from tritag.pipeline.jets import coded_jets
+from tritag.pipeline.opened import OpenedRun
+
+
+@dataclass(frozen=True)
+class Against:
+    """Another run on the same jets.
+
+    Attributes
+    ----------
+    run : OpenedRun
+        The other run.
+    ratios : dict
+        Rejection over the other's at signal efficiency 0.3, by the signal's name; ``signal`` of a binary head.
+    """
+
+    run: OpenedRun
+    ratios: dict[str, RejectionRatio]
+
+    def as_dict(self) -> JsonObject:
+        """The other run's name and the ratios; the one of a binary head without its name."""
+        figures = {name: ratio.as_dict() for name, ratio in self.ratios.items()}
+        binary = list(figures) == ["signal"]
+        return {"run": self.run.name, **(figures["signal"] if binary else figures)}
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """Figures of a run.
+
+    Attributes
+    ----------
+    run : OpenedRun
+        The run.
+    jets : str
+        ``test`` for the run's own test jets, else the path of the file.
+    metrics : Metrics or HeadMetrics
+        Accuracy, AUC, background rejections and responses, with statistical errors.
+    against : Against, optional
+        Comparison with another run.
+    """
+
+    run: OpenedRun
+    jets: str
+    metrics: Metrics | HeadMetrics
+    against: Against | None
+
+    def as_dict(self) -> JsonObject:
+        """Content of ``evaluation.json``."""
+        plain: JsonObject = {"run": self.run.name, "jets": self.jets, **self.metrics.as_dict()}
+        return plain if self.against is None else {**plain, "against": self.against.as_dict()}
+
+
+def evaluate_run(
+    opened: OpenedRun, jets: Path | None = None, other: OpenedRun | None = None, progress: bool = True
+) -> EvaluateResult:
+    """Measure a run; the result of its own test jets goes into ``evaluation.json``.
+
+    Parameters
+    ----------
+    jets : Path, optional
+        Labelled jet file; by default the run's test jets.
+    other : OpenedRun, optional
+        A run to compare with on the same jets.
+    progress : bool
+        Show a bar on a terminal.
+
+    Raises
+    ------
+    DataError
+        The jets do not fit the head.
+    ConfigError
+        The two runs have different classes.
+    """
+    sample, given = _outputs(opened, jets, progress)
+    head = opened.recipe.tagger.head
+    metrics = measure_head(given, sample, head)
+    against = None
+    if other is not None:
+        other_sample, other_given = _outputs(other, jets, progress)
+        other_head = other.recipe.tagger.head
+        if other_head.classes != head.classes or other_head.qcd != head.qcd:
+            raise ConfigError(
+                f"taggers to compare must have the same classes, got {list(head.classes)} and "
+                f"{list(other_head.classes)} (an empty list is a binary head)"
+            )
+        answers = tag_scores(given, sample.label.numpy(), head)
+        others = tag_scores(other_given, other_sample.label.numpy(), other_head)
+        ratios = {name: rejection_ratio(a, others[name][0], labels) for name, (a, labels) in answers.items()}
+        against = Against(other, ratios)
+    result = EvaluateResult(opened, str(jets) if jets else "test", metrics, against)
+    if jets is None:
+        write_json(opened.run.path("evaluation.json"), result.as_dict())
+    return result
+
+
+def _outputs(opened: OpenedRun, jets: Path | None, progress: bool) -> tuple[CodedJets, NDArray[np.float64]]:
+    tagger = opened.tagger()
+    sample = coded_jets(opened.recipe, None if jets else "test", file=jets)
+    return sample, scores(tagger, sample, progress=progress)

@@ -1,0 +1,66 @@
+"""The executors of an exported run, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+
+from tritag.errors import ConfigError, unknown_name
+from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
+from tritag.export.graph import read_graph
+from tritag.hls_projects.csim import CsimExecutor, compile_project
+from tritag.hls_projects.target import DEFAULT_TARGET, load_target
+from tritag.pipeline.export import exact
+from tritag.pipeline.opened import OpenedRun
+
+# PyTorch is the reference that the others are compared with.
+EXECUTORS = ("pytorch", "onnxruntime", "qonnx", "csim")
+
+
+def run_executors(
+    opened: OpenedRun,
+    names: Sequence[str] = EXECUTORS,
+    target_name: str = DEFAULT_TARGET,
+    trace: bool = False,
+    log: str = "verify",
+) -> list[Executor]:
+    """Executors of an exported run, in the order of ``names``.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of :data:`EXECUTORS`.
+    target_name : str
+        The target whose project is compiled for ``csim``.
+    trace : bool
+        Compile the project so that it gives every layer's values.
+    log : str
+        The step in whose log file the compiler's output goes.
+
+    Raises
+    ------
+    RunError
+        The run is not exported.
+    ConfigError
+        Unknown executor or target.
+    ToolError
+        No g++ on PATH, or the compiler failed.
+    """
+    for name in names:
+        if name not in EXECUTORS:
+            raise ConfigError(unknown_name("executor", name, EXECUTORS))
+    model = onnx.load(opened.run.require("model.qonnx.onnx"))
+    graph = read_graph(model)
+    executors: list[Executor] = []
+    for name in names:
+        if name == "pytorch":
+            executors.append(TorchExecutor(graph, exact(opened.tagger()), model))
+        elif name == "onnxruntime":
+            executors.append(OnnxRuntimeExecutor(graph, model))
+        elif name == "qonnx":
+            executors.append(QonnxExecutor(graph, model))
+        else:
+            project = compile_project(graph, load_target(target_name), trace=trace, log=opened.run.log_file(log))
+            executors.append(CsimExecutor(graph, project))
+    return executors

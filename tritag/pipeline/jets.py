@@ -1,0 +1,91 @@
+"""Jets for the steps: momenta of any source, and the integer codes that a tagger takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.data.jets.crafted import crafted_codes
+from tritag.data.jets.jets import JetBatch
+from tritag.data.readers.formats import is_own_file, read_any
+from tritag.data.simulation.generate import ensure_data
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.quant.recipe import Recipe
+
+
+def read_source(
+    source: str | Path, split: str | None = None, n_max: int | None = None, constituents: int | None = None
+) -> JetBatch:
+    """Jets of a file of any known kind, or of a data configuration, whose set is made when it is not in the cache.
+
+    Parameters
+    ----------
+    source : str or Path
+        Path of a jet file, or a name in ``configs/data``.
+    split : str, optional
+        ``train``, ``val`` or ``test`` of a file with splits; by default all jets.
+    n_max : int, optional
+        At most this many jets, from the beginning.
+    constituents : int, optional
+        Constituents that a tagger will take. Own files hold whole jets, padded to the longest that was read; with a
+        larger number here they are padded up to it, which loses nothing.
+
+    Raises
+    ------
+    DataError
+        No such file, an unknown split, or a file that holds no jets.
+    ConfigError
+        Neither a file nor the name of a configuration.
+    """
+    path = ensure_data(source) if _names_configuration(source) else Path(source)
+    batch = read_any(path, n_max=n_max, split=split)
+    if constituents is not None and is_own_file(path) and constituents > batch.p4.shape[1]:
+        batch = batch.leading(constituents)
+    return batch
+
+
+def _names_configuration(source: str | Path) -> bool:
+    """Whether ``source`` is a name in ``configs/data`` or a YAML file, and not the path of a jet file."""
+    path = Path(source)
+    return path.suffix in (".yaml", ".yml") or (path.name == str(source) and not path.suffix and not path.is_file())
+
+
+def coded_jets(
+    recipe: Recipe, split: str | None, file: Path | str | None = None, n_max: int | None = None
+) -> CodedJets:
+    """Jets of ``recipe``'s data (or of ``file``) on its trigger grid, with its number of constituents.
+
+    Parameters
+    ----------
+    split : str, optional
+        ``train``, ``val`` or ``test``; None takes all jets.
+    file : Path, optional
+        Another jet file than the recipe's data.
+    n_max : int, optional
+        At most this many jets, from the beginning.
+
+    Raises
+    ------
+    DataError
+        As in :func:`read_source`, or fewer constituents in the file than the tagger takes.
+    """
+    constituents = recipe.tagger.n_constituents
+    batch = read_source(recipe.data if file is None else file, split, n_max, constituents)
+    return CodedJets.from_batch(batch, constituents, rounded=recipe.on_grid)
+
+
+def integer_codes(jets: CodedJets) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Codes (n, K, 3) and counts (n,) of jets on the grid as plain arrays of int32, as the executors take them."""
+    return jets.codes.numpy().astype(np.int32), jets.count.numpy().reshape(-1).astype(np.int32)
+
+
+def with_crafted(
+    codes: NDArray[np.int32], count: NDArray[np.int32], first: bool = False
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Codes (n, K, 3) and counts (n,) together with the crafted jets, which stand behind them or ``first``."""
+    crafted, crafted_count = crafted_codes(codes.shape[1])
+    if first:
+        return np.concatenate([crafted, codes]), np.concatenate([crafted_count, count])
+    return np.concatenate([codes, crafted]), np.concatenate([count, crafted_count])

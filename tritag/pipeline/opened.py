@@ -1,0 +1,117 @@
+"""A run that is open: its directory, the recipe it was trained with, and the tagger with its weights.
+
+Opening is quick. PyTorch is imported when the recipe or the tagger is asked for, so that a wrong name is answered at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from tritag.configs import build
+from tritag.pipeline.run_files import MetricsFile
+from tritag.run import Run
+
+if TYPE_CHECKING:
+    from tritag.models.layers.tagger import Tagger
+    from tritag.quant.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run directory and what its settings say.
+
+    Attributes
+    ----------
+    run : Run
+        The directory with its files.
+    """
+
+    run: Run
+
+    @property
+    def directory(self) -> Path:
+        """Path of the run directory."""
+        return self.run.directory
+
+    @property
+    def name(self) -> str:
+        """Name of the run directory, which names the run."""
+        return self.run.directory.name
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Everything that decided about the weights: tagger, jets, precision, trainings.
+
+        Raises
+        ------
+        ConfigError
+            Another version of tritag wrote settings that this one does not know.
+        """
+        from tritag.quant.recipe import Recipe
+
+        return build(Recipe, self.run.config, where="config.yaml")
+
+    def tagger(self) -> Tagger:
+        """The trained tagger in evaluation mode, made anew with every call.
+
+        Raises
+        ------
+        RunError
+            The run is not trained to its end.
+        """
+        weights = self.run.require("weights.safetensors")
+        from tritag.quant.recipe import trained_tagger
+
+        return trained_tagger(self.recipe, weights)
+
+    def metrics(self) -> MetricsFile:
+        """Figures and origin of the run, from ``metrics.json``.
+
+        Raises
+        ------
+        RunError
+            The run is not trained to its end.
+        """
+        metrics: MetricsFile = self.run.read_json("metrics.json")
+        return metrics
+
+    def float_run(self) -> OpenedRun | None:
+        """The float run that a quantized training started from; None of a float run.
+
+        Raises
+        ------
+        RunError
+            The run is not trained to its end, or the float run is gone.
+        """
+        name = self.metrics()["float_run"]
+        return None if name is None else OpenedRun(Run.open(self.run.directory.parent / name))
+
+
+RunLike: TypeAlias = OpenedRun | Run | Path | str
+
+
+def open_run(where: RunLike, needs: Sequence[str] = ()) -> OpenedRun:
+    """Open a run by name or path; one that is open already is taken as it is.
+
+    Parameters
+    ----------
+    where : OpenedRun, Run, Path or str
+        A run directory, or the beginning of its name under the runs folder, which finds the newest such run.
+    needs : sequence of str
+        Files of the run that must be there.
+
+    Raises
+    ------
+    RunError
+        No such run (the nearest names are offered), a run that was damaged or edited, or a file of ``needs`` that is
+        missing; the message holds the command that makes it.
+    """
+    opened = where if isinstance(where, OpenedRun) else OpenedRun(where if isinstance(where, Run) else Run.open(where))
+    for filename in needs:
+        opened.run.require(filename)
+    return opened

@@ -1,0 +1,205 @@
+"""Verilog of an exported run: written, simulated bit by bit, measured in cycles."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+import onnx
+
+from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.graph import FirmwareGraph, read_graph
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.design.search import choose_design
+from tritag.export.rtl.text.delays import DelayModel
+from tritag.export.rtl.text.module import Timing
+from tritag.export.rtl.tools.check import check_design, require_right
+from tritag.export.rtl.tools.simulation import require_tools
+from tritag.files import JsonObject, write_json, write_text
+from tritag.hls_projects.target import DEFAULT_TARGET, load_target
+from tritag.pipeline.defaults import RTL_JETS
+from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
+from tritag.pipeline.opened import OpenedRun
+from tritag.report.verdict import simulated_jets
+from tritag.terminal import print_progress
+
+
+class KernelEstimate(TypedDict):
+    """A kernel of the design: its module and layer, copies, the stages it works in, and estimated resources of each."""
+
+    module: str
+    layer: str
+    instances: int
+    stages: list[int]
+    lut: int
+    ff: int
+    dsp: int
+    bram: int
+
+
+class Scenario(TypedDict):
+    """One simulation: jets, and how many of them gave another integer than the exported file."""
+
+    jets: int
+    differ: int
+
+
+class DesignSettings(TypedDict):
+    """What decides a design, and what is estimated of it; clock period and latency in ns."""
+
+    target: str
+    clock_period_ns: float
+    interval: int
+    beats: int
+    dsp_bits: int
+    estimate: dict[str, int]
+    kernels: list[KernelEstimate]
+    latency_ns: float
+
+
+@dataclass(frozen=True)
+class RtlResult:
+    """A simulated design.
+
+    Attributes
+    ----------
+    run : OpenedRun
+        The run; the Verilog is the folder ``rtl`` in it.
+    settings : DesignSettings
+        Target, cycles asked for, rule for DSPs; estimated resources, in all and by kernel; latency in ns at the
+        target's clock, which is assumed.
+    latency_cycles, scheduled_latency_cycles : int
+        From a jet's first beat to its answer: measured in the simulation, and as scheduled.
+    interval_cycles : int
+        Measured cycles between two jets (II).
+    intervals_seen : list of int
+        All distances between answers.
+    scenarios : dict
+        Jets and differing jets of each simulation.
+    """
+
+    run: OpenedRun
+    settings: DesignSettings
+    latency_cycles: int
+    scheduled_latency_cycles: int
+    interval_cycles: int
+    intervals_seen: list[int]
+    scenarios: dict[str, Scenario]
+
+    def as_dict(self) -> JsonObject:
+        """Content of ``rtl.json``."""
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("run", "settings")}
+        return {**self.settings, **own}  # type: ignore[dict-item]
+
+    def require_right(self) -> None:
+        """Raise when a jet differs or a cycle count is not the scheduled one.
+
+        Raises
+        ------
+        CheckFailed
+            With the counts.
+        """
+        require_right(self.as_dict())
+
+
+def rtl_run(
+    opened: OpenedRun,
+    target_name: str = DEFAULT_TARGET,
+    interval: int | None = None,
+    beats: int | None = None,
+    jets: int = RTL_JETS,
+    dsp_bits: int | None = None,
+) -> RtlResult:
+    """Write the Verilog of an exported run, simulate it and measure latency and II in cycles.
+
+    Parameters
+    ----------
+    target_name : str
+        A name in ``configs/targets``, or a YAML file.
+    interval : int, optional
+        Cycles between two jets; by default the target's.
+    beats : int, optional
+        Most cycles in which a jet's rows pass; by default as few as one SLR holds, by the estimate.
+    jets : int
+        Jets to simulate, besides the crafted ones.
+    dsp_bits : int, optional
+        Products of so many partial bits (width times width) and more go into DSPs.
+
+    Raises
+    ------
+    ToolError
+        Verilator, g++ or perl is missing.
+    RunError
+        The run is not exported.
+    ExportError
+        A layer has no form in Verilog, or the beats exceed the interval.
+    """
+    run, recipe = opened.run, opened.recipe
+    require_tools()
+    model = onnx.load(run.require("model.qonnx.onnx"))
+    graph = read_graph(model)
+    design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
+    codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=jets)))
+    run.discard_from("rtl")
+    folder = run.path("rtl")
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in {**design.files, "tagger.v": design.text}.items():
+        write_text(folder / name, content)
+    print_progress(
+        f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
+        "(compiling the simulation takes minutes the first time)"
+    )
+    expected = OnnxRuntimeExecutor(graph, model).run(codes, count).reshape(len(count), -1)
+    inputs = {"codes": codes.astype(np.int64), "count": count.astype(np.int64)[:, None, None]}
+    result = RtlResult(opened, settings, **check_design(design, inputs, expected))
+    write_json(run.path("rtl.json"), result.as_dict())
+    run.record_provenance("rtl")
+    differ, simulated = simulated_jets(result.as_dict())
+    print_progress(
+        f"{opened.name}: {differ} of {simulated:,} simulated jets differ; latency "
+        f"{result.latency_cycles} cycles = {settings['latency_ns']:.0f} ns at the assumed "
+        f"{1e3 / settings['clock_period_ns']:.0f} MHz, II {result.interval_cycles} cycles"
+    )
+    return result
+
+
+def design_of(
+    graph: FirmwareGraph,
+    target_name: str,
+    interval: int | None = None,
+    beats: int | None = None,
+    dsp_bits: int | None = None,
+) -> tuple[Design, DesignSettings]:
+    """Design of a firmware graph for a target, and the settings that decide it."""
+    target = load_target(target_name)
+    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
+    timing = Timing(delays, interval or target.interval_cycles)
+    if dsp_bits is not None:
+        timing = dataclasses.replace(timing, dsp_bits=dsp_bits)
+    design, beats = choose_design(graph, timing, beats)
+    settings: DesignSettings = {
+        "target": target_name,
+        "clock_period_ns": target.clock_period_ns,
+        "interval": timing.interval,
+        "beats": beats,
+        "dsp_bits": timing.dsp_bits,
+        "estimate": design.estimate(),
+        "kernels": [
+            {
+                "module": k.module,
+                "layer": k.layer,
+                "instances": k.instances,
+                "stages": [k.first_stage, k.last_stage],
+                "lut": round(k.cost.lut),
+                "ff": round(k.cost.ff),
+                "dsp": round(k.cost.dsp),
+                "bram": round(k.cost.bram),
+            }
+            for k in design.kernels
+        ],
+        "latency_ns": design.latency_cycles * target.clock_period_ns,
+    }
+    return design, settings

@@ -1,0 +1,43 @@
+"""What the JSON files of a run directory hold, as far as another step reads them."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+from tritag.files import JsonObject
+
+
+class MetricsFile(TypedDict):
+    """``metrics.json``, which training writes.
+
+    ``test`` are the figures on the test jets, ``training`` the end of the training, ``float_run`` the directory name of
+    the float run that a quantized training started from, ``start`` where a fine-tuning began.
+    """
+
+    test: JsonObject
+    training: JsonObject
+    float_run: str | None
+    start: NotRequired[JsonObject]
+
+
+class DesignFile(TypedDict):
+    """The part of ``rtl.json`` that decides the design: target's name, cycles between jets, beats, rule for DSPs."""
+
+    target: str
+    interval: int
+    beats: int
+    dsp_bits: NotRequired[int]
+
+
+class VerdictFile(TypedDict):
+    """The part of an entry of ``verify.json`` that tables show: executor, jets compared, jets that differ."""
+
+    executor: str
+    jets: int
+    differ: int
+
+
+class CsimFile(TypedDict):
+    """The part of ``csim.json`` that tables show: seconds of the compilation."""
+
+    compile_s: float

@@ -1,0 +1,1 @@
+"""Studies: many trainings and one table; killed and called again, a study goes on with what is missing."""

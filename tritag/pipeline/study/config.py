@@ -1,0 +1,106 @@
+"""What a study consists of (``configs/studies/``), and the recipes of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tritag.configs import build, load_config
+from tritag.errors import ConfigError
+from tritag.pipeline.recipes import recipe_of, start_of
+from tritag.pipeline.train import train_run
+from tritag.quant.recipe import Recipe
+
+PRETRAINING = "pretraining"
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One row of the table: a recipe without its seed; ``note`` tells rows with other settings apart.
+
+    ``start`` and ``body_rate`` make the row a fine-tuning, as those options of ``tritag train`` do; ``start:
+    pretraining`` begins from the study's own pretraining of this tagger, with the same seed.
+    """
+
+    tagger: str
+    precision: str
+    constituents: int | None = None
+    on_grid: bool = True
+    settings: tuple[str, ...] = ()
+    note: str = ""
+    start: str | None = None
+    body_rate: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Beginning of the names of this row's runs."""
+        return Path(self.tagger).stem
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A float training on other jets, before the rows that start from it."""
+
+    data: str
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """A study: rows, seeds, jets, and settings common to all rows.
+
+    With ``firmware`` every exact row goes on to C-simulation and bit check, with its first seed.
+    """
+
+    data: str
+    rows: tuple[StudyRow, ...]
+    seeds: tuple[int, ...] = (1,)
+    settings: tuple[str, ...] = ()
+    firmware: bool = False
+    pretraining: Pretraining | None = None
+
+
+def load_study(name: str) -> StudyConfig:
+    """Read a study by name or from a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Unknown name or key, or a study without rows or seeds.
+    """
+    config = build(StudyConfig, load_config("studies", name), where=f"study {name}")
+    if not config.rows or not config.seeds:
+        raise ConfigError(f"study {name} must have rows and seeds, got {len(config.rows)} and {len(config.seeds)}")
+    return config
+
+
+def row_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Recipe:
+    """Recipe of a row; trains what it starts from, or finds it, because the weights are part of the recipe."""
+    common = [s for s in config.settings if row.precision != "float" or s.startswith(("training.", "head."))]
+    changes = [*common, *row.settings, f"training.seed={seed}"]
+    start = row.start
+    if start == PRETRAINING:
+        start = train_run(row.name, pretraining_recipe(config, row, seed), progress=False).run.name
+    return recipe_of(
+        row.tagger,
+        config.data,
+        row.constituents,
+        row.precision,
+        changes,
+        on_grid=row.on_grid,
+        start=start_of(start, row.body_rate),
+    )
+
+
+def pretraining_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Recipe:
+    """Recipe of the training that ``row`` starts from.
+
+    Raises
+    ------
+    ConfigError
+        The study has no pretraining.
+    """
+    if config.pretraining is None:
+        raise ConfigError(f"start: {PRETRAINING} needs the study's key {PRETRAINING} with data and settings, got none")
+    changes = [*config.pretraining.settings, f"training.seed={seed}"]
+    return recipe_of(row.tagger, config.pretraining.data, row.constituents, "float", changes)

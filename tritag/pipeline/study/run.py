@@ -1,0 +1,78 @@
+"""A study from its name to its table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tritag.files import JsonObject
+from tritag.pipeline.study.config import load_study
+from tritag.pipeline.study.scheduler import check_all, train_all
+from tritag.pipeline.study.table import replace_section, study_entries
+from tritag.report.figures import write_figures
+from tritag.report.study import study_markdown, study_rows
+from tritag.terminal import print_progress
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """The table of a study.
+
+    Attributes
+    ----------
+    name : str
+        Name of the study.
+    rows : tuple of dict
+        Figures of every row: means over seeds, statistical errors, spreads, costs.
+    """
+
+    name: str
+    rows: tuple[JsonObject, ...]
+
+    @property
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        return study_markdown(self.rows)
+
+    def as_list(self) -> list[JsonObject]:
+        """What ``tritag study --json`` prints."""
+        return list(self.rows)
+
+    def as_dict(self) -> JsonObject:
+        """Name and rows."""
+        return {"study": self.name, "rows": self.as_list()}
+
+
+def study_run(
+    name: str, write: Path | None = None, figures: Path | None = None, processes: int | None = None
+) -> StudyResult:
+    """Train every row of a study with every seed, check its firmware where it asks for it, and make its table.
+
+    Parameters
+    ----------
+    name : str
+        A name in ``configs/studies``, or a YAML file.
+    write : Path, optional
+        Markdown file whose section of this study is replaced.
+    figures : Path, optional
+        Folder for figures of rejection against cost.
+    processes : int, optional
+        Trainings at a time; by default one a core.
+
+    Raises
+    ------
+    ConfigError
+        The study is not valid, or the file of ``write`` has no section for it.
+    """
+    config = load_study(name)
+    train_all(config, processes)
+    if config.firmware:
+        check_all(config)
+    result = StudyResult(Path(name).stem, tuple(study_rows(study_entries(config))))
+    if write is not None:
+        replace_section(write, result.name, result.markdown)
+        print_progress(f"wrote the section of study {result.name} in {write}")
+    if figures is not None:
+        for path in write_figures(result.as_list(), figures, result.name):
+            print_progress(f"wrote {path}")
+    return result

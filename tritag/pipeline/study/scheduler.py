@@ -1,0 +1,80 @@
+"""Runs what a study still lacks: trainings side by side, then firmware checks one after the other."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeAlias
+
+from tritag.data.simulation.generate import ensure_data
+from tritag.hls_projects.target import DEFAULT_TARGET
+from tritag.pipeline.cost import cost_run
+from tritag.pipeline.csim import csim_run
+from tritag.pipeline.export import export_run
+from tritag.pipeline.study.config import StudyConfig, StudyRow, row_recipe
+from tritag.pipeline.train import train_run
+from tritag.pipeline.verify import verify_run
+from tritag.progress import Progress
+from tritag.terminal import print_progress
+from tritag.workers import follow_parent
+
+_Group: TypeAlias = list[tuple[StudyRow, int]]
+
+
+def train_all(config: StudyConfig, processes: int | None = None) -> None:
+    """Train what is not trained yet; rows that share a float training stay in one process.
+
+    Parameters
+    ----------
+    processes : int, optional
+        Trainings at a time; by default one a core.
+    """
+    for data in (config.data, *([config.pretraining.data] if config.pretraining else [])):
+        if not Path(data).is_file():
+            ensure_data(data)
+    groups = _groups(config)
+    pool = ProcessPoolExecutor(
+        min(processes or os.cpu_count() or 1, len(groups)),
+        get_context("spawn"),
+        initializer=follow_parent,
+        initargs=(os.getpid(),),
+    )
+    with Progress("study", sum(map(len, groups)), "trainings") as shown, pool:
+        pending = {pool.submit(_train_group, config, group): len(group) for group in groups}
+        for done in as_completed(pending):
+            done.result()
+            shown.advance(pending[done])
+
+
+def _groups(config: StudyConfig) -> list[_Group]:
+    groups: dict[tuple[str, int | None, bool, str | None, int], _Group] = {}
+    for row in config.rows:
+        for seed in config.seeds:
+            key = (row.tagger, row.constituents, row.on_grid, row.start, seed)
+            groups.setdefault(key, []).append((row, seed))
+    return list(groups.values())
+
+
+def _train_group(config: StudyConfig, group: _Group) -> None:
+    for row, seed in group:
+        recipe = row_recipe(config, row, seed)
+        opened = train_run(row.name, recipe, progress=False).run
+        if recipe.quant is not None and recipe.quant.exact:
+            cost_run(opened)
+
+
+def check_all(config: StudyConfig) -> None:
+    """Take the exact rows to C-simulation and bit check, one after the other; what is checked already stays."""
+    recipes = [(row, row_recipe(config, row, config.seeds[0])) for row in config.rows]
+    exact = [(row, recipe) for row, recipe in recipes if recipe.quant is not None and recipe.quant.exact]
+    for index, (row, recipe) in enumerate(exact, start=1):
+        opened = train_run(row.name, recipe, progress=False).run
+        print_progress(f"firmware {index} of {len(exact)}: {opened.name}")
+        if not opened.run.path("model.qonnx.onnx").is_file():
+            export_run(opened)
+        if not opened.run.path("csim.json").is_file():
+            csim_run(opened, DEFAULT_TARGET)
+        if not opened.run.path("verify.json").is_file():
+            verify_run(opened, progress=False)

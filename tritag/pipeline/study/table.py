@@ -1,0 +1,140 @@
+"""The table of a study: figures of every row, and the section of a document that shows them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.configs import load_config
+from tritag.errors import ConfigError
+from tritag.files import JsonObject, write_text
+from tritag.models.figures.head_metrics import tag_scores
+from tritag.models.nets.macs import count_macs
+from tritag.models.nets.registry import TaggerConfig, count_parameters, make_tagger
+from tritag.pipeline.cost import cost_run
+from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.run_files import CsimFile, VerdictFile
+from tritag.pipeline.study.config import StudyConfig, StudyRow, row_recipe
+from tritag.pipeline.train import train_run
+from tritag.quant.measure.cost import Cost, total_cost
+from tritag.quant.measure.cost_taggers import NETWORKS, sizes_of
+from tritag.report.study import StudyEntry
+
+# Scores (n,) and labels (n,) of one question, signal against background, by the signal's name.
+_Answers: TypeAlias = Mapping[str, tuple[NDArray[np.float64], NDArray[np.int64]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _RowRuns:
+    """What the runs of a row gave: the tagger, its answers and costs by seed, and the first one's bit check."""
+
+    tagger: TaggerConfig
+    answers: list[_Answers]
+    costs: list[JsonObject]
+    firmware: JsonObject | None
+
+
+def study_entries(config: StudyConfig) -> list[StudyEntry]:
+    """Entries of all rows; a row with a multi-class head has one per signal class, against the background classes.
+
+    The first float row of a tagger is what its other rows are compared with.
+    """
+    entries: list[StudyEntry] = []
+    keys: list[tuple[str, int | None, str]] = []
+    references: dict[tuple[str, int | None, str], int] = {}
+    for row in config.rows:
+        for signal, entry in _row_entries(config, row):
+            keys.append((row.tagger, row.constituents, signal))
+            if row.precision == "float" and row.on_grid:
+                references.setdefault(keys[-1], len(entries))
+            entries.append(entry)
+    found = [references.get(key) for key in keys]
+    return [
+        dataclasses.replace(e, reference=None if r == i else r)
+        for i, (e, r) in enumerate(zip(entries, found, strict=True))
+    ]
+
+
+def _row_entries(config: StudyConfig, row: StudyRow) -> list[tuple[str, StudyEntry]]:
+    """Name of the signal and entry of every question that the row's tagger answers."""
+    runs = _row_runs(config, row)
+    tagger = runs.tagger
+    remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
+    label = ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks])
+    network = make_tagger(tagger)
+    return [
+        (
+            name,
+            StudyEntry(
+                label if tagger.head.binary else f"{label}: {name} against {'+'.join(tagger.head.qcd)}",
+                count_parameters(network),
+                [answer[name][0] for answer in runs.answers],
+                labels,
+                costs=runs.costs,
+                paper=paper_cost(tagger, row),
+                macs=count_macs(network, tagger.n_constituents) if config.firmware else None,
+                firmware=runs.firmware,
+            ),
+        )
+        for name, (_, labels) in runs.answers[0].items()
+    ]
+
+
+def _row_runs(config: StudyConfig, row: StudyRow) -> _RowRuns:
+    answers: list[_Answers] = []
+    costs: list[JsonObject] = []
+    firmware: JsonObject | None = None
+    for seed in config.seeds:
+        recipe = row_recipe(config, row, seed)
+        opened = train_run(row.name, recipe, progress=False).run
+        if recipe.quant is not None and recipe.quant.exact:
+            costs.append(cost_run(opened).counts)
+            firmware = firmware or (_firmware(opened) if config.firmware else None)
+        with np.load(opened.run.require("scores.npz")) as file:
+            answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
+    return _RowRuns(recipe.tagger, answers, costs, firmware)  # the tagger is the same for all seeds
+
+
+def _firmware(opened: OpenedRun) -> JsonObject:
+    """What the table says of a checked run: jets that differ in any executor, jets compared, seconds of compilation."""
+    verdicts: list[VerdictFile] = opened.run.read_json("verify.json")
+    csim: CsimFile = opened.run.read_json("csim.json")
+    return {
+        "differ": max(v["differ"] for v in verdicts),
+        "jets": min(v["jets"] for v in verdicts),
+        "compile_s": csim["compile_s"],
+    }
+
+
+def paper_cost(tagger: TaggerConfig, row: StudyRow) -> Cost | None:
+    """Cost by formula, where precision and network have one and the row changes no width."""
+    name = "f32" if row.precision == "float" else load_config("precisions", row.precision).get("cost")
+    if (
+        name is None
+        or tagger.network not in NETWORKS
+        or tagger.head.n_outputs > 1
+        or any(s.startswith("quant.") for s in row.settings)
+    ):
+        return None
+    return total_cost(sizes_of(tagger), tagger.n_constituents, name)
+
+
+def replace_section(path: Path, name: str, table: str) -> None:
+    """Put ``table`` between the markers ``<!-- study NAME -->`` and ``<!-- end NAME -->`` of a Markdown file.
+
+    Raises
+    ------
+    ConfigError
+        The file does not exist or lacks the markers.
+    """
+    begin, end = f"<!-- study {name} -->", f"<!-- end {name} -->"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if begin not in text or end not in text:
+        raise ConfigError(f"{path} must hold the lines {begin!r} and {end!r}; add them where the table belongs")
+    head, rest = text.split(begin, 1)
+    write_text(path, f"{head}{begin}\n{table}{end}{rest.split(end, 1)[1]}")

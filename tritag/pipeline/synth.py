@@ -1,0 +1,174 @@
+"""Resources of a run's Verilog, kernel by kernel, by Yosys; the vendor's beside them where installed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from tritag.errors import ConfigError
+from tritag.export.graph import read_graph
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.design.kernel import Placed
+from tritag.export.rtl.text.clock import clock_estimate
+from tritag.export.rtl.text.delays import DelayModel
+from tritag.export.rtl.text.fpga import PART, SLRS, Figures
+from tritag.export.rtl.tools.synthesis import require_tools, summed, synthesise
+from tritag.export.rtl.tools.vivado import vendor_figures, vivado
+from tritag.files import JsonObject, write_json
+from tritag.hls_projects.target import load_target
+from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.rtl import design_of
+from tritag.pipeline.run_files import DesignFile
+from tritag.progress import Progress
+from tritag.terminal import print_progress
+
+
+@dataclass(frozen=True)
+class KernelFigures:
+    """A kernel of the design, and what Yosys counted of each copy.
+
+    ``estimated_lut`` is the estimate that was made without a synthesis.
+    """
+
+    module: str
+    layer: str
+    instances: int
+    estimated_lut: float
+    counted: Figures
+
+    def as_dict(self) -> JsonObject:
+        """An entry of ``kernels`` in ``synth.json``."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "counted"}
+        return {**plain, **asdict(self.counted)}
+
+
+@dataclass(frozen=True)
+class DesignFigures:
+    """The whole design: the top level, the sum over all copies, and an estimate of the clock.
+
+    Attributes
+    ----------
+    top, total : Figures
+        Counts of the top level alone, and of everything.
+    part_shares, slr_shares : dict
+        Shares of the part's resources, and of one SLR's.
+    clock_estimate : dict
+        Estimated periods in ns; no timing was run.
+    vendor : dict, optional
+        Vivado's counts of the whole design, where it is installed.
+    """
+
+    top: Figures
+    total: Figures
+    part_shares: dict[str, float]
+    slr_shares: dict[str, float]
+    clock_estimate: JsonObject
+    vendor: JsonObject | None
+
+
+@dataclass(frozen=True)
+class SynthResult:
+    """Counted resources of a run's Verilog.
+
+    Attributes
+    ----------
+    run : OpenedRun
+        The run.
+    kernels : tuple of KernelFigures
+        All kernels, or those that were asked for.
+    whole : DesignFigures, optional
+        None when only some kernels were asked for.
+    """
+
+    run: OpenedRun
+    kernels: tuple[KernelFigures, ...]
+    whole: DesignFigures | None
+
+    def as_dict(self) -> JsonObject:
+        """Content of ``synth.json``; of some kernels these alone."""
+        kernels: JsonObject = {"kernels": [kernel.as_dict() for kernel in self.kernels]}
+        if self.whole is None:
+            return kernels
+        return {
+            "tool": "Yosys, synth_xilinx -family xcup",
+            "part": PART,
+            "slrs": SLRS,
+            **kernels,
+            **asdict(self.whole),
+        }
+
+
+def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> SynthResult:
+    """Synthesise the Verilog that ``tritag rtl`` wrote.
+
+    Finished kernels are kept in the cache: interrupted, the same call goes on; called again, it is done at once.
+
+    Parameters
+    ----------
+    workers : int
+        Processes of Yosys at a time.
+    only : str, optional
+        Only kernels with this in their names; ``synth.json`` is not written then.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing or failed.
+    RunError
+        The run has no Verilog.
+    ConfigError
+        No kernel has ``only`` in its name.
+    """
+    run = opened.run
+    made: DesignFile = run.read_json("rtl.json")
+    require_tools()
+    graph = read_graph(run.require("model.qonnx.onnx"))
+    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"))
+    chosen = [k for k in design.kernels if only is None or only in k.module]
+    if not chosen:
+        raise ConfigError(f"--only must be part of a kernel's name, got {only!r}; rtl.json lists them under kernels")
+    modules = len(chosen) + (only is None)
+    with Progress(f"{opened.name}: Yosys", modules, "modules", line_period_s=0) as shown:
+        figures = synthesise(
+            design,
+            chosen,
+            top=only is None,
+            workers=workers,
+            progress=lambda done, _, share: shown.update(done, share),
+        )
+    kernels = _kernels(chosen, figures)
+    if only is not None:
+        return SynthResult(opened, kernels, None)
+    run.discard_from("synth")
+    result = SynthResult(opened, kernels, _whole(opened, design, figures, made["target"]))
+    write_json(run.path("synth.json"), result.as_dict())
+    run.record_provenance("synth")
+    return result
+
+
+def _kernels(kernels: Sequence[Placed], figures: Mapping[str, Figures]) -> tuple[KernelFigures, ...]:
+    return tuple(KernelFigures(k.module, k.layer, k.instances, k.cost.lut, figures[k.module]) for k in kernels)
+
+
+def _whole(opened: OpenedRun, design: Design, figures: Mapping[str, Figures], target_name: str) -> DesignFigures:
+    target = load_target(target_name)
+    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
+    total = summed(design, figures)
+    return DesignFigures(
+        top=figures[design.name],
+        total=total,
+        part_shares=total.shares(),
+        slr_shares=total.shares(SLRS),
+        clock_estimate=clock_estimate(total, delays, target.clock_period_ns),
+        vendor=_vendor(opened, design, target_name),
+    )
+
+
+def _vendor(opened: OpenedRun, design: Design, target_name: str) -> JsonObject | None:
+    if vivado() is None:
+        print_progress("vivado is not on PATH: no vendor figures of the Verilog")
+        return None
+    target = load_target(target_name)
+    folder = opened.run.require("rtl")
+    return vendor_figures(folder, design.name, target.part, target.clock_period_ns, opened.run.log_file("synth"))
