@@ -29,7 +29,9 @@ def command(
         int | None,
         typer.Option(min=1, help="Products of so many partial bits (width times width) and more go into DSPs."),
     ] = None,
-    jets: Annotated[int, typer.Option(min=1, help="Jets to simulate, besides the crafted ones.")] = _JETS,
+    jets: Annotated[
+        int, typer.Option(min=0, help="Jets to simulate, besides the crafted ones; 0: only write and schedule.")
+    ] = _JETS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write Verilog of an exported run, simulate it bit by bit, and measure latency and II in cycles.
@@ -54,7 +56,7 @@ def rtl_run(
     jets: int = _JETS,
     dsp_bits: int | None = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """Write and simulate; returns the run and the content of rtl.json."""
+    """Write and simulate; returns the run and the content of rtl.json. No jets: schedule and estimate alone."""
     import numpy as np
     import onnx
 
@@ -62,13 +64,14 @@ def rtl_run(
     from tritag.data.jets.crafted import crafted_codes
     from tritag.export.executors import OnnxRuntimeExecutor
     from tritag.export.graph import read_graph
-    from tritag.export.rtl.tools.check import check_design
+    from tritag.export.rtl.tools.check import check_design, not_simulated
     from tritag.export.rtl.tools.simulation import verilator_root
     from tritag.files import write_json, write_text
-    from tritag.report.verdict import simulated_jets
+    from tritag.report.firmware import simulated_jets
 
     run, recipe = open_run(where)
-    verilator_root()
+    if jets:
+        verilator_root()
     model = onnx.load(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
@@ -81,6 +84,12 @@ def rtl_run(
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in {**design.files, "tagger.v": design.text}.items():
         write_text(folder / name, content)
+    if not jets:
+        result = settings | not_simulated(design)
+        write_json(run.path("rtl.json"), result)
+        run.record_provenance("rtl")
+        print_progress(f"{run.directory.name}: Verilog of {len(design.kernels)} kernels, not simulated")
+        return run, result
     print_progress(
         f"{run.directory.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
         "(compiling the simulation takes minutes the first time)"
@@ -108,6 +117,7 @@ def design_of(
     """Design of a firmware graph for a target, and the settings that decide it."""
     from tritag.export.rtl.design.search import choose_design
     from tritag.export.rtl.text.delays import DelayModel
+    from tritag.export.rtl.text.fpga import assumptions
     from tritag.export.rtl.text.module import Timing
     from tritag.hls_projects.target import load_target
 
@@ -116,9 +126,11 @@ def design_of(
     timing = Timing(delays, interval or target.interval_cycles)
     if dsp_bits is not None:
         timing = dataclasses.replace(timing, dsp_bits=dsp_bits)
-    design, beats = choose_design(graph, timing, beats)
+    design, beats = choose_design(graph, timing, beats, target.fpga)
     settings = {
         "target": target_name,
+        "part": target.part,
+        "assumptions": assumptions(target.part),
         "clock_period_ns": target.clock_period_ns,
         "interval": timing.interval,
         "beats": beats,

@@ -77,22 +77,24 @@ def _result(design: Any, figures: Any, target_name: str) -> dict[str, Any]:
 
     from tritag.export.rtl.text.clock import clock_estimate
     from tritag.export.rtl.text.delays import DelayModel
-    from tritag.export.rtl.text.fpga import PART, SLRS
+    from tritag.export.rtl.text.fpga import assumptions
     from tritag.export.rtl.tools.synthesis import summed
     from tritag.hls_projects.target import load_target
 
     target = load_target(target_name)
     delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
-    total = summed(design, figures)
+    total, part = summed(design, figures), target.fpga
+    counts = asdict(total)
     return {
         "tool": "Yosys, synth_xilinx -family xcup",
-        "part": PART,
-        "slrs": SLRS,
+        "part": target.part,
+        "assumptions": assumptions(target.part),
+        "holds": part and asdict(part.holds),
         "kernels": _kernels(design.kernels, figures),
         "top": asdict(figures[design.name]),
-        "total": asdict(total),
-        "part_shares": total.shares(),
-        "slr_shares": total.shares(SLRS),
+        "total": counts,
+        "part_shares": part and part.shares(counts),
+        "slr_shares": part and part.shares(counts, slr=True),
         "clock_estimate": clock_estimate(total, delays, target.clock_period_ns),
     }
 
@@ -151,11 +153,14 @@ def _print(result: dict[str, Any]) -> None:
         table.add_section()
         table.add_row("top level", "1", "", *(f"{result['top'][n]:,}" for n in (*_NAMES, "levels")))
         table.add_row("all copies", "", "", *(f"{result['total'][n]:,}" for n in (*_NAMES, "levels")))
-        table.add_row("share of the part", "", "", *(f"{result['part_shares'][n]:.1%}" for n in _NAMES), "-")
-        table.add_row("share of one SLR", "", "", *(f"{result['slr_shares'][n]:.1%}" for n in _NAMES), "-")
+        for title, shares in (("the part", result["part_shares"]), ("one SLR", result["slr_shares"])):
+            if shares:
+                table.add_row(f"share of {title}", "", "", *(f"{shares[n]:.1%}" for n in _NAMES), "-")
         if vendor := result["vendor"]:
             table.add_row("Vivado, whole design", "", "", *(f"{vendor[n]:,}" for n in _NAMES), "-")
     Console().print(table)
+    for sentence in result.get("assumptions", []):
+        print_progress(f"assumption: {sentence}")
     if clock := result.get("clock_estimate"):
         Console(highlight=False, soft_wrap=True).print(
             f"period (estimates): {clock['levels_ns']:.2f} ns from {clock['levels']} levels, "
