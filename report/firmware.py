@@ -70,9 +70,12 @@ def firmware_rows(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None) -> It
     if synth:
         clock = synth["clock_estimate"]
         yield "clock period (estimated)", f"{clock['levels_ns']:.2f} ns from {clock['levels']} logic levels"
-        yield "", f"{clock['size_ns']:.2f} ± {clock['size_error_ns']:.2f} ns from the size"
+        yield (
+            "clock period (estimated)",
+            f"{clock['size_ns']:.2f} ± {clock['size_error_ns']:.2f} ns from the size (VU13P)",
+        )
     else:
-        yield f"resources ({COUNTED})", "not counted (tritag synth, SYNTH=1)"
+        yield f"resources ({COUNTED})", "not run (tritag synth)"
     for sentence in rtl.get("assumptions", []):
         yield "assumption", sentence
 
@@ -94,7 +97,7 @@ def _part_text(name: str | None, part: Part | None) -> str:
     if part is None:
         return f"{name}: unknown, no shares"
     regions = f"{part.holds.slrs} SLRs" if part.holds.slrs > 1 else "1 SLR"
-    return f"{part.name}, {part.family}, {regions}"
+    return f"{part.name}, {regions}"
 
 
 def _timing_rows(rtl: Mapping[str, Any]) -> Iterator[Row]:
@@ -104,7 +107,6 @@ def _timing_rows(rtl: Mapping[str, Any]) -> Iterator[Row]:
     period_ns = rtl["clock_period_ns"]
     yield f"latency ({origin})", f"{latency:,} cycles"
     yield f"II ({origin})", f"{interval:,} cycles"
-    # The frequency of cycles that nothing has placed or routed.
     yield "clock (assumed)", f"{1e3 / period_ns:.1f} MHz, {period_ns:g} ns"
     yield "latency (at that clock)", f"{latency * period_ns:,.0f} ns"
     yield "II (at that clock)", f"{interval * period_ns:,.0f} ns"

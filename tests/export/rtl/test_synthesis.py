@@ -11,7 +11,7 @@ from tests.helpers.op_cases import OP_CASES
 from tests.helpers.rtl import op_design, timing
 from tritag.errors import ToolError
 from tritag.export.rtl.text.clock import SIZE_NS, clock_estimate
-from tritag.export.rtl.text.fpga import PART, SLRS, Figures
+from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import synthesis
 from tritag.export.rtl.tools.synthesis import module_figures, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
@@ -65,10 +65,8 @@ def test_modules_go_through_together_and_an_interruption_loses_nothing(tmp_path,
     assert len(runs) == 3
 
 
-def test_shares_and_clock():
+def test_clock():
     total = Figures(lut=100_000, dsp=3072, levels=6)
-    assert total.shares()["dsp"] == 0.25
-    assert total.shares(SLRS)["lut"] == pytest.approx(100_000 / (PART["lut"] / 4))
     clock = clock_estimate(total, timing(1).delays, 2.7777)
     assert clock["levels_ns"] == pytest.approx(0.3 + 6 * 0.45)
     assert clock["size_ns"] == pytest.approx(SIZE_NS + 0.685)
