@@ -76,15 +76,17 @@ def test_clock():
 def test_vivado_where_it_is_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert vivado() is None
-    given = {"lut": 9, "ff": 8, "carry8": 7, "dsp": 6, "ramb18": 1, "ramb36": 2, "slack_ns": 0.25}
+    given = {"lut": 9, "ff": 8, "carry4": 3, "carry8": 7, "dsp": 6, "ramb18": 1, "ramb36": 2, "slack_ns": 0.25}
     tool = tmp_path / "vivado"
     tool.write_text(f"#!/bin/sh\nprintf '%s' '{json.dumps(given)}' > vivado.json\n")
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     figures = vendor_figures(tmp_path, "tagger", "xcvu13p-flga2577-2-e", 2.7777, tmp_path / "log")
-    assert figures["bram18"] == 5
+    assert (figures["bram18"], figures["carry8"], figures["dsp"]) == (5, 9, 6)
+    assert "carry4" not in figures
     assert figures["period_ns"] == pytest.approx(2.5277)
     script = (tmp_path / "vivado.tcl").read_text()
     assert "synth_design -top tagger -part xcvu13p-flga2577-2-e" in script
+    assert 'puts $out "\\"dsp\\": [count {REF_NAME =~ DSP48E*}],"' in script
     assert 'puts $out "\\{\\"lut\\": [count {REF_NAME =~ LUT* || REF_NAME =~ SRL*}],"' in script
     tool.write_text("#!/bin/sh\nexit 3\n")
     with pytest.raises(ToolError, match=r"vivado must synthesise .*, but ended with 3; see"):
