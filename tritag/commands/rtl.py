@@ -66,7 +66,7 @@ def rtl_run(
     from tritag.export.graph import read_graph
     from tritag.export.rtl.tools.check import check_design, not_simulated
     from tritag.export.rtl.tools.simulation import verilator_root
-    from tritag.files import write_json, write_text
+    from tritag.files import write_json
     from tritag.report.firmware import simulated_jets
 
     run, recipe = open_run(where)
@@ -75,21 +75,18 @@ def rtl_run(
     model = onnx.load(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
-    batch = coded_jets(recipe, "val", n_max=jets)
-    crafted, crafted_count = crafted_codes(recipe.tagger.n_constituents)
-    codes = np.concatenate([batch.codes.numpy().astype(np.int64), crafted])
-    count = np.concatenate([batch.count.numpy().reshape(-1).astype(np.int64), crafted_count])
-    run.discard_from("rtl")
-    folder = run.path("rtl")
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, content in {**design.files, "tagger.v": design.text}.items():
-        write_text(folder / name, content)
     if not jets:
+        _write_verilog(run, design)
         result = settings | not_simulated(design)
         write_json(run.path("rtl.json"), result)
         run.record_provenance("rtl")
         print_progress(f"{run.directory.name}: Verilog of {len(design.kernels)} kernels, not simulated")
         return run, result
+    batch = coded_jets(recipe, "val", n_max=jets)
+    crafted, crafted_count = crafted_codes(recipe.tagger.n_constituents)
+    codes = np.concatenate([batch.codes.numpy().astype(np.int64), crafted])
+    count = np.concatenate([batch.count.numpy().reshape(-1).astype(np.int64), crafted_count])
+    _write_verilog(run, design)
     print_progress(
         f"{run.directory.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
         "(compiling the simulation takes minutes the first time)"
@@ -105,6 +102,17 @@ def rtl_run(
         f"{1e3 / result['clock_period_ns']:.0f} MHz, II {result['interval_cycles']} cycles"
     )
     return run, result
+
+
+def _write_verilog(run: Any, design: Any) -> None:
+    """Write the design and its memories; what an earlier one left goes."""
+    from tritag.files import write_text
+
+    run.discard_from("rtl")
+    folder = run.path("rtl")
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in {**design.files, "tagger.v": design.text}.items():
+        write_text(folder / name, content)
 
 
 def design_of(
