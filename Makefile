@@ -11,6 +11,9 @@ DATA ?= top-demo
 K ?=
 RUN ?= $(TAGGER)
 STUDY ?= ladder-reduced
+TARGET ?= vu13p-360mhz
+# SYNTH=1 also counts LUT, FF, DSP and BRAM with Yosys: minutes on a few cores.
+SYNTH ?=
 DEMO_ARGS ?=
 PYTHON ?= python3.11
 # Installed first and alone. Where the default wheel brings gigabytes of CUDA libraries, give the CPU one:
@@ -21,6 +24,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 
 VENV := .venv
 BIN := $(VENV)/bin
+COUNTED := $(filter-out 0,$(SYNTH))
 STAMP := $(VENV)/.stamp
 TRITAG := $(BIN)/tritag
 ROOMS := configs data models quant export hls_projects report
@@ -28,8 +32,9 @@ MYPY_TREE := .mypy_tree/tritag
 
 .PHONY: demo env train-mini study hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler
 
-demo: $(STAMP) need-compiler ## the whole way with a small tagger: data, training, export, C-simulation, bit check, report
-	$(TRITAG) demo $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K)) $(DEMO_ARGS)
+demo: $(STAMP) need-compiler ## the whole way with a small tagger: jets, training, export, bit check, latency, resources, report
+	$(TRITAG) demo $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K)) --target $(TARGET) \
+	    $(if $(COUNTED),--synth) $(DEMO_ARGS)
 
 env: $(STAMP) ## make or update the environment in .venv
 
@@ -39,10 +44,13 @@ train-mini: $(STAMP) ## train TAGGER on DATA, with K constituents when given
 study: $(STAMP) ## train all taggers of STUDY, write its table and figures; goes on where it was stopped
 	$(TRITAG) study $(STUDY) --write docs/results.md --figures docs/figures
 
-hls-synth: $(STAMP) need-compiler ## firmware project of RUN, C-simulation, latency and resource figures
+hls-synth: $(STAMP) need-compiler ## firmware of RUN: C-simulation, bit check, Verilog, latency, resources, report
 	$(TRITAG) export $(RUN)
-	$(TRITAG) csim $(RUN)
-	$(TRITAG) verify $(RUN)
+	$(TRITAG) csim $(RUN) --target $(TARGET)
+	$(TRITAG) verify $(RUN) --target $(TARGET)
+	$(TRITAG) rtl $(RUN) --target $(TARGET) --jets 200
+	$(if $(COUNTED),$(TRITAG) synth $(RUN) --workers $$(nproc))
+	$(TRITAG) report $(RUN)
 
 firmware-test: $(STAMP) need-compiler ## the bit-accuracy suite
 	$(BIN)/python -m pytest firmware_tests $(PYTEST_ARGS)
@@ -74,7 +82,7 @@ distclean: clean ## also remove the environment
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  Variables: TAGGER=$(TAGGER) DATA=$(DATA) K=$(K) RUN=$(RUN) STUDY=$(STUDY) PYTHON=$(PYTHON) TORCH='$(TORCH)' PYTEST_ARGS='$(PYTEST_ARGS)'"
+	@echo "  Variables: TAGGER=$(TAGGER) DATA=$(DATA) K=$(K) RUN=$(RUN) TARGET=$(TARGET) SYNTH=$(SYNTH) STUDY=$(STUDY) PYTHON=$(PYTHON) TORCH='$(TORCH)' PYTEST_ARGS='$(PYTEST_ARGS)'"
 	@echo "  Without the CUDA libraries: TORCH=<path of the CPU wheel>"
 
 # torch goes first: resolved together with the rest, pip may take another build of it and its CUDA packages.

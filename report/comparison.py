@@ -11,11 +11,12 @@ from typing import Any
 from rich.table import Table
 
 from tritag.errors import RunError
+from tritag.report.firmware import cycles, is_measured, simulated_jets
 from tritag.report.published import PUBLISHED
-from tritag.report.verdict import simulated_jets
 
 # Where figures come from.
 MEASURED = "measured (simulation)"
+SCHEDULED = "scheduled (not simulated)"
 COUNTED = "counted (Yosys)"
 ESTIMATED = "estimated"
 VENDOR = "vendor (Vivado synthesis)"
@@ -88,14 +89,15 @@ def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
     tagger, constituents = directory.name.rsplit("-", 1)[0], config["tagger"]["n_constituents"]
     part = f"{rtl['target']}, {rtl['beats']} beats"
     differ, jets = simulated_jets(rtl)
+    latency, interval, _ = cycles(rtl)
     yield Row(
         tagger,
         constituents,
-        MEASURED,
+        MEASURED if is_measured(rtl) else SCHEDULED,
         csim=_csim_verdict(directory, csim),
-        rtl=f"{differ} of {jets:,} differ",
-        latency_cycles=rtl["latency_cycles"],
-        interval_cycles=rtl["interval_cycles"],
+        rtl=f"{differ} of {jets:,} differ" if jets else None,
+        latency_cycles=latency,
+        interval_cycles=interval,
         part=part,
     )
     if synth:
@@ -106,7 +108,7 @@ def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
         tagger,
         constituents,
         ESTIMATED,
-        latency_ns=round(rtl["latency_cycles"] * rtl["clock_period_ns"]),
+        latency_ns=round(latency * rtl["clock_period_ns"]),
         lut=estimate["lut"],
         ff=estimate["ff"],
         dsp=estimate["dsp"],

@@ -6,6 +6,7 @@ import json
 from html import escape
 from typing import Any
 
+from tritag.report.firmware import COUNTED, ESTIMATED
 from tritag.report.verdict import verdict_rows
 
 _STYLE = """
@@ -18,7 +19,7 @@ pre { background: #f6f6f6; padding: 1em; overflow: auto; }
 
 
 def html_report(summary: dict[str, Any]) -> str:
-    """Page with the verdict, the cost by stage, and which software made it."""
+    """Page with the verdict, the cost by stage, the Verilog kernel by kernel, and which software made it."""
     rows = "".join(
         f"<tr><td>{escape(section)}</td><td>{escape(what)}</td><td>{escape(figure)}</td></tr>"
         for section, what, figure in verdict_rows(summary)
@@ -32,6 +33,8 @@ def html_report(summary: dict[str, Any]) -> str:
             for name, stage in summary["cost"]["stages"].items()
         )
         parts.append(f"<h2>Cost by stage, one jet</h2><table><tr><th>stage</th>{head}</tr>{stages}</table>")
+    if summary.get("rtl"):
+        parts.append(_kernels(summary["rtl"], summary.get("synth")))
     if summary["provenance"]:
         parts.append(f"<h2>Provenance</h2><pre>{escape(json.dumps(summary['provenance'], indent=2))}</pre>")
     title = escape(summary["run"])
@@ -40,3 +43,17 @@ def html_report(summary: dict[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body>{body}</body></html>\n"
     )
+
+
+def _kernels(rtl: dict[str, Any], synth: dict[str, Any] | None) -> str:
+    """LUTs of each kernel of the Verilog, the largest first: the estimate, and Yosys' count where there is one."""
+    counted = {kernel["module"]: f"{kernel['lut']:,}" for kernel in synth["kernels"]} if synth else {}
+    rows = "".join(
+        f"<tr><td>{escape(k['module'])}</td><td>{k['instances']}</td><td>{k['lut']:,}</td>"
+        f"<td>{counted.get(k['module'], '-')}</td></tr>"
+        for k in sorted(rtl["kernels"], key=lambda k: -k["lut"] * k["instances"])
+    )
+    head = "".join(
+        f"<th>{name}</th>" for name in ("kernel", "copies", f"LUT each, {ESTIMATED}", f"LUT each, {COUNTED}")
+    )
+    return f"<h2>Verilog, kernel by kernel</h2><table><tr>{head}</tr>{rows}</table>"

@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from tritag.report.firmware import firmware_rows
+
 
 def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Rows ``(section, what, figure)`` of a run's summary."""
@@ -42,7 +44,11 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield "firmware", "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
         else:
             yield "firmware", "vendor synthesis", "not run: vitis-run is not on PATH"
-    yield from rtl_rows(summary)
+    if summary.get("rtl"):
+        for what, figure in firmware_rows(summary["rtl"], summary.get("synth")):
+            yield "Verilog", what, figure
+    elif summary["csim"]:
+        yield "Verilog", "latency, resources", "not made (tritag rtl)"
 
 
 def physics_rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -62,39 +68,6 @@ def physics_rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for kind in ("bias", "resolution"):
             before = _estimate(r[f"{kind}_before"], 4)
             yield f"{r['quantity']}: {kind}", f"{_estimate(r[kind], 4)} (uncorrected {before}; {r['n_jets']:,} jets)"
-
-
-def simulated_jets(rtl: dict[str, Any]) -> tuple[int, int]:
-    """Jets of all scenarios of rtl.json: how many differ, and how many there are."""
-    scenarios = rtl["scenarios"].values()
-    return sum(s["differ"] for s in scenarios), sum(s["jets"] for s in scenarios)
-
-
-def rtl_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Rows of the simulated Verilog: measured cycles, estimates kernel by kernel, Yosys' counts."""
-    rtl, synth = summary.get("rtl"), summary.get("synth")
-    if not rtl:
-        return
-    differ, jets = simulated_jets(rtl)
-    yield "RTL", "simulated Verilog = exported file", f"{differ:,} / {jets:,} jets differ"
-    clock = 1e3 / rtl["clock_period_ns"]
-    latency = f"{rtl['latency_cycles']} cycles = {rtl['latency_ns']:.0f} ns at the assumed {clock:.0f} MHz"
-    yield "RTL", "latency (simulated)", latency
-    yield "RTL", "II (simulated)", f"{rtl['interval_cycles']} cycles"
-    estimate = rtl["estimate"]
-    figures = f"{estimate['lut']:,.0f}, {estimate['ff']:,.0f}, {estimate['dsp']:,}, {estimate['bram']:,}"
-    yield "RTL", "LUT, FF, DSP, RAMB18 (estimate)", figures
-    if synth:
-        total, share = synth["total"], synth["slr_shares"]
-        counts = ", ".join(f"{total[n]:,}" for n in ("lut", "ff", "dsp", "bram18"))
-        yield "RTL", "LUT, FF, DSP, RAMB18 (Yosys)", counts
-        yield "RTL", "share of one SLR (Yosys)", f"LUT {share['lut']:.1%}, DSP {share['dsp']:.1%}"
-        clock = synth["clock_estimate"]
-        periods = f"{clock['levels_ns']:.2f} ns from {clock['levels']} levels, {clock['size_ns']:.2f} ns from the size"
-        yield "RTL", "clock period (estimates)", periods
-    for kernel in sorted(rtl["kernels"], key=lambda k: -k["lut"] * k["instances"]):
-        if kernel["lut"]:
-            yield "LUT estimate", kernel["module"], f"{kernel['instances']} x {kernel['lut']:,}"
 
 
 def verdict_table(summary: dict[str, Any]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tritag import cli
 from tritag.data.simulation.sample import read_sample
 from tritag.export.graph import read_graph
 from tritag.export.rtl.text.fpga import Figures
-from tritag.export.rtl.tools import synthesis
+from tritag.export.rtl.tools import simulation, synthesis
 from tritag.hls_projects import csim
 from tritag.pipeline.rtl import design_of
 
@@ -211,6 +212,50 @@ def test_a_study_is_trained_but_not_exported(root: Path, capsys: pytest.CaptureF
     assert cli.run(["evaluate", str(directory)]) == 0
 
 
+def _own_target(folder: Path, part: str) -> str:
+    path = folder / "own.yaml"
+    path.write_text(f"part: {part}\nclock_period_ns: 4\ninterval_cycles: 9\n")
+    return str(path)
+
+
+def test_rtl_without_simulation(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No jets: schedule and estimate alone, for a part that the table does not know."""
+    target = _own_target(tmp_path, "xcvp1802-lsvc4072-2MP-e-S")
+    assert cli.run(["rtl", str(run), "--jets", "0", "--target", target, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result == json.loads((run / "rtl.json").read_text())
+    assert result["latency_cycles"] is None
+    assert result["scheduled_latency_cycles"] > 0
+    assert (result["part"], len(result["assumptions"])) == ("xcvp1802-lsvc4072-2MP-e-S", 2)
+    assert (run / "rtl" / "tagger.v").is_file()
+    assert cli.run(["report", str(run)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "latency (scheduled)" in shown
+    assert "measured" not in shown
+    assert "there are no shares" in shown.replace("│ ", "")
+    page = (run / "report.html").read_text()
+    assert "<td>latency (scheduled)</td>" in page
+    assert "%" not in page[page.index("<td>LUT (estimated)</td>") :].split("</table>")[0]
+
+
+def test_demo_without_verilator(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bit check is done, and what is missing is said; the same with --synth and without Yosys is refused."""
+    demo = ["demo", "transformer-2k", "--data", str(SAMPLE), "-K", "5", *SMALL]
+    monkeypatch.setattr(simulation, "missing_tools", lambda: ["Verilator"])
+    assert cli.run(demo) == 0
+    shown = capsys.readouterr()
+    assert "latency is not measured, only scheduled: RTL simulation needs Verilator; install it: " in shown.err
+    assert re.search(r"pytorch = hls4ml-csim\s*│ 0 / [\d,]+ jets differ", shown.out)
+    assert re.search(r"latency \(scheduled\)\s*│ \d+ cycles", shown.out)
+    assert re.search(r"LUT \(estimated\)\s*│ [\d,]+ = [\d.]+% \(SLR [\d.]+%\)", shown.out)
+    assert json.loads((run / "rtl.json").read_text())["scenarios"] == {}
+    monkeypatch.setattr(synthesis, "missing_tools", lambda: ["pyosys (Yosys)"])
+    assert cli.run([*demo, "--synth"]) == 2
+    assert "RTL synthesis needs pyosys (Yosys); install it: " in capsys.readouterr().err
+    assert cli.run([*demo, "--synth", "--no-rtl"]) == 2
+    assert "--synth counts the Verilog that --no-rtl leaves out" in capsys.readouterr().err
+
+
 def test_synth_and_compare(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,9 +284,19 @@ def test_synth_and_compare(
     modules = 1 + sum(k["instances"] for k in result["kernels"])
     assert result["total"]["lut"] == 9 * modules
     assert result["slr_shares"]["lut"] == pytest.approx(4 * result["part_shares"]["lut"])
+    assert (result["part"], result["holds"]["slrs"], result["assumptions"]) == ("xcvu13p-flga2577-2-e", 4, [])
     assert result["clock_estimate"]["levels"] == 3
     assert result["vendor"] is None
     assert cli.run(["compare", str(run), "--markdown"]) == 0
     table = capsys.readouterr().out
     assert f"| counted (Yosys) | - | - | - | - | - | {9 * modules:,} |" in table
     assert "| quoted |" in table
+    made = json.loads((run / "rtl.json").read_text())
+    made["target"] = _own_target(tmp_path, "xcvp1802-lsvc4072-2MP-e-S")
+    (run / "rtl.json").write_text(json.dumps(made))
+    assert cli.run(["synth", str(run)]) == 0
+    shown = capsys.readouterr()
+    assert "share of" not in shown.out
+    assert "assumption: xcvp1802-lsvc4072-2MP-e-S is not in the table of parts" in shown.err
+    result = json.loads((run / "synth.json").read_text())
+    assert [result[name] for name in ("holds", "part_shares", "slr_shares")] == [None, None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -35,6 +36,13 @@ def _make(command: str, *variables: str, **environment: str) -> subprocess.Compl
     )
 
 
+def _verilog(output: str) -> dict[str, str]:
+    """Rows of the last section of the table that a run ends with."""
+    section = output[output.index("│ Verilog ") :].split("└")[0]
+    cells = [[cell.strip() for cell in line.split("│")[2:4]] for line in section.splitlines() if "│" in line]
+    return {what: figure for what, figure in cells if what}
+
+
 def test_readme_shows_the_two_commands() -> None:
     assert _commands() == ["make", "make test"]
 
@@ -50,7 +58,27 @@ def test_first_command_goes_the_whole_way(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert re.search(r"pytorch = hls4ml-csim\s*│\s*0 / [\d,]+ jets differ", done.stdout), done.stdout
     (run,) = tmp_path.glob("transformer-2k-k4-int8-ternary-*")
-    for name in ("model.qonnx.onnx", "csim.json", "verify.json", "report.html", "hls/firmware/tagger.cpp"):
+    figures = _verilog(done.stdout)
+    rtl = json.loads((run / "rtl.json").read_text())
+    assert rtl["scenarios"]["back_to_back"]["jets"] >= 200
+    assert figures["part"] == "xcvu13p, 4 SLRs"
+    assert re.fullmatch(r"0 / [\d,]+ jets differ", figures["Verilog = ONNX Runtime"])
+    assert figures["latency (measured)"] == f"{rtl['latency_cycles']} cycles"
+    assert figures["II (measured)"] == "54 cycles"
+    assert figures["clock (assumed)"] == "360.0 MHz, 2.7777 ns"
+    assert figures["latency (at that clock)"] == f"{rtl['latency_cycles'] * 2.7777:,.0f} ns"
+    for resource in ("LUT", "FF", "DSP", "BRAM_18K"):
+        count = rtl["estimate"][resource.removesuffix("_18K").lower()]
+        given = figures[f"{resource} (estimated)"]
+        assert re.fullmatch(rf"{count:,} = [\d.]+% \(SLR [\d.]+%\)", given), given
+    for name in (
+        "model.qonnx.onnx",
+        "csim.json",
+        "verify.json",
+        "report.html",
+        "rtl/tagger.v",
+        "hls/firmware/tagger.cpp",
+    ):
         assert (run / name).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Worker processes that end with the process that started them."""
+"""How many workers there may be, and worker processes that end with the process that started them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 import signal
 import threading
 import time
+
+
+def available_cores() -> int:
+    """Cores that this process may use: fewer than the machine has where a scheduler or a container says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def follow_parent(parent: int) -> None:

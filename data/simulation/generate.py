@@ -32,7 +32,7 @@ from tritag.environment import cache_folder
 from tritag.errors import DataError, ToolError
 from tritag.files import only_one
 from tritag.progress import Progress
-from tritag.workers import follow_parent
+from tritag.workers import available_cores, follow_parent
 
 _MERGE_STREAM = 2
 
@@ -79,7 +79,7 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         The disk is full or not writable.
     """
     path = Path(path)
-    processes = processes or _n_cores()
+    processes = processes or available_cores()
     folder = path.with_suffix(".shards")
     with only_one(path.with_suffix(".lock")):
         if path.exists():
@@ -96,11 +96,6 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         _merge(config, shards, folder, path)
         shutil.rmtree(folder)
     return path
-
-
-def _n_cores() -> int:
-    # containers often give a process fewer cores than the machine has
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_same(path: Path, config: DataConfig) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tritag.errors import ConfigError
@@ -19,6 +21,39 @@ def test_default_target():
 def test_clock_period(period):
     with pytest.raises(ConfigError, match=rf"^clock_period_ns must be > 0, got {period}$"):
         TargetConfig("part", period, 54)
+
+
+@pytest.mark.parametrize("period", [math.nan, math.inf, -math.inf])
+def test_clock_period_is_a_number(period):
+    with pytest.raises(ConfigError, match=rf"^clock_period_ns must be finite, got {period}$"):
+        TargetConfig("part", period, 54)
+
+
+@pytest.mark.parametrize("percent", [-0.1, 100, 250, math.nan, math.inf])
+def test_clock_uncertainty(percent):
+    with pytest.raises(ConfigError, match=rf"^clock_uncertainty_percent must lie in \[0, 100\), got {percent}$"):
+        TargetConfig("part", 2.5, 54, percent)
+    assert TargetConfig("part", 2.5, 54, 0).clock_uncertainty_percent == 0
+
+
+@pytest.mark.parametrize(
+    "part", ["", " ", "-part", "xcvu13p flga", "xcvu13p;exit", "[exit]", "$p", "xcvu13p\n", "xcvü"]
+)
+def test_part_can_stand_in_a_script(part):
+    with pytest.raises(ConfigError, match=r"^part must be a part's full name of letters, digits and dashes, such as"):
+        TargetConfig(part, 2.5, 54)
+
+
+def test_part_is_looked_up():
+    assert load_target().fpga.name == "xcvu13p"
+    assert TargetConfig("xcvp1802-lsvc4072-2MP-e-S", 2.5, 54).fpga is None
+
+
+def test_a_file_with_an_infinite_clock(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("part: p\nclock_period_ns: .inf\ninterval_cycles: 1\n")
+    with pytest.raises(ConfigError, match=r"clock_period_ns must be finite, got inf"):
+        load_target(path)
 
 
 @pytest.mark.parametrize("interval", [0, -54])

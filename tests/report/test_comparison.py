@@ -14,6 +14,7 @@ from tritag.report.comparison import (
     ESTIMATED,
     MEASURED,
     QUOTED,
+    SCHEDULED,
     VENDOR,
     VENDOR_HLS,
     as_markdown,
@@ -83,6 +84,15 @@ def test_steps_that_are_missing(tmp_path):
     assert rows[0].csim is None
     (directory / "csim.json").write_text(json.dumps(CSIM | {"vendor": None}))
     assert compared([directory], [CONFIG])[0].csim == "0 of 237 differ"
+
+
+def test_cycles_of_a_schedule_are_not_called_measured(tmp_path):
+    nothing = {"latency_cycles": None, "interval_cycles": None, "scenarios": {}}
+    rtl = RTL | nothing | {"scheduled_latency_cycles": 90, "interval": 54}
+    scheduled, estimated = compared([_run(tmp_path, rtl=rtl)], [CONFIG])[:2]
+    assert (scheduled.figures, scheduled.rtl) == (SCHEDULED, None)
+    assert (scheduled.latency_cycles, scheduled.interval_cycles) == (90, 54)
+    assert (estimated.figures, estimated.latency_ns) == (ESTIMATED, 225)
 
 
 def test_tables(tmp_path):

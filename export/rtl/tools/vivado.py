@@ -12,9 +12,10 @@ from tritag.errors import ToolError
 from tritag.files import write_text
 
 TOOL = "vivado"
-_FIGURES = ("lut", "ff", "carry8", "dsp", "ramb18", "ramb36", "slack_ns")
+_FIGURES = ("lut", "ff", "carry4", "carry8", "dsp", "ramb18", "ramb36", "slack_ns")
 
-# Counts cells by the names of the library's primitives: reports are laid out anew in every release.
+# Counts cells by the names of the library's primitives, which end in the family's generation (DSP48E1, DSP48E2):
+# reports are laid out anew in every release.
 _SCRIPT = """
 read_verilog tagger.v
 synth_design -top {top} -part {part} -mode out_of_context -flatten_hierarchy rebuilt
@@ -23,10 +24,11 @@ proc count {{pattern}} {{ return [llength [get_cells -quiet -hierarchical -filte
 set out [open vivado.json w]
 puts $out "\\{{\\"lut\\": [count {{REF_NAME =~ LUT* || REF_NAME =~ SRL*}}],"
 puts $out "\\"ff\\": [count {{REF_NAME =~ FD*}}],"
+puts $out "\\"carry4\\": [count {{REF_NAME == CARRY4}}],"
 puts $out "\\"carry8\\": [count {{REF_NAME == CARRY8}}],"
-puts $out "\\"dsp\\": [count {{REF_NAME == DSP48E2}}],"
-puts $out "\\"ramb18\\": [count {{REF_NAME == RAMB18E2}}],"
-puts $out "\\"ramb36\\": [count {{REF_NAME == RAMB36E2}}],"
+puts $out "\\"dsp\\": [count {{REF_NAME =~ DSP48E*}}],"
+puts $out "\\"ramb18\\": [count {{REF_NAME =~ RAMB18E*}}],"
+puts $out "\\"ramb36\\": [count {{REF_NAME =~ RAMB36E*}}],"
 puts $out "\\"slack_ns\\": [get_property SLACK [get_timing_paths -delay_type max]]\\}}"
 close $out
 """
@@ -60,4 +62,6 @@ def vendor_figures(folder: Path, top: str, part: str, period_ns: float, log: Pat
     if set(figures) != set(_FIGURES):
         raise ToolError(f"{TOOL} must give {', '.join(_FIGURES)}, got {', '.join(figures)}; see {log}")
     bram18 = figures.pop("ramb18") + 2 * figures.pop("ramb36")
-    return figures | {"bram18": bram18, "period_ns": period_ns - figures["slack_ns"]}
+    # Two CARRY4 of the 7 series make a CARRY8.
+    carry8 = figures["carry8"] + -(-figures.pop("carry4") // 2)
+    return figures | {"carry8": carry8, "bram18": bram18, "period_ns": period_ns - figures["slack_ns"]}

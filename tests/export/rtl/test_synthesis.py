@@ -11,7 +11,7 @@ from tests.helpers.op_cases import OP_CASES
 from tests.helpers.rtl import op_design, timing
 from tritag.errors import ToolError
 from tritag.export.rtl.text.clock import SIZE_NS, clock_estimate
-from tritag.export.rtl.text.fpga import PART, SLRS, Figures
+from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import synthesis
 from tritag.export.rtl.tools.synthesis import module_figures, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
@@ -65,10 +65,8 @@ def test_modules_go_through_together_and_an_interruption_loses_nothing(tmp_path,
     assert len(runs) == 3
 
 
-def test_shares_and_clock():
+def test_clock():
     total = Figures(lut=100_000, dsp=3072, levels=6)
-    assert total.shares()["dsp"] == 0.25
-    assert total.shares(SLRS)["lut"] == pytest.approx(100_000 / (PART["lut"] / 4))
     clock = clock_estimate(total, timing(1).delays, 2.7777)
     assert clock["levels_ns"] == pytest.approx(0.3 + 6 * 0.45)
     assert clock["size_ns"] == pytest.approx(SIZE_NS + 0.685)
@@ -78,15 +76,17 @@ def test_shares_and_clock():
 def test_vivado_where_it_is_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert vivado() is None
-    given = {"lut": 9, "ff": 8, "carry8": 7, "dsp": 6, "ramb18": 1, "ramb36": 2, "slack_ns": 0.25}
+    given = {"lut": 9, "ff": 8, "carry4": 3, "carry8": 7, "dsp": 6, "ramb18": 1, "ramb36": 2, "slack_ns": 0.25}
     tool = tmp_path / "vivado"
     tool.write_text(f"#!/bin/sh\nprintf '%s' '{json.dumps(given)}' > vivado.json\n")
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     figures = vendor_figures(tmp_path, "tagger", "xcvu13p-flga2577-2-e", 2.7777, tmp_path / "log")
-    assert figures["bram18"] == 5
+    assert (figures["bram18"], figures["carry8"], figures["dsp"]) == (5, 9, 6)
+    assert "carry4" not in figures
     assert figures["period_ns"] == pytest.approx(2.5277)
     script = (tmp_path / "vivado.tcl").read_text()
     assert "synth_design -top tagger -part xcvu13p-flga2577-2-e" in script
+    assert 'puts $out "\\"dsp\\": [count {REF_NAME =~ DSP48E*}],"' in script
     assert 'puts $out "\\{\\"lut\\": [count {REF_NAME =~ LUT* || REF_NAME =~ SRL*}],"' in script
     tool.write_text("#!/bin/sh\nexit 3\n")
     with pytest.raises(ToolError, match=r"vivado must synthesise .*, but ended with 3; see"):

@@ -1,0 +1,112 @@
+"""Latency and resources of a run's Verilog in words: every figure with where it comes from.
+
+Cycles are *measured* in the simulation, or only *scheduled* where none was run. LUT, FF, DSP and BRAM are *estimated*
+from the Verilog, *counted* by Yosys, or the vendor's. Nanoseconds are cycles at the *assumed* clock of the target: no
+place and route has confirmed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tritag.export.rtl.text.fpga import Part, find_part
+
+MEASURED = "measured"
+SCHEDULED = "scheduled"
+ESTIMATED = "estimated"
+COUNTED = "counted by Yosys"
+VENDOR = "Vivado synthesis"
+# Resources by the names of :class:`tritag.export.rtl.text.fpga.Figures`, as the tables call them.
+RESOURCES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM_18K"}
+
+Row = tuple[str, str]
+
+
+def simulated_jets(rtl: Mapping[str, Any]) -> tuple[int, int]:
+    """Jets of all scenarios of rtl.json: how many differ, and how many there are; (0, 0) without a simulation."""
+    scenarios = rtl["scenarios"].values()
+    return sum(s["differ"] for s in scenarios), sum(s["jets"] for s in scenarios)
+
+
+def is_measured(rtl: Mapping[str, Any]) -> bool:
+    """Whether the cycles of rtl.json were measured in a simulation; otherwise they are those of the schedule."""
+    return rtl["latency_cycles"] is not None
+
+
+def cycles(rtl: Mapping[str, Any]) -> tuple[int, int, str]:
+    """Latency and II in cycles, and their origin: measured where a simulation was run, else scheduled."""
+    if is_measured(rtl):
+        return rtl["latency_cycles"], rtl["interval_cycles"], MEASURED
+    return rtl["scheduled_latency_cycles"], rtl["interval"], SCHEDULED
+
+
+def estimated_counts(rtl: Mapping[str, Any]) -> dict[str, float]:
+    """The estimate of rtl.json by the names of ``RESOURCES``."""
+    estimate = rtl["estimate"]
+    return {name: estimate["bram" if name == "bram18" else name] for name in RESOURCES}
+
+
+def firmware_rows(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None) -> Iterator[Row]:
+    """Rows ``(what with its origin, figure)`` of a run's Verilog: part, cycles, nanoseconds, resources, assumptions.
+
+    Parameters
+    ----------
+    rtl, synth
+        Content of rtl.json and of synth.json; None where Yosys was not run.
+    """
+    name = rtl.get("part")
+    part = find_part(name) if name else None
+    yield "part", _part_text(name, part)
+    yield from _timing_rows(rtl)
+    sources = {ESTIMATED: estimated_counts(rtl)}
+    if synth:
+        sources[COUNTED] = synth["total"]
+        if synth["vendor"]:
+            sources[VENDOR] = synth["vendor"]
+    for resource, title in RESOURCES.items():
+        for origin, counts in sources.items():
+            yield f"{title} ({origin})", count_text(counts[resource], resource, part)
+    if synth:
+        clock = synth["clock_estimate"]
+        yield "clock period (estimated)", f"{clock['levels_ns']:.2f} ns from {clock['levels']} logic levels"
+        yield (
+            "clock period (estimated)",
+            f"{clock['size_ns']:.2f} ± {clock['size_error_ns']:.2f} ns from the size (VU13P)",
+        )
+    else:
+        yield f"resources ({COUNTED})", "not run (tritag synth)"
+    for sentence in rtl.get("assumptions", []):
+        yield "assumption", sentence
+
+
+def count_text(count: float, resource: str, part: Part | None) -> str:
+    """A count with its shares of the part and of one SLR; the count alone where the part is not known."""
+    text = f"{count:,.0f}"
+    if part is None:
+        return text
+    whole, slr = (part.shares({resource: count}, slr=of_slr)[resource] for of_slr in (False, True))
+    if whole > 1:
+        return f"{text} = {whole:.1%}: does not fit"
+    return f"{text} = {whole:.1%}" + (f" (SLR {slr:.1%})" if part.holds.slrs > 1 else "")
+
+
+def _part_text(name: str | None, part: Part | None) -> str:
+    if name is None:
+        return "not in rtl.json, no shares: call tritag rtl again"
+    if part is None:
+        return f"{name}: unknown, no shares"
+    regions = f"{part.holds.slrs} SLRs" if part.holds.slrs > 1 else "1 SLR"
+    return f"{part.name}, {regions}"
+
+
+def _timing_rows(rtl: Mapping[str, Any]) -> Iterator[Row]:
+    latency, interval, origin = cycles(rtl)
+    differ, jets = simulated_jets(rtl)
+    yield "Verilog = ONNX Runtime", f"{differ:,} / {jets:,} jets differ" if jets else "not simulated"
+    period_ns = rtl["clock_period_ns"]
+    yield f"latency ({origin})", f"{latency:,} cycles"
+    yield f"II ({origin})", f"{interval:,} cycles"
+    yield "clock (assumed)", f"{1e3 / period_ns:.1f} MHz, {period_ns:g} ns"
+    yield "latency (at that clock)", f"{latency * period_ns:,.0f} ns"
+    yield "II (at that clock)", f"{interval * period_ns:,.0f} ns"
