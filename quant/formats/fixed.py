@@ -65,22 +65,22 @@ class FixedType:
 
     @property
     def int_min(self) -> int:
-        """Smallest integer code."""
+        """Smallest integer code that the type holds."""
         return -(1 << (self.width - 1)) if self.signed else 0
 
     @property
     def int_max(self) -> int:
-        """Largest integer code."""
+        """Largest integer code that the type holds."""
         return (1 << (self.width - self.signed)) - 1
 
     @property
     def min(self) -> float:
-        """Smallest value."""
+        """Smallest value that the type holds."""
         return self.int_min * self.lsb
 
     @property
     def max(self) -> float:
-        """Largest value."""
+        """Largest value that the type holds."""
         return self.int_max * self.lsb
 
     def to_int(self, values: Any) -> np.ndarray:
@@ -152,7 +152,7 @@ class Grid:
         return Grid(min(self.low, other.low), max(self.high, other.high), self.fraction)
 
     def plus(self, other: Grid) -> Grid:
-        """Grid of the exact sum."""
+        """Grid of the exact sum of two tensors, in the finer of the two LSBs."""
         fraction = max(self.fraction, other.fraction)
         a, b = self.rescaled(fraction), other.rescaled(fraction)
         return Grid(a.low + b.low, a.high + b.high, fraction)

@@ -91,7 +91,7 @@ class QuantVectorLinear(QuantLinear):
         nn.init.zeros_(self.bias).requires_grad_(False)
 
     def affine(self, x: Tensor) -> Tensor:
-        """See :class:`QuantLinear`."""
+        """Product of vectors ``x`` (..., n_in) with the quantized weights, without an offset."""
         return narrow_linear(x, self.weight_value()) if self.training else super().affine(x)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
