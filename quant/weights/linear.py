@@ -34,7 +34,7 @@ class QuantLinear(qnn.QuantLinear):
         self._weight_codes, self._bias_codes = code_range(self.weight_quant), code_range(self.bias_quant)
         self.meter = Meter()
 
-    def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
+    def forward(self, x: FixedTensor) -> FixedTensor:
         """Map ``x`` (..., n_in) to (..., n_out)."""
         y = FixedTensor(self.affine(x.value), None if self.training else self.accumulator(x.known_grid()))
         self.meter.read(self, x)
