@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report", "tritag")
+FOLDERS = (*ROOMS, "tests", "firmware_tests", "benchmarks", "docs")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
@@ -36,6 +38,15 @@ def test_links_lead_somewhere(page):
         elif anchor and anchor not in anchors(found):
             wrong.append(f"{target}: no such heading")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_named_files_exist(page):
+    """A path in backquotes that begins with a folder of the repository; ``<name>`` and ``*`` in it stand for any."""
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)(?:::[\w:]+)?`", page.read_text(encoding="utf-8"))
+    assert not [name for name in named if not (ROOT / name).exists()]
 
 
 def test_every_page_can_be_reached():
