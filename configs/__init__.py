@@ -94,6 +94,19 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where} must be a mapping of keys to values, got {value!r}")
         return build(hint, value, where)
+    if typing.get_origin(hint) is not None:
+        return _convert_generic(hint, value, where)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, bool):
+        raise ConfigError(f"{where} must be int, got {value!r}")
+    if isinstance(hint, type) and not isinstance(value, hint):
+        raise ConfigError(f"{where} must be {hint.__name__}, got {value!r}")
+    return value
+
+
+def _convert_generic(hint: Any, value: Any, where: str) -> Any:
+    """Values of hints with brackets: a choice of types, a tuple, one of several words; others stay as they are."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, UnionType):
         if value is None and NoneType in typing.get_args(hint):
@@ -103,16 +116,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{where} must be a list, got {value!r}")
         return tuple(_convert(typing.get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is typing.Literal:
-        if value not in typing.get_args(hint):
-            raise ConfigError(unknown_name(f"value of {where}", str(value), map(str, typing.get_args(hint))))
-        return value
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint is int and isinstance(value, bool):
-        raise ConfigError(f"{where} must be int, got {value!r}")
-    if isinstance(hint, type) and not isinstance(value, hint):
-        raise ConfigError(f"{where} must be {hint.__name__}, got {value!r}")
+    if origin is typing.Literal and value not in typing.get_args(hint):
+        raise ConfigError(unknown_name(f"value of {where}", str(value), map(str, typing.get_args(hint))))
     return value
 
 

@@ -1,1 +1,1 @@
-"""QONNX export, model-local functions, graph lint, hls4ml extension."""
+"""The exported QONNX file with its model-local functions, the lint that reads it, its executors, and its Verilog."""

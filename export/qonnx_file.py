@@ -10,13 +10,14 @@ import json
 import re
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from tritag.export.functions import OPSET, QUANT_DOMAIN, op_function, quant_function
 from tritag.quant.layers.tagger import QuantTagger
@@ -146,59 +147,81 @@ def _merge_equal_nodes(model: ModelProto) -> None:
 
 
 def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> dict[str, str]:
-    """Readable, unique, C-compatible names: ``blocks_0_query_cut`` for the cut behind that layer.
+    """Give readable, unique, C-compatible names: ``blocks_0_query_cut`` for the cut behind that layer.
 
     Returns the tensor in which the output of each PyTorch module ends, by the module's path.
     """
     modules: dict[str, str] = {}
-    names: dict[str, str] = {}
-    taken = {x.name for x in (*model.graph.input, *model.graph.output)}
-
-    def give(old: str, wish: str) -> None:
-        wish = re.sub(r"\W+", "_", wish).strip("_")
-        new, number = wish, 1
-        while new in taken:
-            number += 1
-            new = f"{wish}_{number}"
-        taken.add(new)
-        names[old] = new
-
+    names = _Names({x.name for x in (*model.graph.input, *model.graph.output)})
     tables: dict[str, str] = {}
     for node in model.graph.node:
         path = node.name.split("/")[1:-1]
         for depth in range(1, len(path) + 1):
             modules[".".join(path[:depth])] = node.output[0]
-        kind = node.op_type
         if node.domain == ONNX_DOMAIN:
-            bound = programs[kind]
-            kind = bound.program.name
-            path = path[:-1] if path and path[-1] == kind else path
-            for table, name in zip(node.input[len(bound.in_fractions) :], bound.program.table_names, strict=True):
-                tables.setdefault(table, "_".join((*path, kind, name)))
-        elif kind == "Quant":
-            role = next((p for p in ("weight_quant", "bias_quant") if p in path), "cut")
-            path = path[: path.index("cut" if role == "cut" else role)] if role in path or "cut" in path else path
-            kind = role
-        wish = "_".join((*path, kind.lower()))
+            for table, wish in _table_wishes(node, path, programs[node.op_type]):
+                tables.setdefault(table, wish)
+        wish = _wish(node, path, programs)
         for output in node.output:
-            if output not in taken:
-                give(output, wish)
-        node.name = names.get(node.output[0], wish)
+            if output not in names.taken:
+                names.give(output, wish)
+        node.name = names.new.get(node.output[0], wish)
     for initializer in model.graph.initializer:
-        wish = tables.get(initializer.name, "")
-        if not wish:
-            array = numpy_helper.to_array(initializer)
-            wish = initializer.name.removeprefix("tagger.")
-            if "/" in wish:
-                wish = ("shape" if array.dtype == np.int64 else "constant") + f"_{'_'.join(map(_label, array.ravel()))}"
-        give(initializer.name, wish)
-        initializer.name = names[initializer.name]
+        names.give(initializer.name, tables.get(initializer.name, "") or _constant_wish(initializer))
+        initializer.name = names.new[initializer.name]
     for node in model.graph.node:
         for field in (node.input, node.output):
             for i, name in enumerate(field):
-                field[i] = names.get(name, name)
+                field[i] = names.new.get(name, name)
     del model.graph.value_info[:]
-    return {path: names.get(tensor, tensor) for path, tensor in modules.items()}
+    return {path: names.new.get(tensor, tensor) for path, tensor in modules.items()}
+
+
+class _Names:
+    """New names by old ones; a name that is taken gets a number."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = taken
+        self.new: dict[str, str] = {}
+
+    def give(self, old: str, wish: str) -> None:
+        wish = re.sub(r"\W+", "_", wish).strip("_")
+        new, number = wish, 1
+        while new in self.taken:
+            number += 1
+            new = f"{wish}_{number}"
+        self.taken.add(new)
+        self.new[old] = new
+
+
+def _wish(node: NodeProto, path: list[str], programs: dict[str, BoundProgram]) -> str:
+    """Name that the outputs of a node should have: path of its module and what it does."""
+    kind = node.op_type
+    if node.domain == ONNX_DOMAIN:
+        kind = programs[kind].program.name
+        path = path[:-1] if path and path[-1] == kind else path
+    elif kind == "Quant":
+        role = next((p for p in ("weight_quant", "bias_quant") if p in path), "cut")
+        path = path[: path.index("cut" if role == "cut" else role)] if role in path or "cut" in path else path
+        kind = role
+    return "_".join((*path, kind.lower()))
+
+
+def _table_wishes(node: NodeProto, path: list[str], bound: BoundProgram) -> Iterator[tuple[str, str]]:
+    """Tables of an op, each with the name that it should have."""
+    kind = bound.program.name
+    path = path[:-1] if path and path[-1] == kind else path
+    for table, name in zip(node.input[len(bound.in_fractions) :], bound.program.table_names, strict=True):
+        yield table, "_".join((*path, kind, name))
+
+
+def _constant_wish(initializer: TensorProto) -> str:
+    """Name that a constant should have: that of its parameter, or its values."""
+    wish = initializer.name.removeprefix("tagger.")
+    if "/" not in wish:
+        return wish
+    array = numpy_helper.to_array(initializer)
+    return ("shape" if array.dtype == np.int64 else "constant") + f"_{'_'.join(map(_label, array.ravel()))}"
 
 
 def _label(value: float) -> str:
@@ -256,7 +279,11 @@ def run_all(model: ModelProto, feeds: dict[str, np.ndarray], names: list[str]) -
 
 
 def session(model: ModelProto) -> onnxruntime.InferenceSession:
-    """ONNX Runtime session of a model, single-threaded, with graph optimisations that keep every bit."""
+    """ONNX Runtime session of a model on the CPU, with as many threads as PyTorch has in this process.
+
+    Every tensor of an exported file is an integer on a grid that float32, or inside an op int64, holds exactly, so
+    that neither the number of threads nor ONNX Runtime's graph optimisations change a bit.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3

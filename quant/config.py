@@ -13,24 +13,72 @@ Activations = Literal["static", "asymmetric", "asymmetric-dynamic", "per-token",
 
 @dataclass(frozen=True)
 class QuantConfig:
-    """Bits, observers and teacher of a quantized tagger.
+    """What a quantization recipe may choose: how weights and activations are rounded, and how the rounding is trained.
 
-    ``weights`` concerns the linear layers inside the blocks, or those of ``low_bit_layers`` (names, or patterns such as
-    ``blocks.*.query``); the others are int8. ``weight_method`` is how low-bit weights are trained: the straight-through
-    estimator, or piecewise-affine regularized quantization (``weights/low_bit_weights.py``) with its transition
-    between the fractions ``parq_start`` and ``parq_end`` of the training, as steep as ``parq_steepness``, or fixed one
-    after the other until ``incremental_end`` (:mod:`tritag.quant.weights.incremental_weights`).
-    ``activations`` other than "static" are *simulated*: a float network with fake-quantized linear layers
-    (:mod:`tritag.quant.simulated.tagger`), which has no exact form and cannot be exported.
-    ``weights: learned`` trains the fractional bits of all linear layers' weights, one number per ``bit_granularity``;
-    ``learned_cuts`` those of all activations, one number per tensor. ``bit_penalty`` is added
-    to the loss for every million effective bit operations of a jet.
-    ``frames_net_bits`` are the activations of a Frames-Net, ``frame_weight_bits`` the softmax weights of its vectors
-    (four spare bits are added), ``frame_vector_bits`` and ``frame_matrix_bits`` the widths of the orthonormalization of
-    one frame per jet (:class:`tritag.quant.integer.lorentz.FrameBits`); one per candidate is wider.
-    ``residual_bits`` is the width of the residual stream, which feeds the norms only.
-    ``distillation`` is the share of the float tagger's probability in the labels of the quantized training (0: plain
-    labels); it is what makes ternary weights work.
+    The settings are explained by topic, which a bold word begins; below they stand in the order of a run's files.
+
+    Attributes
+    ----------
+    weights : "int8", "ternary", "binary", "float" or "learned"
+        **Weights.** Those of the linear layers inside the blocks, or of ``low_bit_layers``; the others are int8.
+        "learned" trains the fractional bits of all linear layers' weights, "float" goes with bfloat16 activations.
+    low_bit_layers : tuple of str
+        Names of linear layers, or patterns such as ``blocks.*.query``, that ``weights`` concerns in place of those
+        inside the blocks.
+    bias_bits : int
+        Width of the biases of linear layers, 2 to 16.
+    weight_method : "ste", "parq" or "incremental"
+        **Training of low-bit weights.** The straight-through estimator, piecewise-affine regularized quantization
+        (:mod:`tritag.quant.weights.low_bit_weights`), or weights that are fixed one after the other
+        (:mod:`tritag.quant.weights.incremental_weights`; ternary alone).
+    parq_start, parq_end : float
+        Fractions of the training between which PARQ passes from float to rounded weights.
+    parq_steepness : float
+        How steep that passage is.
+    incremental_end : float
+        Fraction of the training after which all weights are fixed.
+    incremental_scale : float
+        Scale of incremental ternary weights over the mean size of the weights at the start; it is rounded to a power
+        of two.
+    activations : "static", "asymmetric", "asymmetric-dynamic", "per-token" or "bfloat16"
+        **Activations.** "static" has power-of-two scales and is exact. The others make a *simulated* recipe: a float
+        network with fake-quantized linear layers (:mod:`tritag.quant.simulated.tagger`), which has no exact form and
+        cannot be exported.
+    activation_bits : int
+        Width of activations between layers, 2 to 16.
+    residual_bits : int
+        Width of the residual stream, which feeds the norms only, 2 to 16.
+    attention_bits : int
+        Width of the attention's weights, 2 to 16.
+    frames_net_bits : int
+        **Frames.** Width of the activations of a Frames-Net.
+    frame_weight_bits : int
+        Width of the softmax weights of its vectors; four spare bits are added.
+    frame_vector_bits, frame_matrix_bits : int
+        Widths of the orthonormalization of one frame per jet (:class:`tritag.quant.integer.lorentz.FrameBits`); one
+        per candidate is wider.
+    range_quantile : float
+        **Observers of ranges.** Share of the values in each tail that a cut's observed range leaves out.
+    range_momentum : float
+        Weight of the range so far when a batch is observed.
+    dynamic_fraction, frozen_fraction : float
+        Fractions of the training: up to the first, ranges are those of the batch; from the second on they stay.
+    scale_frozen_fraction : float
+        Fraction of the training from which on the scales of weights stay.
+    learned_cuts : bool
+        **Learned widths.** Also train the width of every activation, one number per tensor.
+    bit_granularity : "tensor", "channel" or "weight"
+        What shares one trained number of fractional bits when weights are "learned".
+    bit_penalty : float
+        Added to the loss for every million effective bit operations of a jet.
+    distillation : float
+        **Teacher.** Share of the float tagger's probability in the labels of the quantized training (0: plain
+        labels); it is what makes ternary weights work.
+
+    Raises
+    ------
+    ConfigError
+        A value out of its range, or two that do not go together.
     """
 
     weights: Literal["int8", "ternary", "binary", "float", "learned"] = "int8"
@@ -66,6 +114,11 @@ class QuantConfig:
         return self.activations == "static"
 
     def __post_init__(self) -> None:
+        self._check_numbers()
+        self._check_weights()
+        self._check_learned_widths()
+
+    def _check_numbers(self) -> None:
         for name in ("activation_bits", "residual_bits", "attention_bits", "bias_bits"):
             if not 2 <= getattr(self, name) <= 16:
                 raise ConfigError(f"{name} must lie in [2, 16], got {getattr(self, name)}")
@@ -77,25 +130,29 @@ class QuantConfig:
                 "PARQ must satisfy 0 <= parq_start < parq_end <= 1 and parq_steepness > 0, got "
                 f"{self.parq_start}, {self.parq_end} and {self.parq_steepness}"
             )
+        if not 0 < self.incremental_end <= 1 or not self.incremental_scale > 0:
+            raise ConfigError(
+                "incremental fixing must satisfy 0 < incremental_end <= 1 and incremental_scale > 0, got "
+                f"{self.incremental_end} and {self.incremental_scale}"
+            )
+        if not 0 <= self.dynamic_fraction <= self.frozen_fraction <= 1:
+            raise ConfigError(
+                "observer phases must satisfy 0 <= dynamic_fraction <= frozen_fraction <= 1, got "
+                f"{self.dynamic_fraction} and {self.frozen_fraction}"
+            )
+
+    def _check_weights(self) -> None:
         if (self.weights == "float") != (self.activations == "bfloat16"):
             raise ConfigError(
                 f"weights: float and activations: bfloat16 must go together, got {self.weights}, {self.activations}"
             )
         if self.weight_method == "incremental" and self.weights != "ternary":
             raise ConfigError(f"weight_method: incremental needs ternary weights, got {self.weights}")
-        if not 0 < self.incremental_end <= 1 or not self.incremental_scale > 0:
-            raise ConfigError(
-                "incremental fixing must satisfy 0 < incremental_end <= 1 and incremental_scale > 0, got "
-                f"{self.incremental_end} and {self.incremental_scale}"
-            )
         if self.weight_method == "parq" and self.weights not in ("ternary", "binary"):
             raise ConfigError(f"weight_method: parq needs ternary or binary weights, got {self.weights}")
+
+    def _check_learned_widths(self) -> None:
         if not self.bit_penalty >= 0:
             raise ConfigError(f"bit_penalty must be >= 0, got {self.bit_penalty}")
         if not self.exact and (self.weights == "learned" or self.learned_cuts or self.bit_penalty):
             raise ConfigError(f"learned widths need activations: static, got {self.activations}")
-        if not 0 <= self.dynamic_fraction <= self.frozen_fraction <= 1:
-            raise ConfigError(
-                "observer phases must satisfy 0 <= dynamic_fraction <= frozen_fraction <= 1, got "
-                f"{self.dynamic_fraction} and {self.frozen_fraction}"
-            )

@@ -177,13 +177,13 @@ def _text(value: Figure) -> str:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """The table for a document."""
+    """The table of :func:`comparison_table` as Markdown, for a document."""
     lines = [f"| {' | '.join(_HEADS.values())} |", "|" + "---|" * len(_HEADS)]
     return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in _cells(rows))])
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:
-    """The table for a terminal."""
+    """Runs and published taggers side by side, as a table for a terminal."""
     table = Table(*_HEADS.values())
     for cells in _cells(rows):
         if cells[0]:

@@ -46,7 +46,7 @@ class _CallableRoom(ModuleType):
 
 
 class _Package(ModuleType):
-    """This package, in which the first import of the room ``tritag.export`` replaces the function by the room."""
+    """The package, in which the first import of the room ``tritag.export`` replaces the function by the room."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "export" and isinstance(value, ModuleType):

@@ -100,7 +100,7 @@ class DataConfig:
 
     @property
     def n_jets(self) -> int:
-        """Jets in all."""
+        """Number of jets of all classes and splits together."""
         return sum(self.n_class(label) for label in range(len(self.classes)))
 
     def settings(self) -> dict[str, Any]:

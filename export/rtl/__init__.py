@@ -1,1 +1,1 @@
-"""The open RTL path: the firmware graph as pipelined Verilog, its simulation and its synthesis (docs/rtl.md)."""
+"""The firmware graph as pipelined Verilog, its simulation and its synthesis (docs/rtl.md, docs/rtl-design.md)."""

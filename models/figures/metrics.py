@@ -131,12 +131,12 @@ class Roc:
 
     @property
     def signal_efficiency(self) -> Floats:
-        """(P,) eps_S."""
+        """Share of the signal jets that pass each threshold, eps_S (P,)."""
         return self.signal / self.signal[-1]
 
     @property
     def background_efficiency(self) -> Floats:
-        """(P,) eps_B."""
+        """Share of the background jets that pass each threshold, eps_B (P,)."""
         return self.background / self.background[-1]
 
 

@@ -44,7 +44,7 @@ class PreparedJets:
         return PreparedJets(select(self.inputs, index), self.count.index_select(0, index), self.wanted[index])
 
     def slice(self, start: int, stop: int) -> PreparedJets:
-        """Jets ``start`` to ``stop``."""
+        """The prepared jets from ``start`` up to but without ``stop``."""
         part = slice(start, stop)
         return PreparedJets(select(self.inputs, part), self.count[part], self.wanted[part])
 

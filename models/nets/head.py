@@ -75,12 +75,12 @@ class HeadConfig:
 
     @property
     def n_scores(self) -> int:
-        """Number of class scores."""
+        """Number of scores: one logit, or one score per class."""
         return max(len(self.classes), 1)
 
     @property
     def n_outputs(self) -> int:
-        """Number of all outputs."""
+        """Number of all outputs, scores and regressed ratios together."""
         return self.n_scores + len(self.regression)
 
     @property

@@ -42,7 +42,7 @@ class TrainingState:
     best: dict[str, Any] = field(default_factory=dict)
 
     def add(self, loss: float) -> None:
-        """Count one step."""
+        """Count one step of the optimizer and add up its loss."""
         self.step += 1
         self.loss_sum += loss
         self.loss_steps += 1

@@ -48,7 +48,7 @@ def in_head(name: str) -> bool:
 
 
 def weights_hash(path: Path | str) -> str:
-    """Hash of a weights file."""
+    """Short hash of a weights file, by which a fine-tuning names what it starts from."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 

@@ -20,6 +20,20 @@ class FixedType:
     ``integer`` **includes** the sign bit, as in ap_fixed, and may be negative or exceed ``width``; the number of
     fractional bits is ``width - integer``. The defaults are the house's (round half to even, saturate), not those of
     ap_fixed (truncate, wrap).
+
+    Examples
+    --------
+    Four bits, one of them the sign, two behind the point: codes -8 to 7 in steps of a quarter.
+
+    >>> quarter = FixedType(signed=True, width=4, integer=2)
+    >>> quarter.lsb, quarter.min, quarter.max
+    (0.25, -2.0, 1.75)
+    >>> quarter.to_int([0.3, 0.375, -5.0]).tolist()  # rounded, a tie to the even code, saturated
+    [1, 2, -8]
+    >>> quarter.from_int([1, 2, -8]).tolist()
+    [0.25, 0.5, -2.0]
+    >>> print(quarter)
+    ap_fixed<4,2,AP_RND_CONV,AP_SAT>
     """
 
     signed: bool
@@ -51,22 +65,22 @@ class FixedType:
 
     @property
     def int_min(self) -> int:
-        """Smallest integer code."""
+        """Smallest integer code that the type holds."""
         return -(1 << (self.width - 1)) if self.signed else 0
 
     @property
     def int_max(self) -> int:
-        """Largest integer code."""
+        """Largest integer code that the type holds."""
         return (1 << (self.width - self.signed)) - 1
 
     @property
     def min(self) -> float:
-        """Smallest value."""
+        """Smallest value that the type holds."""
         return self.int_min * self.lsb
 
     @property
     def max(self) -> float:
-        """Largest value."""
+        """Largest value that the type holds."""
         return self.int_max * self.lsb
 
     def to_int(self, values: Any) -> np.ndarray:
@@ -99,6 +113,15 @@ class Grid:
     """What is known of a tensor on a power-of-two grid: its integers lie in ``[low, high]``, LSB ``2**-fraction``.
 
     Finer than a :class:`FixedType`: accumulator bounds follow from the actual weights, not from whole bits.
+
+    Examples
+    --------
+    The exact sum of two tensors is counted in the finer LSB:
+
+    >>> Grid(-3, 3, fraction=0).plus(Grid(0, 5, fraction=1))
+    Grid(low=-6, high=11, fraction=1)
+    >>> print(Grid(-6, 11, fraction=1).type)
+    ap_fixed<5,4,AP_RND_CONV,AP_SAT>
     """
 
     low: int
@@ -129,7 +152,7 @@ class Grid:
         return Grid(min(self.low, other.low), max(self.high, other.high), self.fraction)
 
     def plus(self, other: Grid) -> Grid:
-        """Grid of the exact sum."""
+        """Grid of the exact sum of two tensors, in the finer of the two LSBs."""
         fraction = max(self.fraction, other.fraction)
         a, b = self.rescaled(fraction), other.rescaled(fraction)
         return Grid(a.low + b.low, a.high + b.high, fraction)
@@ -155,7 +178,13 @@ def product_grid(a: Grid, b: Grid, terms: int) -> Grid:
 
 
 def int_bits(low: int, high: int) -> int:
-    """Bits that hold every integer from ``low`` to ``high`` (two's complement when ``low`` is negative)."""
+    """Bits that hold every integer from ``low`` to ``high`` (two's complement when ``low`` is negative).
+
+    Examples
+    --------
+    >>> int_bits(0, 255), int_bits(-128, 127), int_bits(-1, 128)
+    (8, 8, 9)
+    """
     if low < 0:
         return max((-low - 1).bit_length(), max(high, 0).bit_length()) + 1
     return high.bit_length()

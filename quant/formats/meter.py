@@ -27,6 +27,6 @@ class Meter:
 
 
 def meters(network: nn.Module) -> list[Meter]:
-    """All meters of a network."""
+    """All meters inside a network, in the order of its modules."""
     found = (getattr(module, "meter", None) for module in network.modules())
     return [meter for meter in found if isinstance(meter, Meter)]

@@ -40,7 +40,7 @@ class FixedTensor:
         return cls(torch.cat([p.value for p in parts]), parts[0].grid)
 
     def reshape(self, *shape: int) -> FixedTensor:
-        """Same values, other shape."""
+        """The same values and grid in another shape."""
         return FixedTensor(self.value.reshape(*shape), self.grid, self.bits)
 
     def width(self) -> Tensor | float:
@@ -60,12 +60,12 @@ class FixedTensor:
         return self.grid
 
     def integers(self) -> Tensor:
-        """Integer codes, int64."""
+        """Integer codes (int64) of the values, same shape."""
         return torch.round(self.value.double() * 2.0 ** self.known_grid().fraction).long()
 
     @classmethod
     def from_integers(cls, integers: Tensor, grid: Grid) -> FixedTensor:
-        """Values of integer codes."""
+        """Tensor of the values that integer codes stand for."""
         return cls((integers.double() * 2.0**-grid.fraction).float(), grid)
 
 

@@ -297,6 +297,20 @@ class Tracer:
         Name of the op; a C identifier.
     rows
         Number of rows of a per-row value.
+
+    Examples
+    --------
+    The square of a number of eight bits, divided by four and rounded; the interval of each step is proven while it
+    is written.
+
+    >>> t = Tracer("square", rows=1)
+    >>> x = t.input("x", -128, 127)
+    >>> y = (x * x).round_shift(2)
+    >>> y.low, y.high
+    (0, 4096)
+    >>> t.output("y", y)
+    >>> [node.op for node in t.program.nodes]
+    ['input', 'mul', 'rsh']
     """
 
     def __init__(self, name: str, rows: int) -> None:

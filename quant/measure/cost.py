@@ -43,7 +43,7 @@ class Precision:
 
     @property
     def weight_bits(self) -> Fraction:
-        """Bits of a hidden weight."""
+        """Bits that one hidden weight takes."""
         return TERNARY_BITS if self.ternary else Fraction(BITS[self.activations])
 
 

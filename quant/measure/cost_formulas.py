@@ -52,7 +52,7 @@ class Work:
 
     @property
     def macs(self) -> int:
-        """All multiply-accumulates."""
+        """Number of all multiply-accumulates, whatever they multiply."""
         return self.hidden + self.plain + self.products + self.wide
 
 
@@ -73,7 +73,7 @@ def linear(n_in: int, n_out: int, rows: int, hidden: bool = True) -> Work:
 
 @dataclass(frozen=True)
 class TransformerSizes:
-    """Vanilla transformer."""
+    """Sizes of a vanilla transformer."""
 
     blocks: int
     channels: int
@@ -81,7 +81,7 @@ class TransformerSizes:
     norm: str = "layer"
 
     def work(self, n: int) -> dict[str, Work]:
-        """See :class:`Sizes`."""
+        """Work on a jet of ``n`` constituents, by stage."""
         return transformer_work(self.blocks, self.channels, self.channels * self.mlp_factor, n, self.norm)
 
 
@@ -113,7 +113,7 @@ class LLoCaSizes(TransformerSizes):
     scalars: bool = True
 
     def work(self, n: int) -> dict[str, Work]:
-        """See :class:`Sizes`."""
+        """Work on a jet of ``n`` constituents, by stage, Frames-Net and frames included."""
         tokens = n + N_SPURIONS * self.spurions
         h = self.frames_hidden
         rows = tokens * (tokens - 1) if self.pairs else tokens
@@ -142,7 +142,10 @@ class ParTSizes:
     pair_layers: int = 3
 
     def work(self, n: int) -> dict[str, Work]:
-        """See :class:`Sizes`. The paper's code counts the MLP 1.5 times, and the embedding once per jet."""
+        """Work on a jet of ``n`` constituents, by stage.
+
+        The paper's code counts the MLP 1.5 times, and the embedding once per jet.
+        """
         c, hidden, b = self.channels, self.channels * self.mlp_factor, self.blocks
         pair_weights = self.pair_layers * self.pair_channels**2
         return {
@@ -163,7 +166,7 @@ class SlimSizes:
     mlp_factor: int
 
     def work(self, n: int) -> dict[str, Work]:
-        """See :class:`Sizes`."""
+        """Work on a jet of ``n`` constituents, by stage, with vectors and scalars."""
         v, s, r, b = self.vectors, self.scalars, self.mlp_factor, self.blocks
         tokens, width = n + N_SPURIONS + 1, s + 4 * v
         into, out = _slim_linear(v, 3 * v * r, s, 2 * s * r, tokens), _slim_linear(v * r, v, s * r, s, tokens)

@@ -60,7 +60,7 @@ class Change:
     score_high: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dictionary for JSON."""
+        """The figures as a plain dictionary for JSON."""
         return asdict(self)
 
 
@@ -79,27 +79,27 @@ class FrameEffect:
     rejection: RejectionRatio | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dictionary for JSON."""
+        """The figures as a plain dictionary for JSON."""
         return asdict(self) | {"rejection": self.rejection and self.rejection.as_dict()}
 
 
 def rotations_about_beam(n: int, rng: np.random.Generator) -> Tensor:
-    """Any angle."""
+    """Rotations about the beam by any angle, (n, 4, 4)."""
     return _rotation(np.tile([0.0, 0.0, 1.0], (n, 1)), rng.uniform(-np.pi, np.pi, n))
 
 
 def rotations(n: int, rng: np.random.Generator) -> Tensor:
-    """About a random axis, by up to 0.3 rad."""
+    """Rotations about a random axis by up to 0.3 rad, (n, 4, 4)."""
     return _rotation(rng.normal(size=(n, 3)), rng.uniform(-_LARGEST_ANGLE, _LARGEST_ANGLE, n))
 
 
 def boosts_along_beam(n: int, rng: np.random.Generator) -> Tensor:
-    """Rapidities up to 0.5."""
+    """Boosts along the beam with rapidities up to 0.5, (n, 4, 4)."""
     return _boost(np.tile([0.0, 0.0, 1.0], (n, 1)), rng.uniform(-_LARGEST_RAPIDITY, _LARGEST_RAPIDITY, n))
 
 
 def boosts(n: int, rng: np.random.Generator) -> Tensor:
-    """In a random direction, rapidities up to 0.5."""
+    """Boosts in a random direction with rapidities up to 0.5, (n, 4, 4)."""
     return _boost(rng.normal(size=(n, 3)), rng.uniform(0, _LARGEST_RAPIDITY, n))
 
 

@@ -60,7 +60,7 @@ class FrameError:
     gamma: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dictionary for JSON."""
+        """The figures as a plain dictionary for JSON."""
         return asdict(self)
 
 

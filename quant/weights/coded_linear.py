@@ -35,7 +35,7 @@ class WeightCoder(Protocol):
 
 
 class ConstantScaling(nn.Module):
-    """A scale that is known."""
+    """Scale of a quantizer that is known beforehand and never observed."""
 
     def __init__(self, fraction: int) -> None:
         super().__init__()
@@ -64,15 +64,15 @@ class CodedLinear(QuantLinear):
         self.coder = coder
 
     def affine(self, x: Tensor) -> Tensor:
-        """See :class:`QuantLinear`."""
+        """Product of ``x`` (..., n_in) with the coded weights, plus the quantized bias."""
         return F.linear(x, self.coder(self.weight), self.bias_value())
 
     def weight_integers(self) -> tuple[np.ndarray, int]:
-        """See :class:`QuantLinear`."""
+        """Weights (n_out, n_in), int64, as the coder rounds them, and their fraction."""
         return self.coder.codes(self.weight)
 
     def weight_bits(self) -> Tensor | float:
-        """See :class:`QuantLinear`; differentiable when widths are learned."""
+        """Sum of the weights' effective bits; it has a gradient when widths are learned."""
         return self.coder.bits(self.weight) if isinstance(self.coder, LearnedWeights) else super().weight_bits()
 
     def constant(self) -> QuantLinear:

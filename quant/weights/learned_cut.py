@@ -35,7 +35,7 @@ class LearnedCut(Cut):
         return Grid(-size, size - 1, fraction)
 
     def forward(self, x: FixedTensor) -> FixedTensor:
-        """Cut ``x``."""
+        """Round and saturate ``x`` to the width that the cut has learned."""
         if self.training:
             self._observe(x.value)
         grid = self.grid

@@ -34,7 +34,7 @@ class QuantLinear(qnn.QuantLinear):
         self._weight_codes, self._bias_codes = code_range(self.weight_quant), code_range(self.bias_quant)
         self.meter = Meter()
 
-    def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
+    def forward(self, x: FixedTensor) -> FixedTensor:
         """Map ``x`` (..., n_in) to (..., n_out)."""
         y = FixedTensor(self.affine(x.value), None if self.training else self.accumulator(x.known_grid()))
         self.meter.read(self, x)
@@ -91,7 +91,7 @@ class QuantVectorLinear(QuantLinear):
         nn.init.zeros_(self.bias).requires_grad_(False)
 
     def affine(self, x: Tensor) -> Tensor:
-        """See :class:`QuantLinear`."""
+        """Product of vectors ``x`` (..., n_in) with the quantized weights, without an offset."""
         return narrow_linear(x, self.weight_value()) if self.training else super().affine(x)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:

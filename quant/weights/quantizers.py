@@ -117,7 +117,7 @@ class AbsMaxWeightScaling(nn.Module):
         super().__init__()
 
     def forward(self, x: Tensor, threshold: Tensor) -> Tensor:
-        """Scale of the weight tensor."""
+        """Scale of a weight tensor: the smallest power of two that reaches its largest weight."""
         return power_of_two_ceil(x.detach().abs().amax().clamp(min=_SMALLEST_RANGE) / (threshold - 1))
 
 
@@ -142,7 +142,7 @@ class AbsMeanWeightScaling(nn.Module):
         self.progress = step / max(total, 1)
 
     def forward(self, x: Tensor, threshold: Tensor) -> Tensor:
-        """Scale of the weight tensor."""
+        """Scale of a weight tensor: the power of two near its mean, until it is frozen."""
         if float(self.scale) == 0 or (self.training and self.progress <= self.frozen_fraction):
             self.scale.copy_(power_of_two_near(x.detach().abs().mean().clamp(min=_SMALLEST_RANGE)))
         return self.scale.clone()
@@ -190,12 +190,12 @@ class UnitScaling(nn.Module):
         super().__init__()
 
     def forward(self, x: Tensor, threshold: Tensor) -> Tensor:
-        """Scale of the tensor."""
+        """Scale 1, whatever ``x`` is."""
         return torch.ones_like(threshold)
 
 
 class ZeroBias(Bias):
-    """Bias that stays zero."""
+    """Quantizer of an offset that is zero and stays zero."""
 
     scaling_impl = UnitScaling  # type: ignore[assignment]
 

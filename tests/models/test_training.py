@@ -20,7 +20,8 @@ from tritag.models.nets.registry import load_tagger_config, make_tagger
 from tritag.models.training.batches import Batches
 from tritag.models.training.checkpoint import read_history
 from tritag.models.training.evaluate import evaluate, scores
-from tritag.models.training.training import TrainingConfig, _add_gradients, seed_everything, train
+from tritag.models.training.gradients import add_gradients
+from tritag.models.training.training import TrainingConfig, seed_everything, train
 from tritag.models.training.weights import read_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -244,7 +245,7 @@ def test_micro_batches_add_up_to_the_gradient_of_the_batch(jets):
     for micro_batch in (32, 16, 5):
         tagger = make()
         prepared = prepare(tagger, jets[0], wanted=BINARY.wanted(jets[0]))
-        losses.append(_add_gradients(tagger, prepared, torch.arange(32), micro_batch))
+        losses.append(add_gradients(tagger, prepared, torch.arange(32), micro_batch))
         gradients.append([p.grad for p in tagger.parameters()])
     for other in (1, 2):
         assert losses[other] == pytest.approx(losses[0], rel=1e-6)

@@ -66,13 +66,13 @@ def _rewired(m: Module, a: Signal, bits: int, low: int, high: int) -> Signal:
 
 @shared
 def add(m: Module, a: Signal, b: Signal) -> Signal:
-    """``a + b``."""
+    """``a + b``, exact, with the width of the sum's interval."""
     return _combine(m, a, 0, b, 0, False)
 
 
 @shared
 def sub(m: Module, a: Signal, b: Signal) -> Signal:
-    """``a - b``."""
+    """``a - b``, exact, with the width of the difference's interval."""
     return _combine(m, a, 0, b, 0, True)
 
 

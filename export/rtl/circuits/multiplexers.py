@@ -32,7 +32,7 @@ def choose(m: Module, condition: Signal, a: Signal, b: Signal) -> Signal:
 
 @shared
 def less(m: Module, a: Signal, b: Signal) -> Signal:
-    """1 where ``a < b``."""
+    """Comparison of two values: 1 where ``a < b``, else 0."""
     if a.high < b.low or a.low >= b.high:
         return constant(int(a.high < b.low))
     if b.const == 0:
@@ -42,7 +42,7 @@ def less(m: Module, a: Signal, b: Signal) -> Signal:
 
 @shared
 def equal(m: Module, a: Signal, b: Signal) -> Signal:
-    """1 where ``a = b``."""
+    """Comparison of two values: 1 where ``a = b``, else 0."""
     if a.const is not None and b.const is not None:
         return constant(int(a.const == b.const))
     if a.high < b.low or b.high < a.low:
@@ -61,7 +61,7 @@ def _compared(m: Module, sign: str, a: Signal, b: Signal) -> Signal:
 
 @shared
 def maximum(m: Module, a: Signal, b: Signal) -> Signal:
-    """The larger one."""
+    """The larger of two values: a comparison and a multiplexer."""
     low, high = max(a.low, b.low), max(a.high, b.high)
     if a.low >= b.high:
         return a
@@ -124,7 +124,7 @@ def _largest_of_four(m: Module, *x: Signal) -> Signal:
 
 @shared
 def minimum(m: Module, a: Signal, b: Signal) -> Signal:
-    """The smaller one."""
+    """The smaller of two values: a comparison and a multiplexer."""
     low, high = min(a.low, b.low), min(a.high, b.high)
     if a.low >= b.high:
         return b
@@ -220,7 +220,7 @@ def _below_power(m: Module, a: Signal, low: int) -> Signal:
 
 @shared
 def absolute(m: Module, a: Signal) -> Signal:
-    """``|a|``."""
+    """Absolute value ``|a|``, exact."""
     if a.low >= 0:
         return a
     high = max(-a.low, a.high)

@@ -71,7 +71,7 @@ class Design:
 
     @property
     def text(self) -> str:
-        """All modules in one file."""
+        """Verilog of all modules, the kernels first and the top module last."""
         return "\n".join([*self.modules.values(), self.top])
 
 

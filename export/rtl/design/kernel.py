@@ -38,7 +38,7 @@ class Placed:
 
     @cached_property
     def cost(self) -> Cost:
-        """Estimate of one instance."""
+        """Resources of one instance, estimated from its Verilog."""
         return estimate(self.text, self.files)
 
 
@@ -199,7 +199,7 @@ class Kernel:
         return self.module.import_row(port, low, high, stage, offset)
 
     def jet(self, signal: Signal) -> Signal:
-        """A value of the jet."""
+        """A value of the whole jet, read inside the kernel."""
         return self.module.import_jet(signal)
 
     def row_number(self) -> Signal:

@@ -19,7 +19,7 @@ from tritag.quant.formats.fixed import Grid
 
 
 class Layers(OpKernels):
-    """Writes layers."""
+    """The part of the builder that turns layers of the firmware graph into kernels."""
 
     def _layer(self, chain: list[Layer]) -> None:
         first, last = chain[0], chain[-1]

@@ -13,7 +13,7 @@ class Layout:
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
+        """Number of rows of a jet, over all beats and slots."""
         return len(self.places)
 
     @property

@@ -15,7 +15,7 @@ Values = dict[tuple[int, int], list[Signal]]
 
 
 class OpKernels(Parts):
-    """Writes ops."""
+    """The part of the builder that turns integer programs into kernels."""
 
     def _program(self, name: str, program: Program, rows: int, sources: list[Tensor]) -> list[Tensor]:
         moving = [program.nodes[p.node].per_row for p in program.inputs]

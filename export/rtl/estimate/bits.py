@@ -37,7 +37,7 @@ class Bits:
         return len(self.fanins) - 1
 
     def leaves(self, count: int) -> list[int]:
-        """Several of them."""
+        """As many new inputs of the logic as ``count`` says; returns their numbers."""
         start = len(self.fanins)
         self.fanins.extend([()] * count)
         return list(range(start, start + count))
@@ -53,15 +53,15 @@ class Bits:
         return found
 
     def invert(self, a: int) -> int:
-        """NOT."""
+        """Logical negation of a bit; it costs nothing, because a LUT takes it in."""
         return 1 - a if a < 2 else self.gate("not", (a,))
 
     def all_of(self, reads: Iterable[int]) -> int:
-        """AND of any number of bits."""
+        """Conjunction (AND) of any number of bits."""
         return self._joined(reads, 0, "and")
 
     def any_of(self, reads: Iterable[int]) -> int:
-        """OR of any number of bits."""
+        """Disjunction (OR) of any number of bits."""
         return self._joined(reads, 1, "or")
 
     def _joined(self, reads: Iterable[int], decides: int, kind: str) -> int:
@@ -74,7 +74,7 @@ class Bits:
         return 1 - decides if not bits else bits[0] if len(bits) == 1 else self.gate(kind, bits)
 
     def differ(self, a: int, b: int) -> int:
-        """XOR."""
+        """Exclusive or (XOR) of two bits."""
         if a < 2 or b < 2:
             known, other = (a, b) if a < 2 else (b, a)
             return self.invert(other) if known else other

@@ -45,7 +45,7 @@ class DelayModel:
 
     @classmethod
     def of_clock(cls, period_ns: float, uncertainty_percent: float) -> DelayModel:
-        """Model for a clock."""
+        """Model of a stage: the clock period without its uncertainty and the registers' delay."""
         return cls(period_ns * (1 - uncertainty_percent / 100) - REGISTER_NS)
 
     def adder(self, bits: int) -> float:

@@ -148,7 +148,7 @@ class Module:
     # ---- writing ----
 
     def fresh(self, prefix: str = "w") -> str:
-        """A new name."""
+        """A name that nothing in the module has yet."""
         self.count += 1
         return f"{prefix}{self.count}"
 
@@ -212,7 +212,7 @@ class Module:
         return port
 
     def text(self) -> str:
-        """The module as Verilog."""
+        """Verilog of the module, from ports to ``endmodule``."""
         ports = ["input wire clk", "input wire ce"]
         ports += [f"input wire go_{s}" for s in sorted(self.go_stages)]
         ports += [f"input wire {_range(w)}{n}" for n, w in self.inputs.items()]

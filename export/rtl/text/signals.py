@@ -48,7 +48,7 @@ class Signal:
 
     @property
     def width(self) -> int:
-        """Bits of the wire."""
+        """Number of bits that hold the signal's interval, at least one."""
         return max(int_bits(self.low, self.high), 1)
 
     @property
@@ -58,7 +58,7 @@ class Signal:
 
 
 def constant(value: int) -> Signal:
-    """A known value."""
+    """A value that is known when the Verilog is written: it needs no wire."""
     return Signal(str(value), value, value, const=value)
 
 

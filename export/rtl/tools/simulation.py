@@ -126,12 +126,12 @@ def with_stalls(design: Design, jets: int, rng: np.random.Generator) -> Script:
 
 
 def reset_script(design: Design) -> Script:
-    """One cycle of reset."""
+    """Script that holds the reset for one cycle."""
     return Script(np.array([[1, 1, -1]], dtype=np.int32))
 
 
 def joined(*scripts: Script) -> Script:
-    """One script after the other."""
+    """Script that does one script after the other."""
     return Script(np.concatenate([s.cycles for s in scripts]))
 
 

@@ -69,7 +69,7 @@ class Job:
         return cache_root() / "synthesis" / f"{hashlib.sha256(state.encode()).hexdigest()[:16]}.json"
 
     def figures(self) -> Figures:
-        """Figures from the cache."""
+        """Resources that an earlier run of Yosys left in the cache."""
         return Figures(**json.loads(self.entry.read_text()))
 
 

@@ -1,0 +1,70 @@
+"""The documents: every link leads to a file, and to a heading in it, and every page can be reached."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report", "tritag")
+FOLDERS = (*ROOMS, "tests", "firmware_tests", "benchmarks", "docs")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+def links(page: Path) -> list[str]:
+    """Targets of a page's links that stay in the repository."""
+    text = _CODE.sub("", page.read_text(encoding="utf-8"))
+    return [target for target in _LINK.findall(text) if "://" not in target]
+
+
+def anchors(page: Path) -> set[str]:
+    """Names under which the headings of a page can be linked to, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    wrong = []
+    for target in links(page):
+        name, _, anchor = target.partition("#")
+        found = page.parent / name if name else page
+        if not found.exists():
+            wrong.append(f"{target}: no such file")
+        elif anchor and anchor not in anchors(found):
+            wrong.append(f"{target}: no such heading")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_named_files_exist(page):
+    """A path in backquotes that begins with a folder of the repository; ``<name>`` and ``*`` in it stand for any."""
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)(?:::[\w:]+)?`", page.read_text(encoding="utf-8"))
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_every_page_can_be_reached():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        for target in links(page):
+            found = (page.parent / target.partition("#")[0]).resolve()
+            inside = sorted(found.glob("*.md")) if found.is_dir() else [found]
+            waiting += [p for p in inside if p.suffix == ".md" and p.is_file() and p not in reached]
+    left_out = set(PAGES) - reached - {ROOT / "CHANGELOG.md"}
+    assert not left_out, f"no page links to {sorted(str(page.relative_to(ROOT)) for page in left_out)}"
+
+
+def test_the_glossary_has_each_word_once():
+    rows = re.findall(r"^\| ([^|]+) \| (.+) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    words = [word for entry, _ in rows if entry not in ("word", "---") for word in entry.split(", ")]
+    assert len(words) > 80
+    assert len(words) == len(set(words)), sorted(word for word in set(words) if words.count(word) > 1)
+    assert all(meaning.rstrip().endswith(".") for entry, meaning in rows if entry not in ("word", "---"))
