@@ -19,10 +19,11 @@ from tritag.quant.layers import lorentz_layers, pair_layers
 from tritag.quant.layers.part_layers import QuantPartLayers
 from tritag.quant.layers.slim_layers import VECTOR_BITS, VECTOR_RESIDUAL_BITS, QuantSlimLayers
 from tritag.quant.ops.attention import Attention
-from tritag.quant.ops.gelu import Gelu
+from tritag.quant.ops.gelu import TrainableGelu
 from tritag.quant.ops.jet_scalars import CODE_GRID, JetScalars
-from tritag.quant.ops.layer_norm import LayerNorm
-from tritag.quant.ops.mean_pool import MeanPool
+from tritag.quant.ops.layer_norm import TrainableLayerNorm
+from tritag.quant.ops.mean_pool import TrainableMeanPool
+from tritag.quant.ops.modules import FixedOp
 from tritag.quant.weights.coded_linear import CodedLinear, CodedVectorLinear
 from tritag.quant.weights.cut import Cut
 from tritag.quant.weights.incremental_weights import IncrementalTernary
@@ -82,7 +83,7 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
 
     def jet_scalars(self, n_constituents: int) -> nn.Module:
         """See :class:`tritag.models.layers.layers.Layers`."""
-        return JetScalars(n_constituents)
+        return FixedOp(JetScalars())
 
     def linear(self, n_in: int, n_out: int, role: Role = "hidden", summed: bool = False) -> nn.Module:
         """See :class:`tritag.models.layers.layers.Layers`."""
@@ -142,12 +143,12 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
 
     def norm(self, channels: int) -> nn.Module:
         """See :class:`tritag.models.layers.layers.Layers`."""
-        norm = LayerNorm(self.n_tokens, channels, self.config.activation_bits)
+        norm = TrainableLayerNorm(self.n_tokens, channels, self.config.activation_bits)
         return NormAndCut(norm, self.cut()) if self.config.learned_cuts else norm
 
     def gelu(self) -> nn.Module:
         """See :class:`tritag.models.layers.layers.Layers`."""
-        return Gelu(self.n_tokens, self.cut())
+        return TrainableGelu(self.cut())
 
     def attention(self, n_tokens: int, channels: int, heads: int) -> nn.Module:
         """See :class:`tritag.models.layers.layers.Layers`."""
@@ -159,7 +160,7 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
 
     def pool(self, n_tokens: int) -> nn.Module:
         """See :class:`tritag.models.layers.layers.Layers`."""
-        return MeanPool(n_tokens)
+        return TrainableMeanPool(n_tokens)
 
     def jet_frame(self, n_constituents: int, spurions: bool) -> nn.Module:
         """See :class:`tritag.models.layers.lorentz_layers.LorentzLayers`, also for the following."""
@@ -176,7 +177,7 @@ class QuantLayers(QuantPartLayers, QuantSlimLayers):
 
     def frame_gelu(self, n_rows: int) -> nn.Module:
         """GELU inside a Frames-Net."""
-        return Gelu(n_rows, self.cut(self.config.frames_net_bits))
+        return TrainableGelu(self.cut(self.config.frames_net_bits))
 
     def token_vectors(self, n_constituents: int) -> nn.Module:
         """Three vectors from tokens."""
