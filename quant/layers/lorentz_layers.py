@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from tritag.errors import ExportError
 from tritag.models.layers.scalars import N_SCALARS
-from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.formats.tensor import FixedTensor, concatenate_rows
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.four_momenta import FourMomenta
 from tritag.quant.ops.frame_transport import Direction, TrainableFrameTransport
@@ -52,18 +51,6 @@ class JetTokens:
     def cat(cls, parts: Sequence[JetTokens]) -> JetTokens:
         """Concatenate along the batch axis."""
         return cls(FixedTensor.cat([p.every for p in parts]), FixedTensor.cat([p.candidates for p in parts]))
-
-
-def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
-    """Rows of ``first`` (B, n, C) before those of ``second`` (B, m, C); both have one LSB.
-
-    Raises
-    ------
-    ExportError
-        The LSBs differ.
-    """
-    a, b = first.known_grid(), second.known_grid()
-    return FixedTensor(torch.cat([first.value, second.value], dim=1), a.union(b))
 
 
 class QuantJetFrame(nn.Module):

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from tritag.errors import ExportError
 from tritag.models.layers.products import narrow_linear
 from tritag.quant.formats.fixed import accumulator_grid
-from tritag.quant.formats.tensor import FixedTensor, check_float32
-from tritag.quant.layers.lorentz_layers import JetTokens, PairWeighted, concatenate_rows
+from tritag.quant.formats.tensor import FixedTensor, check_float32, concatenate_rows
+from tritag.quant.layers.lorentz_layers import JetTokens, PairWeighted
 from tritag.quant.ops.modules import FixedOp
 from tritag.quant.ops.pair_masses import N_SPURIONS, PairMasses, SpurionMasses
 from tritag.quant.ops.pair_sum import TokenScalars, TrainablePairSum

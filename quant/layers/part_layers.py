@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tritag.models.layers.class_attention import BiasedAttention, ClassAttention
 from tritag.quant.config import QuantConfig
 from tritag.quant.formats.straight_through import straight_through
-from tritag.quant.formats.tensor import FixedTensor, fake_quantize
+from tritag.quant.formats.tensor import FixedTensor, concatenate_rows, fake_quantize
 from tritag.quant.ops.attention import ExpWeights, WeightedMean, exact_product
 from tritag.quant.ops.biased_weights import BiasedWeights
 from tritag.quant.ops.channel_affine import TrainableChannelAffine
@@ -158,9 +158,10 @@ class Prepend(nn.Module):
 
     def forward(self, first: FixedTensor, second: FixedTensor) -> FixedTensor:
         """Concatenate (B, n, C) and (B, m, C)."""
-        value = torch.cat([first.value, second.value], dim=1)
-        # While ranges are observed, one cut that made both may have changed its LSB in between.
-        return FixedTensor(value, None if self.training else first.known_grid().union(second.known_grid()))
+        if self.training:
+            # While ranges are observed, one cut that made both may have changed its LSB in between.
+            return FixedTensor(torch.cat([first.value, second.value], dim=1), None)
+        return concatenate_rows(first, second)
 
 
 class QuantPartLayers:

@@ -13,7 +13,7 @@ from tritag.models.layers import minkowski_layers as reference
 from tritag.models.layers.lorentz import real_tokens
 from tritag.models.layers.products import masked_softmax, row_products, weighted_sums
 from tritag.quant.config import QuantConfig
-from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
+from tritag.quant.formats.tensor import FixedTensor, check_float32, concatenate_rows, fake_quantize
 from tritag.quant.ops.attention import ExpWeights, exact_product
 from tritag.quant.ops.constant_rows import ConstantRows
 from tritag.quant.ops.first_token import TrainableFirstToken
@@ -53,7 +53,7 @@ class QuantSlimTokens(nn.Module):
         momenta = self.momenta(codes, count)
         velocity = self.velocity(momenta)
         first, candidates = self.references(velocity).reshape(-1, N_FIRST, 4), self.tokens(momenta, velocity)
-        return _rows(first, candidates).reshape(-1, self.rows, 1)
+        return concatenate_rows(first, candidates).reshape(-1, self.rows, 1)
 
 
 class QuantSlimScalars(nn.Module):
@@ -69,14 +69,9 @@ class QuantSlimScalars(nn.Module):
         grid = scalars.known_grid()
         first = fake_quantize(torch.cat([self.weight[None], offset.expand(N_FIRST - 1, -1)]), grid)
         if self.training:
-            return _rows(FixedTensor(first.expand(len(scalars), -1, -1), grid), scalars)
+            return concatenate_rows(FixedTensor(first.expand(len(scalars), -1, -1), grid), scalars)
         constant = ConstantRows.of(FixedTensor(first.detach(), grid))
-        return _rows(self.rows(constant, count).reshape(-1, *first.shape), scalars)
-
-
-def _rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
-    value = torch.cat([first.value, second.value], dim=1)
-    return FixedTensor(value, first.known_grid().union(second.known_grid()))
+        return concatenate_rows(self.rows(constant, count).reshape(-1, *first.shape), scalars)
 
 
 class QuantJointNorm(nn.Module):
