@@ -67,7 +67,7 @@ class TestIntegerPrograms:
 
     def test_the_example_is_an_op(self, specification):
         (text,) = re.findall(r"```python\n(.*?)\n```", specification, re.DOTALL)
-        names = {"dataclass": dataclass, "Tracer": Tracer, **vars(op)}
+        names = {**vars(op), "dataclass": dataclass, "Tracer": Tracer, "__name__": __name__}
         exec(text, names)
         x = FixedTensor(torch.tensor([[[1.5, -2.0]]]), Grid(-8, 7, 1))
         assert names["Double"]()(x).value.tolist() == [[[3.0, -4.0]]]
