@@ -85,7 +85,7 @@ class _FunctionWriter(Emitter[str, str]):
         return self._node("Cast", [self._node("Round", [scaled])], to=TensorProto.INT64)
 
     def operand(self, index: int, at: Place) -> str:
-        """See :class:`Emitter`, also for the instructions."""
+        """Give the name of the ONNX value that holds the operand, int64."""
         return self.names[index]
 
     def input(self, at: Place) -> str:

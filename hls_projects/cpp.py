@@ -142,7 +142,7 @@ class _FunctionWriter(Emitter[str, _Code]):
         return _each(lanes, f"{port.name}[{where}] = tritag::value<{port.name}_T>(v{port.node}[@]);")
 
     def operand(self, index: int, at: Place) -> str:
-        """See :class:`Emitter`, also for the instructions."""
+        """Give the C++ expression that reads the operand in this instruction's loop or between the loops."""
         # An instruction over the rows reads inside the loop of the pass that it ends.
         time = self.times[at.index] - (1 if at.node.op in OVER_ROWS else 0)
         node = self.program.nodes[index]

@@ -55,7 +55,7 @@ class Runner(Emitter[Tensor, Tensor]):
         return value
 
     def operand(self, index: int, at: Place) -> Tensor:
-        """See :class:`Emitter`, also for the instructions."""
+        """Give the operand's tensor, which broadcasts with those of the other operands."""
         return self.value(index)
 
     def input(self, at: Place) -> Tensor:

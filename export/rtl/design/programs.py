@@ -50,7 +50,7 @@ class Body(Emitter[Lanes, Lanes]):
         return self.values[key]
 
     def operand(self, index: int, at: Place) -> Lanes:
-        """See :class:`Emitter`, also for the instructions."""
+        """Give the operand's lanes; none is made before it is asked for."""
         return partial(self.value, index)
 
     def _lanes(self, circuit: Callable[..., Signal], *operands: Lanes | int) -> Lanes:
