@@ -27,8 +27,9 @@ from tritag.export.firmware_layers import (
     Reshape,
     Sum,
 )
-from tritag.export.functions import QUANT_DOMAIN, op_function, quant_function
+from tritag.export.functions import op_function
 from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, run_all
+from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.formats.tensor import check_float32
 from tritag.quant.integer.program import Program

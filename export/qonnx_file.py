@@ -19,7 +19,8 @@ import onnxruntime
 import torch
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from tritag.export.functions import OPSET, QUANT_DOMAIN, op_function, quant_function
+from tritag.export.functions import OPSET, op_function
+from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
 from tritag.quant.weights.coded_linear import with_plain_layers

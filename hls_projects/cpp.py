@@ -8,16 +8,16 @@ is time-shared over the rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tritag.quant.formats.fixed import int_bits
+from tritag.quant.integer.emitter import Emitter, Place
 from tritag.quant.integer.passes import OVER_ROWS, pass_times
 from tritag.quant.integer.program import Node, Port
 from tritag.quant.ops.op import BoundProgram
 
 # Placeholder of the lane's index in statements that are repeated for every lane.
 _LANE = "@"
-# Instructions that end a pass over the rows.
-_OPERATORS = {"add": "+", "sub": "-", "mul": "*"}
 
 
 def width(node: Node) -> int:
@@ -30,9 +30,20 @@ def op_function(bound: BoundProgram, rows: int, name: str = "") -> str:
     return _FunctionWriter(bound, rows, name or bound.op_type).text()
 
 
-class _FunctionWriter:
+@dataclass(frozen=True)
+class _Code:
+    """Lines of an instruction; ``start`` stands before the loop over the rows, where there is one."""
+
+    lines: list[str]
+    start: tuple[str, ...] = ()
+
+
+class _FunctionWriter(Emitter[str, _Code]):
+    """Gives the statements of an instruction; an operand is the expression that reads it, @ stands for the lane."""
+
     def __init__(self, bound: BoundProgram, rows: int, name: str) -> None:
-        self.name, self.program, self.rows = name, bound.program, rows
+        super().__init__(bound.program)
+        self.name, self.rows = name, rows
         self.times = pass_times(self.program)
         self.stored = self._crossing()
 
@@ -59,7 +70,8 @@ class _FunctionWriter:
             members = [i for i, t in enumerate(self.times) if t == time]
             if time % 2:
                 for index in members:
-                    body += self._statement(index)
+                    if program.nodes[index].op not in OVER_ROWS:
+                        body += self.emit(index).lines
             elif members:
                 body += self._loop(members, time // 2)
         body += self._jet_outputs()
@@ -97,28 +109,23 @@ class _FunctionWriter:
         return sorted(found)
 
     def _loop(self, members: list[int], number: int) -> list[str]:
-        lines = []
+        lines: list[str] = []
         over_rows = [
             i for i, n in enumerate(self.program.nodes) if n.op in OVER_ROWS and self.times[i] == 2 * number + 1
         ]
-        for index in over_rows:
-            node = self.program.nodes[index]
-            start = "0" if node.op == "sumr" else f"{node.low}LL"
-            lines += [f"ap_int<{width(node)}> v{index}[{node.lanes}];", _proof(f"v{index}", node)]
-            lines += _each(node.lanes, f"v{index}[@] = {start};")
+        collected = [self.emit(index) for index in over_rows]
+        for code in collected:
+            lines += code.start
         lines.append(f"{self.program.name}_pass{number}:")
         lines.append(f"for (int row = 0; row < {self.rows}; row++) {{")
         lines.append("    #pragma HLS PIPELINE II=CONFIG_T::row_interval")
         inner: list[str] = []
         for index in members:
-            inner += self._statement(index)
+            inner += self.emit(index).lines
             if index in self.stored:
                 inner += _each(self.program.nodes[index].lanes, f"a{index}[row][@] = v{index}[@];")
-        for index in over_rows:
-            node = self.program.nodes[index]
-            value = self._read(node.args[0], 2 * number)
-            larger = f"if ({value} > v{index}[@]) v{index}[@] = {value};"
-            inner += _each(node.lanes, f"v{index}[@] += {value};" if node.op == "sumr" else larger)
+        for code in collected:
+            inner += code.lines
         for port in self.program.outputs:
             node = self.program.nodes[port.node]
             if node.per_row and self.times[port.node] == 2 * number:
@@ -134,8 +141,10 @@ class _FunctionWriter:
         lanes = self.program.nodes[port.node].lanes
         return _each(lanes, f"{port.name}[{where}] = tritag::value<{port.name}_T>(v{port.node}[@]);")
 
-    def _read(self, index: int, time: int) -> str:
-        """Expression of a value, seen from an instruction at ``time``; @ stands for the lane."""
+    def operand(self, index: int, at: Place) -> str:
+        """Give the C++ expression that reads the operand in this instruction's loop or between the loops."""
+        # An instruction over the rows reads inside the loop of the pass that it ends.
+        time = self.times[at.index] - (1 if at.node.op in OVER_ROWS else 0)
         node = self.program.nodes[index]
         lane = "0" if node.lanes == 1 else _LANE
         if node.op == "const":
@@ -144,71 +153,113 @@ class _FunctionWriter:
             return f"a{index}[row][{lane}]"
         return f"v{index}[{lane}]"
 
-    def _statement(self, index: int) -> list[str]:
-        node = self.program.nodes[index]
-        if node.op in OVER_ROWS or (node.op == "const" and node.lanes == 1):
-            return []
-        if node.op == "const":
-            values = ", ".join(f"{v}LL" for v in node.params)
-            return [f"const ap_int<{width(node)}> c{index}[{node.lanes}] = {{{values}}};"]
-        declare = [f"ap_int<{width(node)}> v{index}[{node.lanes}];", _proof(f"v{index}", node)]
-        reads = [self._read(a, self.times[index]) for a in node.args]
-        if node.op in ("suml", "maxl"):
-            lanes = self.program.nodes[node.args[0]].lanes
-            first, each = reads[0].replace(_LANE, "0"), reads[0]
-            if node.op == "suml":
-                return [*declare, f"v{index}[0] = 0;", *_each(lanes, f"v{index}[0] += {each};")]
-            return [
-                *declare,
-                f"v{index}[0] = {first};",
-                *_each(lanes, f"if ({each} > v{index}[0]) v{index}[0] = {each};"),
-            ]
-        if node.op == "stack":
-            return [*declare, *(f"v{index}[{i}] = {read};" for i, read in enumerate(reads))]
-        return [*declare, *_each(node.lanes, f"v{index}[@] = {self._expression(index, reads)};")]
+    def _declared(self, at: Place) -> list[str]:
+        return [f"ap_int<{width(at.node)}> v{at.index}[{at.node.lanes}];", _proof(f"v{at.index}", at.node)]
 
-    def _expression(self, index: int, x: list[str]) -> str:
-        node = self.program.nodes[index]
-        args = [self.program.nodes[a] for a in node.args]
-        bits, params, name = width(node), node.params, node.op
-        if name == "input":
-            port = next(p.name for p in self.program.inputs if p.node == index)
-            return f"tritag::code({port}[{f'row * {node.lanes} + @' if node.per_row else '@'}])"
-        if name == "row":
-            return "row"
-        if name in _OPERATORS:
-            return f"{x[0]} {_OPERATORS[name]} {x[1]}"
-        if name == "shl":
-            return f"ap_int<{bits}>({x[0]}) << {params[0]}"
-        if name == "shlv":
-            return f"ap_int<{bits}>({x[0]}) << {x[1]}.to_int()"
-        if name == "shr":
-            return f"{x[0]} >> {params[0]}"
-        if name == "rsh":
-            return f"tritag::round_shift<{bits}, {params[0]}>({x[0]}, {params[0]})"
-        if name == "rshv":
-            return f"tritag::round_shift<{bits}, {args[1].high}>({x[0]}, {x[1]}.to_int())"
-        if name == "clip":
-            return f"tritag::clip<{bits}>({x[0]}, {params[0]}LL, {params[1]}LL)"
-        if name in ("max", "min"):
-            return f"{x[0]} {'>' if name == 'max' else '<'} {x[1]} ? ap_int<{bits}>({x[0]}) : ap_int<{bits}>({x[1]})"
-        if name == "abs":
-            return f"{x[0]} < 0 ? ap_int<{bits}>(-{x[0]}) : ap_int<{bits}>({x[0]})"
-        if name in ("lt", "eq"):
-            return f"{x[0]} {'<' if name == 'lt' else '=='} {x[1]} ? 1 : 0"
-        if name == "select":
-            return f"{x[0]} == 1 ? ap_int<{bits}>({x[1]}) : ap_int<{bits}>({x[2]})"
-        if name == "lead":
-            return f"tritag::leading<{bits}>({x[0]})"
-        if name == "norm":
-            return f"tritag::normalized<{bits}, {params[0]}>({x[0]})"
-        if name == "align":
-            return f"tritag::aligned<{bits}, {params[0]}, {max(args[1].high, 1)}>({x[0]}, {x[1]}.to_int())"
-        if name == "lookup":
-            return f"tritag::code({self.program.table_names[params[0]]}[{x[0]}.to_int()])"
-        if name == "lane":
-            return x[0].replace(_LANE, str(params[0]))
-        raise NotImplementedError(f"instruction {name} has no C++ form")
+    def _lanes(self, at: Place, expression: str) -> _Code:
+        """The value of every lane is one expression."""
+        return _Code([*self._declared(at), *_each(at.node.lanes, f"v{at.index}[@] = {expression};")])
+
+    def input(self, at: Place) -> _Code:
+        port = next(p.name for p in self.program.inputs if p.node == at.index)
+        return self._lanes(at, f"tritag::code({port}[{f'row * {at.node.lanes} + @' if at.node.per_row else '@'}])")
+
+    def const(self, at: Place, *values: int) -> _Code:
+        if len(values) == 1:  # a literal, where it is read
+            return _Code([])
+        entries = ", ".join(f"{v}LL" for v in values)
+        return _Code([f"const ap_int<{width(at.node)}> c{at.index}[{len(values)}] = {{{entries}}};"])
+
+    def row(self, at: Place, rows: int) -> _Code:
+        return self._lanes(at, "row")
+
+    def add(self, at: Place, a: str, b: str) -> _Code:
+        return self._lanes(at, f"{a} + {b}")
+
+    def sub(self, at: Place, a: str, b: str) -> _Code:
+        return self._lanes(at, f"{a} - {b}")
+
+    def mul(self, at: Place, a: str, b: str) -> _Code:
+        return self._lanes(at, f"{a} * {b}")
+
+    def shl(self, at: Place, x: str, bits: int) -> _Code:
+        return self._lanes(at, f"{_cast(at, x)} << {bits}")
+
+    def shr(self, at: Place, x: str, bits: int) -> _Code:
+        return self._lanes(at, f"{x} >> {bits}")
+
+    def rsh(self, at: Place, x: str, bits: int) -> _Code:
+        return self._lanes(at, f"tritag::round_shift<{width(at.node)}, {bits}>({x}, {bits})")
+
+    def rshv(self, at: Place, x: str, bits: str) -> _Code:
+        largest = at.args[1].high
+        return self._lanes(at, f"tritag::round_shift<{width(at.node)}, {largest}>({x}, {bits}.to_int())")
+
+    def shlv(self, at: Place, x: str, bits: str) -> _Code:
+        return self._lanes(at, f"{_cast(at, x)} << {bits}.to_int()")
+
+    def clip(self, at: Place, x: str, low: int, high: int) -> _Code:
+        return self._lanes(at, f"tritag::clip<{width(at.node)}>({x}, {low}LL, {high}LL)")
+
+    def max(self, at: Place, a: str, b: str) -> _Code:
+        return self._lanes(at, f"{a} > {b} ? {_cast(at, a)} : {_cast(at, b)}")
+
+    def min(self, at: Place, a: str, b: str) -> _Code:
+        return self._lanes(at, f"{a} < {b} ? {_cast(at, a)} : {_cast(at, b)}")
+
+    def abs(self, at: Place, x: str) -> _Code:
+        return self._lanes(at, f"{x} < 0 ? {_cast(at, f'-{x}')} : {_cast(at, x)}")
+
+    def lt(self, at: Place, a: str, b: str) -> _Code:
+        return self._lanes(at, f"{a} < {b} ? 1 : 0")
+
+    def eq(self, at: Place, a: str, b: str) -> _Code:
+        return self._lanes(at, f"{a} == {b} ? 1 : 0")
+
+    def select(self, at: Place, condition: str, then: str, otherwise: str) -> _Code:
+        return self._lanes(at, f"{condition} == 1 ? {_cast(at, then)} : {_cast(at, otherwise)}")
+
+    def lead(self, at: Place, x: str) -> _Code:
+        return self._lanes(at, f"tritag::leading<{width(at.node)}>({x})")
+
+    def norm(self, at: Place, x: str, bits: int) -> _Code:
+        return self._lanes(at, f"tritag::normalized<{width(at.node)}, {bits}>({x})")
+
+    def align(self, at: Place, x: str, exponent: str, bits: int) -> _Code:
+        largest = max(at.args[1].high, 1)
+        return self._lanes(at, f"tritag::aligned<{width(at.node)}, {bits}, {largest}>({x}, {exponent}.to_int())")
+
+    def lookup(self, at: Place, x: str, table: int) -> _Code:
+        return self._lanes(at, f"tritag::code({self.program.table_names[table]}[{x}.to_int()])")
+
+    def suml(self, at: Place, x: str) -> _Code:
+        add = _each(at.args[0].lanes, f"v{at.index}[0] += {x};")
+        return _Code([*self._declared(at), f"v{at.index}[0] = 0;", *add])
+
+    def maxl(self, at: Place, x: str) -> _Code:
+        compare = _each(at.args[0].lanes, f"if ({x} > v{at.index}[0]) v{at.index}[0] = {x};")
+        return _Code([*self._declared(at), f"v{at.index}[0] = {x.replace(_LANE, '0')};", *compare])
+
+    def sumr(self, at: Place, x: str, rows: int) -> _Code:
+        return self._over_rows(at, "0", f"v{at.index}[@] += {x};")
+
+    def maxr(self, at: Place, x: str) -> _Code:
+        return self._over_rows(at, f"{at.node.low}LL", f"if ({x} > v{at.index}[@]) v{at.index}[@] = {x};")
+
+    def _over_rows(self, at: Place, first: str, each_row: str) -> _Code:
+        start = (*self._declared(at), *_each(at.node.lanes, f"v{at.index}[@] = {first};"))
+        return _Code(_each(at.node.lanes, each_row), start)
+
+    def lane(self, at: Place, x: str, index: int) -> _Code:
+        return self._lanes(at, x.replace(_LANE, str(index)))
+
+    def stack(self, at: Place, *parts: str) -> _Code:
+        return _Code([*self._declared(at), *(f"v{at.index}[{i}] = {part};" for i, part in enumerate(parts))])
+
+
+def _cast(at: Place, expression: str) -> str:
+    """An expression in the width of the result."""
+    return f"ap_int<{width(at.node)}>({expression})"
 
 
 def _proof(name: str, node: Node) -> str:

@@ -32,7 +32,7 @@ class PairLinear(nn.Linear):
         super().__init__(2 * n_scalars + 1, n_out)
         self.n_scalars = n_scalars
 
-    def forward(self, pairs: Tensor, scalars: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, pairs: Tensor, scalars: Tensor | None = None) -> Tensor:
         """Map the pair feature (B, R, N) and scalars (B, K, S) to (n_out, B, R, N).
 
         Tokens in front of the K candidates (spurions) have scalars zero.

@@ -72,7 +72,7 @@ def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
     The factory decides about the number of outputs; it must be that of ``config.head``.
     """
     cls, _ = _network(config.network)
-    return cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, sizes_of(config))  # type: ignore[call-arg]
+    return cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, sizes_of(config))
 
 
 def sizes_of(config: TaggerConfig) -> Any:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tritag.errors import TritagError
 from tritag.models.jets.inputs import PreparedJets
-from tritag.models.layers.layers import Tagger
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.models.training.config import TrainingConfig
 

@@ -69,6 +69,18 @@ class FixedTensor:
         return cls((integers.double() * 2.0**-grid.fraction).float(), grid)
 
 
+def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
+    """Rows of ``first`` (B, n, C) before those of ``second`` (B, m, C), on the grid that holds both.
+
+    Raises
+    ------
+    ConfigError
+        The LSBs differ.
+    """
+    grid = first.known_grid().union(second.known_grid())
+    return FixedTensor(torch.cat([first.value, second.value], dim=1), grid)
+
+
 def check_float32(grid: Grid, where: str) -> Grid:
     """Refuse a grid that float32 cannot carry between nodes of the exported graph."""
     bits = max(abs(grid.low), abs(grid.high)).bit_length()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tritag.quant.integer.instructions import INSTRUCTIONS
 from tritag.quant.integer.program import Program
 
 # Instructions that need all rows of their argument: they end a pass.
-OVER_ROWS = ("sumr", "maxr")
+OVER_ROWS = tuple(name for name, instruction in INSTRUCTIONS.items() if instruction.over_rows)
 
 
 def pass_times(program: Program) -> list[int]:

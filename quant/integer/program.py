@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tritag.errors import ExportError
+from tritag.quant.integer.instructions import INSTRUCTIONS
 
 # Products and sums are held in 64-bit integers by PyTorch and ONNX Runtime.
 MAX_BITS = 62
@@ -80,13 +81,15 @@ class Program:
         Raises
         ------
         ExportError
-            The text was written in another format version.
+            The text was written in another format version, or has an instruction that nobody knows.
         """
         plain = json.loads(text)
         if plain["format"] != FORMAT_VERSION:
             raise ExportError(
                 f"integer program format must be {FORMAT_VERSION}, got {plain['format']}; export the run again"
             )
+        if unknown := {op for op, *_ in plain["nodes"]} - set(INSTRUCTIONS):
+            raise ExportError(f"instructions must be among {', '.join(INSTRUCTIONS)}, got {', '.join(sorted(unknown))}")
         contents = tables if tables is not None else plain["tables"]
         return cls(
             plain["name"],
@@ -377,6 +380,8 @@ class Tracer:
         per_row: bool | None = None,
     ) -> Int:
         """Append an instruction; lanes and rows follow by broadcasting unless given."""
+        if not INSTRUCTIONS[op].fits(len(args), len(params)):
+            raise ExportError(f"{self.program.name}.{op} must have the operands and settings of its instruction")
         if lanes is None:
             lanes = max((a.node.lanes for a in args), default=1)
             if any(a.node.lanes not in (1, lanes) for a in args):

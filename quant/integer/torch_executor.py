@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from tritag.quant.integer.program import Node, Program
+from tritag.quant.integer.emitter import Emitter, Place
+from tritag.quant.integer.program import Program
 
 
 def run(program: Program, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -23,34 +24,130 @@ def run(program: Program, inputs: Sequence[Tensor]) -> list[Tensor]:
     list of Tensor
         One int64 tensor per output, same layout.
     """
-    values: list[Tensor | None] = []
+    runner = Runner(program, inputs)
     last_use = _last_use(program)
-    tables = [torch.tensor(program.tables[name], dtype=torch.int64) for name in program.table_names]
-    by_node = {port.node: tensor for port, tensor in zip(program.inputs, inputs, strict=True)}
-    for index, node in enumerate(program.nodes):
-        if node.op == "input":
-            values.append(by_node[index])
-        elif node.op == "lookup":
-            (where,) = (_get(values, a) for a in node.args)
-            values.append(tables[node.params[0]][where])
-        else:
-            values.append(_INSTRUCTIONS[node.op](node, *(_get(values, a) for a in node.args)))
-        for a in node.args:
+    for index, value in runner.walk():
+        runner.values.append(value)
+        for a in program.nodes[index].args:
             if last_use[a] == index:
-                values[a] = None
+                runner.values[a] = None
     results = []
     for port in program.outputs:
         node = program.nodes[port.node]
-        value = _get(values, port.node)
         rows = max((t.shape[1] for t in inputs), default=1) if node.per_row else 1
-        results.append(value.expand(inputs[0].shape[0], rows, node.lanes))
+        results.append(runner.value(port.node).expand(inputs[0].shape[0], rows, node.lanes))
     return results
 
 
-def _get(values: list[Tensor | None], index: int) -> Tensor:
-    value = values[index]
-    assert value is not None
-    return value
+class Runner(Emitter[Tensor, Tensor]):
+    """Gives the value of each instruction; ``values`` are those of the instructions before it, None once freed."""
+
+    def __init__(self, program: Program, inputs: Sequence[Tensor]) -> None:
+        super().__init__(program)
+        self.inputs = {port.node: tensor for port, tensor in zip(program.inputs, inputs, strict=True)}
+        self.tables = [torch.tensor(program.tables[name], dtype=torch.int64) for name in program.table_names]
+        self.values: list[Tensor | None] = []
+
+    def value(self, index: int) -> Tensor:
+        """Value of an instruction that has run."""
+        value = self.values[index]
+        assert value is not None
+        return value
+
+    def operand(self, index: int, at: Place) -> Tensor:
+        """Give the operand's tensor, which broadcasts with those of the other operands."""
+        return self.value(index)
+
+    def input(self, at: Place) -> Tensor:
+        return self.inputs[at.index]
+
+    def const(self, at: Place, *values: int) -> Tensor:
+        return torch.tensor(values, dtype=torch.int64).reshape(1, 1, -1)
+
+    def row(self, at: Place, rows: int) -> Tensor:
+        return torch.arange(rows, dtype=torch.int64).reshape(1, -1, 1)
+
+    def add(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+    def sub(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
+        return a - b
+
+    def mul(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+    def shl(self, at: Place, x: Tensor, bits: int) -> Tensor:
+        return x << bits
+
+    def shr(self, at: Place, x: Tensor, bits: int) -> Tensor:
+        return x >> bits
+
+    def rsh(self, at: Place, x: Tensor, bits: int) -> Tensor:
+        return _round_shift(x, torch.tensor(bits))
+
+    def rshv(self, at: Place, x: Tensor, bits: Tensor) -> Tensor:
+        return _round_shift(x, bits)
+
+    def shlv(self, at: Place, x: Tensor, bits: Tensor) -> Tensor:
+        return x << bits
+
+    def clip(self, at: Place, x: Tensor, low: int, high: int) -> Tensor:
+        return x.clamp(low, high)
+
+    def max(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
+        return torch.maximum(a, b)
+
+    def min(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
+        return torch.minimum(a, b)
+
+    def abs(self, at: Place, x: Tensor) -> Tensor:
+        return x.abs()
+
+    def lt(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
+        return (a < b).long()
+
+    def eq(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
+        return (a == b).long()
+
+    def select(self, at: Place, condition: Tensor, then: Tensor, otherwise: Tensor) -> Tensor:
+        return torch.where(condition == 1, then, otherwise)
+
+    def lead(self, at: Place, x: Tensor) -> Tensor:
+        # frexp of a float64 may round a large integer up to the next power of two; correct that exactly.
+        exponent = torch.frexp(x.double()).exponent.long() - 1
+        exponent = torch.where((x >> exponent.clamp(min=0)) == 0, exponent - 1, exponent)
+        return exponent.clamp(min=0)
+
+    def norm(self, at: Place, x: Tensor, bits: int) -> Tensor:
+        surplus = self.lead(at, x) - (bits - 1)
+        return torch.where(surplus >= 0, x >> surplus.clamp(min=0), x << (-surplus).clamp(min=0))
+
+    def align(self, at: Place, x: Tensor, exponent: Tensor, bits: int) -> Tensor:
+        limit = torch.ones_like(exponent) << (exponent + 1)
+        x = torch.maximum(torch.minimum(x, limit), -limit)
+        surplus = exponent - (bits - 1)
+        return _round_shift(x, surplus.clamp(min=0)) << (-surplus).clamp(min=0)
+
+    def lookup(self, at: Place, x: Tensor, table: int) -> Tensor:
+        return self.tables[table][x]
+
+    def suml(self, at: Place, x: Tensor) -> Tensor:
+        return x.sum(-1, keepdim=True)
+
+    def maxl(self, at: Place, x: Tensor) -> Tensor:
+        return x.amax(-1, keepdim=True)
+
+    def sumr(self, at: Place, x: Tensor, rows: int) -> Tensor:
+        return x.sum(1, keepdim=True)
+
+    def maxr(self, at: Place, x: Tensor) -> Tensor:
+        return x.amax(1, keepdim=True)
+
+    def lane(self, at: Place, x: Tensor, index: int) -> Tensor:
+        return x[..., index : index + 1]
+
+    def stack(self, at: Place, *parts: Tensor) -> Tensor:
+        return torch.cat(torch.broadcast_tensors(*parts), dim=-1)
 
 
 def _last_use(program: Program) -> dict[int, int]:
@@ -60,60 +157,9 @@ def _last_use(program: Program) -> dict[int, int]:
     return last
 
 
-def _leading(x: Tensor) -> Tensor:
-    # frexp of a float64 may round a large integer up to the next power of two; correct that exactly.
-    exponent = torch.frexp(x.double()).exponent.long() - 1
-    exponent = torch.where((x >> exponent.clamp(min=0)) == 0, exponent - 1, exponent)
-    return exponent.clamp(min=0)
-
-
-def _normalized(node: Node, x: Tensor) -> Tensor:
-    surplus = _leading(x) - (node.params[0] - 1)
-    return torch.where(surplus >= 0, x >> surplus.clamp(min=0), x << (-surplus).clamp(min=0))
-
-
-def _round_shift(x: Tensor, bits: Tensor | int) -> Tensor:
-    bits = torch.as_tensor(bits, dtype=torch.int64)
+def _round_shift(x: Tensor, bits: Tensor) -> Tensor:
     quotient = x >> bits
     rest = x - (quotient << bits)
     half = torch.ones_like(bits) << (bits - 1).clamp(min=0)
     up = (rest > half) | ((rest == half) & ((quotient & 1) == 1))
     return torch.where(bits == 0, x, quotient + up.long())
-
-
-def _aligned(node: Node, x: Tensor, exponent: Tensor) -> Tensor:
-    bits = node.params[0]
-    limit = torch.ones_like(exponent) << (exponent + 1)
-    x = torch.maximum(torch.minimum(x, limit), -limit)
-    surplus = exponent - (bits - 1)
-    return _round_shift(x, surplus.clamp(min=0)) << (-surplus).clamp(min=0)
-
-
-_INSTRUCTIONS: dict[str, Callable[..., Tensor]] = {
-    "const": lambda n: torch.tensor(n.params, dtype=torch.int64).reshape(1, 1, -1),
-    "row": lambda n: torch.arange(n.params[0], dtype=torch.int64).reshape(1, -1, 1),
-    "add": lambda n, a, b: a + b,
-    "sub": lambda n, a, b: a - b,
-    "mul": lambda n, a, b: a * b,
-    "shl": lambda n, a: a << n.params[0],
-    "shr": lambda n, a: a >> n.params[0],
-    "rsh": lambda n, a: _round_shift(a, n.params[0]),
-    "rshv": lambda n, a, s: _round_shift(a, s),
-    "shlv": lambda n, a, s: a << s,
-    "clip": lambda n, a: a.clamp(*n.params),
-    "max": lambda n, a, b: torch.maximum(a, b),
-    "min": lambda n, a, b: torch.minimum(a, b),
-    "abs": lambda n, a: a.abs(),
-    "lt": lambda n, a, b: (a < b).long(),
-    "eq": lambda n, a, b: (a == b).long(),
-    "select": lambda n, c, a, b: torch.where(c == 1, a, b),
-    "lead": lambda n, a: _leading(a),
-    "norm": _normalized,
-    "suml": lambda n, a: a.sum(-1, keepdim=True),
-    "maxl": lambda n, a: a.amax(-1, keepdim=True),
-    "align": _aligned,
-    "maxr": lambda n, a: a.amax(1, keepdim=True),
-    "sumr": lambda n, a: a.sum(1, keepdim=True),
-    "lane": lambda n, a: a[..., n.params[0] : n.params[0] + 1],
-    "stack": lambda n, *a: torch.cat(torch.broadcast_tensors(*a), dim=-1),
-}

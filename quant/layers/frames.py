@@ -10,26 +10,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from tritag.errors import ExportError
 from tritag.models.layers import frame_transport, frame_vectors, jet_geometry
 from tritag.models.layers.frames import Method, PolarFrames
 from tritag.models.layers.scalars import N_SCALARS
-from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.formats.tensor import FixedTensor, concatenate_rows
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.four_momenta import FourMomenta
-from tritag.quant.ops.frame_transport import Direction, FrameTransport
+from tritag.quant.ops.frame_transport import Direction, TrainableFrameTransport
 from tritag.quant.ops.jet_frame import IntoJetFrame, JetVelocity, SpurionTokens
 from tritag.quant.ops.jet_scalars import JetScalars
-from tritag.quant.ops.local_directions import LocalDirections
-from tritag.quant.ops.local_scalars import LocalScalars
-from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
+from tritag.quant.ops.local_directions import TrainableLocalDirections
+from tritag.quant.ops.local_scalars import TrainableLocalScalars
+from tritag.quant.ops.modules import FixedOp
+from tritag.quant.ops.pair_frames import TrainablePairFrames
 from tritag.quant.ops.pair_masses import N_SPURIONS
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
-from tritag.quant.ops.token_frames import TokenFrames
+from tritag.quant.ops.token_frames import TokenFrames, TrainableTokenFrames
 from tritag.quant.weights.cut import Cut
 
 # Bits of weights beyond the recipe's: untrained networks have almost equal weights, and all of the rotation is in their
@@ -56,28 +56,16 @@ class JetTokens:
         return cls(FixedTensor.cat([p.every for p in parts]), FixedTensor.cat([p.candidates for p in parts]))
 
 
-def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
-    """Rows of ``first`` (B, n, C) before those of ``second`` (B, m, C); both have one LSB.
-
-    Raises
-    ------
-    ExportError
-        The LSBs differ.
-    """
-    a, b = first.known_grid(), second.known_grid()
-    return FixedTensor(torch.cat([first.value, second.value], dim=1), a.union(b))
-
-
 class QuantJetFrame(nn.Module):
     """Tokens in the rest frame of the jet, with spurions in front or without."""
 
     def __init__(self, n_constituents: int, spurions: bool) -> None:
         super().__init__()
         self.spurions = spurions
-        self.momenta = FourMomenta(n_constituents)
-        self.velocity = JetVelocity(n_constituents)
-        self.into_frame = IntoJetFrame(n_constituents)
-        self.spurion_tokens = SpurionTokens()
+        self.momenta = FixedOp(FourMomenta())
+        self.velocity = FixedOp(JetVelocity())
+        self.into_frame = FixedOp(IntoJetFrame())
+        self.spurion_tokens = FixedOp(SpurionTokens())
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> JetTokens:
         """Tokens of the jet."""
@@ -97,10 +85,10 @@ class QuantTokenFeatures(nn.Module):
         super().__init__()
         if not spurions:
             raise ExportError("a quantized Frames-Net needs spurions; train with spurions: true")
-        self.momenta = FourMomenta(n_constituents)
-        self.scalars = JetScalars(n_constituents) if scalars else None
-        self.candidate_features = TokenFeatures(n_constituents)
-        self.spurion_features = SpurionFeatures(n_constituents, N_SCALARS if scalars else 0)
+        self.momenta = FixedOp(FourMomenta())
+        self.scalars = FixedOp(JetScalars()) if scalars else None
+        self.candidate_features = FixedOp(TokenFeatures())
+        self.spurion_features = FixedOp(SpurionFeatures(N_SCALARS if scalars else 0))
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Features (B, N, 9 or 2)."""
@@ -146,9 +134,9 @@ class QuantFrames(nn.Module):
         super().__init__()
         self.n_constituents = n_constituents
         weight_bits += _SPARE_WEIGHT_BITS
-        self.token_frames = TokenFrames(n_constituents, N_SPURIONS, bits, weight_bits)
-        self.jet_pair_frames = JetPairFrames(n_constituents, bits, weight_bits)
-        self.pair_frames = PairFrames(n_constituents, bits.for_candidates(), weight_bits)
+        self.token_frames = TrainableTokenFrames(n_constituents, TokenFrames(N_SPURIONS, bits, weight_bits))
+        self.jet_pair_frames = TrainablePairFrames(n_constituents, bits, weight_bits, per_jet=True)
+        self.pair_frames = TrainablePairFrames(n_constituents, bits.for_candidates(), weight_bits, per_jet=False)
 
     def forward(self, vectors: _Weighted | PairWeighted) -> FixedTensor:
         """Frames (B, 1 or K, 16), row by row."""
@@ -166,7 +154,7 @@ class QuantLocalScalars(nn.Module):
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
-        self.op = LocalScalars(n_constituents)
+        self.op = TrainableLocalScalars(n_constituents)
 
     def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor) -> FixedTensor:
         """Scalars (B, K, 7)."""
@@ -178,7 +166,7 @@ class QuantLocalDirections(nn.Module):
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
-        self.op = LocalDirections(n_constituents)
+        self.op = TrainableLocalDirections(n_constituents)
 
     def forward(self, frames: FixedTensor, tokens: JetTokens, count: FixedTensor, *scalars: FixedTensor) -> FixedTensor:
         """Scalars if given, log energy and direction: (B, K, 4 or 11)."""
@@ -191,7 +179,7 @@ class QuantLeaveFrames(nn.Module):
     def __init__(self, n_constituents: int, channels: int, heads: int, cuts: Sequence[Cut]) -> None:
         super().__init__()
         directions: tuple[Direction, ...] = ("leave", "leave-lowered", "leave")
-        self.transports = nn.ModuleList(FrameTransport(n_constituents, channels, heads, d) for d in directions)
+        self.transports = nn.ModuleList(TrainableFrameTransport(channels, heads, d) for d in directions)
         self.cuts = nn.ModuleList(cuts)
 
     def forward(
@@ -209,7 +197,7 @@ class QuantEnterFrames(nn.Module):
 
     def __init__(self, n_constituents: int, channels: int, heads: int, cut: Cut) -> None:
         super().__init__()
-        self.transport, self.cut = FrameTransport(n_constituents, channels, heads, "enter"), cut
+        self.transport, self.cut = TrainableFrameTransport(channels, heads, "enter"), cut
 
     def forward(self, x: FixedTensor, frames: FixedTensor) -> FixedTensor:
         """Channels (B, K, C)."""

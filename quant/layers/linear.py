@@ -8,7 +8,7 @@ from tritag.models.layers.frame_vectors import FrameGelu, FrameLinear
 from tritag.models.layers.gelu import Gelu
 from tritag.models.layers.linear import Linear, Role
 from tritag.quant.layers.factory import QuantLayers, quantizes
-from tritag.quant.ops.gelu import Gelu as GeluOp
+from tritag.quant.ops.gelu import TrainableGelu
 
 
 @quantizes(Linear)
@@ -33,10 +33,10 @@ def quantized_frame_linear(layers: QuantLayers, n_in: int, n_out: int) -> nn.Mod
 @quantizes(Gelu)
 def quantized_gelu(layers: QuantLayers) -> nn.Module:
     """GELU of the candidates, cut as an activation."""
-    return GeluOp(layers.n_tokens, layers.cut())
+    return TrainableGelu(layers.cut())
 
 
 @quantizes(FrameGelu)
 def quantized_frame_gelu(layers: QuantLayers, n_rows: int) -> nn.Module:
     """GELU of ``n_rows`` rows, cut as an activation of a Frames-Net."""
-    return GeluOp(n_rows, layers.cut(layers.config.frames_net_bits))
+    return TrainableGelu(layers.cut(layers.config.frames_net_bits))

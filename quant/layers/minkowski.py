@@ -13,18 +13,19 @@ from tritag.models.layers import minkowski as kinds
 from tritag.models.layers.linear import Role
 from tritag.models.layers.lorentz import real_tokens
 from tritag.models.layers.products import masked_softmax, row_products, weighted_sums
-from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
+from tritag.quant.formats.tensor import FixedTensor, check_float32, concatenate_rows, fake_quantize
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.layers.transformer import QuantResidual
 from tritag.quant.ops.attention import ExpWeights, exact_product
 from tritag.quant.ops.constant_rows import ConstantRows
-from tritag.quant.ops.first_token import FirstToken
+from tritag.quant.ops.first_token import TrainableFirstToken
 from tritag.quant.ops.four_momenta import FourMomenta
-from tritag.quant.ops.gated_unit import GatedUnit
+from tritag.quant.ops.gated_unit import TrainableGatedUnit
 from tritag.quant.ops.head_mean import HeadMean
 from tritag.quant.ops.jet_frame import JetVelocity
-from tritag.quant.ops.joint_norm import JointNormFactor, JointNormScale, common_fraction
-from tritag.quant.ops.minkowski_product import MinkowskiProduct
+from tritag.quant.ops.joint_norm import JointNormFactor, JointNormStream, common_fraction
+from tritag.quant.ops.minkowski_product import TrainableMinkowskiProduct
+from tritag.quant.ops.modules import FixedOp, NamedOp
 from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
 from tritag.quant.weights.cut import Cut
 
@@ -45,8 +46,8 @@ class QuantSlimTokens(nn.Module):
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
-        self.momenta, self.velocity = FourMomenta(n_constituents), JetVelocity(n_constituents)
-        self.tokens, self.references = SlimTokens(n_constituents), SlimReferences()
+        self.momenta, self.velocity = FixedOp(FourMomenta()), FixedOp(JetVelocity())
+        self.tokens, self.references = FixedOp(SlimTokens()), FixedOp(SlimReferences())
         self.rows = 4 * (n_constituents + N_FIRST)
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
@@ -54,7 +55,7 @@ class QuantSlimTokens(nn.Module):
         momenta = self.momenta(codes, count)
         velocity = self.velocity(momenta)
         first, candidates = self.references(velocity).reshape(-1, N_FIRST, 4), self.tokens(momenta, velocity)
-        return _rows(first, candidates).reshape(-1, self.rows, 1)
+        return concatenate_rows(first, candidates).reshape(-1, self.rows, 1)
 
 
 class QuantSlimScalars(nn.Module):
@@ -63,22 +64,16 @@ class QuantSlimScalars(nn.Module):
     def __init__(self, n_constituents: int, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(nn.init.uniform_(torch.empty(channels), -1.0, 1.0) * channels**-0.5)
-        self.rows = ConstantRows(n_constituents)
+        self.rows = NamedOp()
 
     def forward(self, scalars: FixedTensor, offset: Tensor, count: FixedTensor) -> FixedTensor:
         """Map embedded candidates (B, K, S) and the embedding's offset (S,) to (B, M, S)."""
         grid = scalars.known_grid()
         first = fake_quantize(torch.cat([self.weight[None], offset.expand(N_FIRST - 1, -1)]), grid)
         if self.training:
-            return _rows(FixedTensor(first.expand(len(scalars), -1, -1), grid), scalars)
-        self.rows.entries = tuple(FixedTensor(first.detach(), grid).integers().flatten().tolist())
-        self.rows.fraction = grid.fraction
-        return _rows(self.rows(count).reshape(-1, *first.shape), scalars)
-
-
-def _rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
-    value = torch.cat([first.value, second.value], dim=1)
-    return FixedTensor(value, first.known_grid().union(second.known_grid()))
+            return concatenate_rows(FixedTensor(first.expand(len(scalars), -1, -1), grid), scalars)
+        constant = ConstantRows.of(FixedTensor(first.detach(), grid))
+        return concatenate_rows(self.rows(constant, count).reshape(-1, *first.shape), scalars)
 
 
 class QuantJointNorm(nn.Module):
@@ -91,10 +86,9 @@ class QuantJointNorm(nn.Module):
         self.n_tokens, self.vectors, features = n_tokens, vectors, vectors + scalars
         self.reference = kinds.JointNorm(vectors, scalars, heads, lowered)
         self.cut_vectors, self.cut_scalars = cuts
-        self.factor = JointNormFactor(n_tokens, vectors, scalars, heads)
-        self.scale_vectors = JointNormScale(n_tokens, vectors, heads, features, cuts[0], lowered)
-        self.scale_vectors.lanes = 4 * vectors
-        self.scale_scalars = JointNormScale(n_tokens, scalars, heads, features, cuts[1], False)
+        self.factor = FixedOp(JointNormFactor(heads))
+        self.scale_vectors = JointNormStream(cuts[0], heads, features, components=4, lowered=lowered)
+        self.scale_scalars = JointNormStream(cuts[1], heads, features, components=1)
 
     def forward(self, vectors: FixedTensor, scalars: FixedTensor) -> Streams:
         """Normalise vectors (B, 4 M, V) and scalars (B, M, S)."""
@@ -104,9 +98,8 @@ class QuantJointNorm(nn.Module):
         rows = vectors.reshape(-1, self.n_tokens, 4 * self.vectors)
         factor = self.factor(rows, scalars)
         fraction = common_fraction(rows.known_grid(), scalars.known_grid())
-        self.scale_vectors.common_fraction = self.scale_scalars.common_fraction = fraction
-        scaled = self.scale_vectors(rows, factor).reshape(-1, 4 * self.n_tokens, self.vectors)
-        return scaled, self.scale_scalars(scalars, factor)
+        scaled = self.scale_vectors(rows, factor, fraction).reshape(-1, 4 * self.n_tokens, self.vectors)
+        return scaled, self.scale_scalars(scalars, factor, fraction)
 
 
 class QuantMinkowskiProduct(nn.Module):
@@ -114,7 +107,7 @@ class QuantMinkowskiProduct(nn.Module):
 
     def __init__(self, n_tokens: int, cut: Cut) -> None:
         super().__init__()
-        self.n_tokens, self.op = n_tokens, MinkowskiProduct(n_tokens, cut)
+        self.n_tokens, self.op = n_tokens, TrainableMinkowskiProduct(n_tokens, cut)
 
     def forward(self, a: FixedTensor, b: FixedTensor) -> FixedTensor:
         """Products (B, M, V) of vectors (B, 4 M, V)."""
@@ -127,7 +120,7 @@ class QuantGatedUnit(nn.Module):
 
     def __init__(self, n_tokens: int, cut: Cut) -> None:
         super().__init__()
-        self.n_tokens, self.op = n_tokens, GatedUnit(n_tokens, cut)
+        self.n_tokens, self.op = n_tokens, TrainableGatedUnit(cut)
 
     def forward(self, gate: FixedTensor, value: FixedTensor) -> FixedTensor:
         """GELU(gate) times value, in the shape of value."""
@@ -143,9 +136,7 @@ class QuantMinkowskiAttention(nn.Module):
         super().__init__()
         self.n_constituents, self.n_tokens, self.heads = n_constituents, n_constituents + N_FIRST, heads
         self.weight_bits, self.cut = weight_bits, cut
-        self.exp_weights = ExpWeights(self.n_tokens * heads, self.n_tokens, 1.0, weight_bits, n_first=N_FIRST)
-        self.mean_vectors = HeadMean(self.n_tokens, 1, heads, self.n_tokens)
-        self.mean_scalars = HeadMean(self.n_tokens, 1, heads, self.n_tokens)
+        self.exp_weights, self.mean_vectors, self.mean_scalars = NamedOp(), NamedOp(), NamedOp()
 
     def forward(self, q: Streams, k: Streams, v: Streams, count: FixedTensor) -> Streams:
         """Map vectors (B, 4 M, V) and scalars (B, M, S) of queries (lowered), keys, values and count (B, 1)."""
@@ -154,34 +145,35 @@ class QuantMinkowskiAttention(nn.Module):
         n_v = channels // heads
         vectors = [x[0].reshape(-1, n, 4, heads, n_v) for x in (q, k, v)]
         scalars = [x[1].reshape(-1, n, heads, n_s // heads) for x in (q, k, v)]
-        self.exp_weights.scale = (4 * n_v + n_s // heads) ** -0.5
+        scale = (4 * n_v + n_s // heads) ** -0.5
         if self.training:
-            return self._surrogate(vectors, scalars, count)
+            return self._surrogate(vectors, scalars, count, scale)
         first = self.cut(exact_product("bnuhc,bmuhc->bnhm", vectors[0], vectors[1], terms=4 * n_v))
         second = exact_product("bnhc,bmhc->bnhm", scalars[0], scalars[1], terms=n_s // heads)
         grid = check_float32(first.known_grid().plus(second.known_grid()), "attention score")
         scores = FixedTensor(first.value + second.value, grid).reshape(-1, n * heads, n)
-        weights = self.exp_weights(scores, count)
+        weights = self.exp_weights(ExpWeights(scale, self.weight_bits, n_first=N_FIRST), scores, count)
         keys = weights.reshape(-1, n, heads, n)
         rows = weights.reshape(-1, n, heads * n)
         means = []
-        for mean, equation, value, lanes in (
-            (self.mean_vectors, "bnhm,bmuhc->bnuhc", vectors[2], 4 * channels),
-            (self.mean_scalars, "bnhm,bmhc->bnhc", scalars[2], n_s),
+        for mean, equation, value, components, lanes in (
+            (self.mean_vectors, "bnhm,bmuhc->bnuhc", vectors[2], 4, 4 * channels),
+            (self.mean_scalars, "bnhm,bmhc->bnhc", scalars[2], 1, n_s),
         ):
             numerator = exact_product(equation, keys, value, terms=n)
-            mean.channels, mean.lanes = (lanes if value is scalars[2] else channels), lanes
-            mean.value_grid = value.known_grid()
-            means.append(mean(numerator.reshape(-1, n, lanes), rows))
+            op = HeadMean(value.known_grid(), heads, components)
+            means.append(mean(op, numerator.reshape(-1, n, lanes), rows))
         return means[0].reshape(-1, 4 * n, channels), means[1]
 
-    def _surrogate(self, vectors: list[FixedTensor], scalars: list[FixedTensor], count: FixedTensor) -> Streams:
+    def _surrogate(
+        self, vectors: list[FixedTensor], scalars: list[FixedTensor], count: FixedTensor, scale: float
+    ) -> Streams:
         (q, k, v), (q_s, k_s, v_s) = ([x.value for x in part] for part in (vectors, scalars))
         # one row of a head holds the four components of its vectors
         q, k, v = (x.permute(0, 3, 1, 2, 4).flatten(3) for x in (q, k, v))
         q_s, k_s, v_s = (x.transpose(1, 2) for x in (q_s, k_s, v_s))
         first = self.cut(FixedTensor(row_products(q, k), None)).value
-        scores = (first + row_products(q_s, k_s)) * self.exp_weights.scale
+        scores = (first + row_products(q_s, k_s)) * scale
         real = real_tokens(count.value, self.n_constituents, self.n_tokens)[:, None, None]
         weights = masked_softmax(scores, real)
         mean_v, mean_s = weighted_sums(weights, v).unflatten(-1, (4, -1)), weighted_sums(weights, v_s)
@@ -266,4 +258,4 @@ def quantized_minkowski_attention(layers: QuantLayers, n_constituents: int, n_fi
 @quantizes(kinds.FirstToken)
 def quantized_first_token(layers: QuantLayers) -> nn.Module:
     """The global token's row."""
-    return FirstToken(layers.n_tokens + N_FIRST)
+    return TrainableFirstToken()

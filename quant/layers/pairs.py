@@ -14,12 +14,13 @@ from tritag.models.layers import frame_vectors as kinds
 from tritag.models.layers.jet_geometry import PairMasses
 from tritag.models.layers.products import narrow_linear
 from tritag.quant.formats.fixed import accumulator_grid
-from tritag.quant.formats.tensor import FixedTensor, check_float32
+from tritag.quant.formats.tensor import FixedTensor, check_float32, concatenate_rows
 from tritag.quant.layers.factory import QuantLayers, quantizes
-from tritag.quant.layers.frames import JetTokens, PairWeighted, concatenate_rows
+from tritag.quant.layers.frames import JetTokens, PairWeighted
+from tritag.quant.ops.modules import FixedOp
 from tritag.quant.ops.pair_masses import N_SPURIONS, SpurionMasses
 from tritag.quant.ops.pair_masses import PairMasses as PairMassesOp
-from tritag.quant.ops.pair_sum import PairSum, TokenScalars
+from tritag.quant.ops.pair_sum import TokenScalars, TrainablePairSum
 from tritag.quant.weights.cut import Cut
 from tritag.quant.weights.linear import QuantLinear
 from tritag.quant.weights.quantizers import Int8Weight
@@ -33,8 +34,8 @@ class QuantPairMasses(nn.Module):
         if not spurions:
             raise ExportError("a quantized Frames-Net needs spurions; train with spurions: true")
         self.n_constituents = n_constituents
-        self.with_candidates = PairMassesOp(n_constituents)
-        self.with_spurions = SpurionMasses(n_constituents) if n_rows > n_constituents else None
+        self.with_candidates = FixedOp(PairMassesOp())
+        self.with_spurions = FixedOp(SpurionMasses()) if n_rows > n_constituents else None
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Standardised log m_ij^2 (B, R, N)."""
@@ -52,10 +53,8 @@ class QuantPairLinear(QuantLinear):
     def __init__(self, n_constituents: int, n_scalars: int, n_out: int, bias_bits: int, cut: Cut) -> None:
         super().__init__(2 * n_scalars + 1, n_out, {"weight_quant": Int8Weight}, bias_bits, None)
         self.n_constituents, self.n_scalars, self.n_out, self.sum_cut = n_constituents, n_scalars, n_out, cut
-        self.token_scalars = TokenScalars(n_constituents)
-        k = n_constituents
-        self.sum_per_candidate = PairSum(k, k, n_out)
-        self.sum_per_token = PairSum(k + N_SPURIONS, k, n_out)
+        self.token_scalars = FixedOp(TokenScalars())
+        self.sum_per_candidate, self.sum_per_token = TrainablePairSum(), TrainablePairSum()
 
     def forward(self, pairs: FixedTensor, scalars: FixedTensor) -> FixedTensor:  # type: ignore[override]
         """Map pair feature (B, R, N) and scalars (B, K, S) to (B, R, N n_out)."""
@@ -90,7 +89,7 @@ class QuantChannelLinear(QuantLinear):
     def __init__(self, n_in: int, n_out: int, bias_bits: int, cut: Cut) -> None:
         super().__init__(n_in, n_out, {"weight_quant": Int8Weight}, bias_bits, cut)
 
-    def forward(self, x: FixedTensor) -> FixedTensor:  # type: ignore[override]
+    def forward(self, x: FixedTensor) -> FixedTensor:
         """Map (B, R, N n_in) to (B, R, N n_out)."""
         rows, lanes = (int(size) for size in x.value.shape[1:])
         n = lanes // self.in_features

@@ -14,13 +14,14 @@ from tritag.models.layers.class_attention import BiasedAttention, ClassAttention
 from tritag.models.layers.norms import AffineNorm, BatchNorm, ChannelScale
 from tritag.models.layers.pair_features import PairFeatures
 from tritag.quant.formats.straight_through import straight_through
-from tritag.quant.formats.tensor import FixedTensor, fake_quantize
+from tritag.quant.formats.tensor import FixedTensor, concatenate_rows, fake_quantize
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.attention import ExpWeights, WeightedMean, exact_product
 from tritag.quant.ops.biased_weights import BiasedWeights
-from tritag.quant.ops.channel_affine import ChannelAffine
+from tritag.quant.ops.channel_affine import TrainableChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
-from tritag.quant.ops.layer_norm import LayerNorm
+from tritag.quant.ops.layer_norm import TrainableLayerNorm
+from tritag.quant.ops.modules import FixedOp, NamedOp
 from tritag.quant.ops.pair_features import PairFeatures as PairFeaturesOp
 from tritag.quant.weights.cut import Cut
 
@@ -30,7 +31,7 @@ class QuantPairFeatures(nn.Module):
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
-        self.n_constituents, self.op = n_constituents, PairFeaturesOp(n_constituents)
+        self.n_constituents, self.op = n_constituents, FixedOp(PairFeaturesOp())
 
     def forward(self, codes: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Features (B, K * K, 4)."""
@@ -53,14 +54,14 @@ class QuantBatchNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
-        self.affine = ChannelAffine(n_tokens, cut)
+        self.affine = TrainableChannelAffine(cut)
 
     def forward(self, x: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Normalise x (B, R, C)."""
         factor = self.weight * (self.running_var + self.eps).rsqrt()
         if self.shifts:
             factor = straight_through(factor, factor.sign() * torch.exp2(torch.round(torch.log2(factor.abs()))))
-        return self.affine.with_values(x, factor, self.bias - self.running_mean * factor)
+        return self.affine(x, factor, self.bias - self.running_mean * factor)
 
 
 class QuantAffineNorm(nn.Module):
@@ -69,11 +70,11 @@ class QuantAffineNorm(nn.Module):
     def __init__(self, n_tokens: int, channels: int, norm_bits: int, cut: Cut) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
-        self.norm, self.affine = LayerNorm(n_tokens, channels, norm_bits), ChannelAffine(n_tokens, cut)
+        self.norm, self.affine = TrainableLayerNorm(n_tokens, channels, norm_bits), TrainableChannelAffine(cut)
 
     def forward(self, x: FixedTensor) -> FixedTensor:
         """Normalise x (B, N, C)."""
-        return self.affine.with_values(self.norm(x), self.weight, self.bias)
+        return self.affine(self.norm(x), self.weight, self.bias)
 
 
 class QuantChannelScale(nn.Module):
@@ -83,12 +84,12 @@ class QuantChannelScale(nn.Module):
         super().__init__()
         self.repeats = channels // n_factors
         self.weight = nn.Parameter(torch.ones(n_factors))
-        self.affine = ChannelAffine(n_tokens, cut)
+        self.affine = TrainableChannelAffine(cut)
 
     def forward(self, x: FixedTensor) -> FixedTensor:
         """Scale x (B, N, C)."""
         factor = self.weight.repeat_interleave(self.repeats)
-        return self.affine.with_values(x, factor, torch.zeros_like(factor))
+        return self.affine(x, factor, torch.zeros_like(factor))
 
 
 class QuantBiasedAttention(nn.Module):
@@ -98,8 +99,8 @@ class QuantBiasedAttention(nn.Module):
         super().__init__()
         self.n_tokens, self.heads, self.d_head = n_tokens, heads, channels // heads
         self.reference = BiasedAttention(n_tokens, channels, heads)
-        self.biased_weights = BiasedWeights(n_tokens, heads, 1 / math.sqrt(self.d_head), weight_bits)
-        self.weighted_mean = WeightedMean(n_tokens * heads, self.d_head, n_tokens)
+        self.biased_weights = FixedOp(BiasedWeights(heads, 1 / math.sqrt(self.d_head), weight_bits))
+        self.weighted_mean = NamedOp()
 
     def forward(
         self, q: FixedTensor, k: FixedTensor, v: FixedTensor, bias: FixedTensor, count: FixedTensor
@@ -113,9 +114,8 @@ class QuantBiasedAttention(nn.Module):
         scores = exact_product("bnhd,bmhd->bnhm", query, key, terms=d).reshape(-1, n, heads * n)
         weights = self.biased_weights(scores, bias.reshape(-1, n, n * heads), count)
         numerator = exact_product("bnhm,bmhd->bnhd", weights.reshape(-1, n, heads, n), value, terms=n)
-        self.weighted_mean.value_grid = v.known_grid()
-        mean = self.weighted_mean(numerator.reshape(-1, n * heads, d), weights.reshape(-1, n * heads, n))
-        return mean.reshape(-1, n, heads * d)
+        rows = numerator.reshape(-1, n * heads, d), weights.reshape(-1, n * heads, n)
+        return self.weighted_mean(WeightedMean(v.known_grid()), *rows).reshape(-1, n, heads * d)
 
 
 class QuantClassAttention(nn.Module):
@@ -125,8 +125,8 @@ class QuantClassAttention(nn.Module):
         super().__init__()
         self.n_keys, self.heads, self.d_head = n_tokens + 1, heads, channels // heads
         self.reference = ClassAttention(n_tokens, channels, heads)
-        self.exp_weights = ExpWeights(heads, self.n_keys, 1 / math.sqrt(self.d_head), weight_bits, n_first=1)
-        self.weighted_mean = WeightedMean(heads, self.d_head, self.n_keys)
+        self.exp_weights = FixedOp(ExpWeights(1 / math.sqrt(self.d_head), weight_bits, n_first=1))
+        self.weighted_mean = NamedOp()
 
     def forward(self, q: FixedTensor, k: FixedTensor, v: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Map q (B, 1, C), k and v (B, N + 1, C) and count (B, 1) to (B, 1, C)."""
@@ -138,8 +138,7 @@ class QuantClassAttention(nn.Module):
         scores = exact_product("bhd,bmhd->bhm", q.reshape(-1, heads, d), key, terms=d)
         weights = self.exp_weights(scores, count)
         numerator = exact_product("bhm,bmhd->bhd", weights, value, terms=m)
-        self.weighted_mean.value_grid = v.known_grid()
-        return self.weighted_mean(numerator, weights).reshape(-1, 1, heads * d)
+        return self.weighted_mean(WeightedMean(v.known_grid()), numerator, weights).reshape(-1, 1, heads * d)
 
 
 class QuantClassToken(nn.Module):
@@ -148,7 +147,7 @@ class QuantClassToken(nn.Module):
     def __init__(self, n_tokens: int, channels: int, cut: Cut) -> None:
         super().__init__()
         self.weight = nn.Parameter(nn.init.trunc_normal_(torch.empty(channels), std=0.02))
-        self.cut, self.rows = cut, ConstantRows(n_tokens)
+        self.cut, self.rows = cut, NamedOp()
 
     def forward(self, count: FixedTensor) -> FixedTensor:
         """Token (B, 1, C)."""
@@ -156,8 +155,7 @@ class QuantClassToken(nn.Module):
             return self.cut(FixedTensor(self.weight.expand(len(count), 1, -1), None))
         grid = self.cut.grid
         token = FixedTensor(fake_quantize(self.weight.detach(), grid), grid)
-        self.rows.entries, self.rows.fraction = tuple(token.integers().tolist()), grid.fraction
-        return self.rows(count)
+        return self.rows(ConstantRows.of(token), count)
 
 
 class QuantPrepend(nn.Module):
@@ -165,9 +163,10 @@ class QuantPrepend(nn.Module):
 
     def forward(self, first: FixedTensor, second: FixedTensor) -> FixedTensor:
         """Concatenate (B, n, C) and (B, m, C)."""
-        value = torch.cat([first.value, second.value], dim=1)
-        # While ranges are observed, one cut that made both may have changed its LSB in between.
-        return FixedTensor(value, None if self.training else first.known_grid().union(second.known_grid()))
+        if self.training:
+            # While ranges are observed, one cut that made both may have changed its LSB in between.
+            return FixedTensor(torch.cat([first.value, second.value], dim=1), None)
+        return concatenate_rows(first, second)
 
 
 @quantizes(PairFeatures)

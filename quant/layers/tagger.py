@@ -32,7 +32,7 @@ class QuantTagger(Tagger):
             old = self.tagger.get_submodule(name)
             vectors = isinstance(old, QuantVectorLinear)
             new = layers.weighted(old.in_features, old.out_features, old.cut, True, vectors)  # type: ignore[arg-type]
-            new.weight, new.bias = old.weight, old.bias  # type: ignore[assignment]
+            new.weight, new.bias = old.weight, old.bias
             self.tagger.set_submodule(name, new)
         for meter in meters(self.tagger):
             meter.on = quant.bit_penalty > 0

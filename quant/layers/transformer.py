@@ -13,8 +13,9 @@ from tritag.quant.formats.tensor import FixedTensor, check_float32
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.attention import Attention as QuantAttention
 from tritag.quant.ops.jet_scalars import JetScalars as JetScalarsOp
-from tritag.quant.ops.layer_norm import LayerNorm as LayerNormOp
-from tritag.quant.ops.mean_pool import MeanPool as MeanPoolOp
+from tritag.quant.ops.layer_norm import TrainableLayerNorm
+from tritag.quant.ops.mean_pool import TrainableMeanPool
+from tritag.quant.ops.modules import FixedOp
 from tritag.quant.weights.cut import Cut
 
 
@@ -46,13 +47,13 @@ class NormAndCut(nn.Module):
 @quantizes(JetScalars)
 def quantized_jet_scalars(layers: QuantLayers, n_constituents: int) -> nn.Module:
     """Seven scalars per candidate."""
-    return JetScalarsOp(n_constituents)
+    return FixedOp(JetScalarsOp())
 
 
 @quantizes(LayerNorm)
 def quantized_norm(layers: QuantLayers, channels: int) -> nn.Module:
     """LayerNorm on the width of activations; where widths are learned, a cut behind it learns one."""
-    norm = LayerNormOp(layers.n_tokens, channels, layers.config.activation_bits)
+    norm = TrainableLayerNorm(layers.n_tokens, channels, layers.config.activation_bits)
     return NormAndCut(norm, layers.cut()) if layers.config.learned_cuts else norm
 
 
@@ -71,4 +72,4 @@ def quantized_residual(layers: QuantLayers) -> nn.Module:
 @quantizes(MeanPool)
 def quantized_pool(layers: QuantLayers, n_tokens: int) -> nn.Module:
     """Mean over the candidates, on the grid of the residual stream."""
-    return MeanPoolOp(n_tokens)
+    return TrainableMeanPool(n_tokens)

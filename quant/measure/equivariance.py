@@ -24,9 +24,9 @@ from tritag.models.layers.lorentz import boost_matrix
 from tritag.models.layers.tagger import Tagger
 from tritag.models.training.evaluate import scores
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.ops.op import IntegerOp
-from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
-from tritag.quant.ops.token_frames import TokenFrames
+from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.pair_frames import TrainablePairFrames
+from tritag.quant.ops.token_frames import TrainableTokenFrames
 
 # LSB of the jets' tag score in the CMS trigger, ap_ufixed<8,1>.
 SCORE_LSB = 2.0**-7
@@ -166,32 +166,28 @@ def measure_frame_effect(
     return FrameEffect(len(codes), _median_and_high(score), _median_and_high(logit), ratio)
 
 
-def frame_ops(tagger: nn.Module) -> list[IntegerOp]:
+def frame_ops(tagger: nn.Module) -> list[TrainableOp]:
     """The ops of a tagger that make frames."""
-    return [m for m in tagger.modules() if isinstance(m, TokenFrames | PairFrames | JetPairFrames)]
+    return [m for m in tagger.modules() if isinstance(m, TrainableTokenFrames | TrainablePairFrames)]
 
 
 @contextmanager
 def float64_frames(tagger: nn.Module) -> Iterator[None]:
     """Inside the block, the tagger's frames come from float64 instead of the integer program."""
-    ops = frame_ops(tagger)
-    for op in ops:
-        op.exact = _float64(op)  # type: ignore[method-assign]
+    handles = [op.register_forward_hook(_in_float64) for op in frame_ops(tagger)]
     try:
         yield
     finally:
-        for op in ops:
-            del op.exact
+        for handle in handles:
+            handle.remove()
 
 
-def _float64(op: IntegerOp) -> Callable[..., FixedTensor]:
-    def exact(*inputs: FixedTensor) -> FixedTensor:
-        grid = op.bind(*(x.known_grid() for x in inputs)).output_grid()
-        wide = [FixedTensor(x.value.double(), x.grid) for x in inputs]
-        integers = torch.round(op.surrogate(*wide) * 2.0**grid.fraction).clamp(grid.low, grid.high)
-        return FixedTensor.from_integers(integers.long(), grid)
-
-    return exact
+def _in_float64(op: TrainableOp, inputs: tuple[FixedTensor, ...], exact: FixedTensor) -> FixedTensor:
+    """Replace the exact frames by those of the float formula, rounded to the same grid."""
+    grid = exact.known_grid()
+    frames = op.surrogate(*(FixedTensor(x.value.double(), x.grid) for x in inputs)).value
+    integers = torch.round(frames * 2.0**grid.fraction).clamp(grid.low, grid.high)
+    return FixedTensor.from_integers(integers.long(), grid)
 
 
 def _change(transformation: str, tagger: str, before: NDArray[Any], after: NDArray[Any]) -> Change:

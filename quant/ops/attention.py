@@ -9,6 +9,7 @@ docs/ops/attention.md.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,52 +20,49 @@ from tritag.quant.formats.meter import Meter
 from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
 from tritag.quant.integer.blocks import exponential, reciprocal
 from tritag.quant.integer.program import Tracer
-from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.modules import FixedOp, NamedOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 
-class ExpWeights(IntegerOp):
+@dataclass(frozen=True)
+class ExpWeights(Op):
     """Weights of N keys from their scores: rows are queries (and heads), lanes are keys.
 
-    The first ``n_first`` keys are real always, and ``count`` more.
+    The first ``n_first`` keys are real always, and ``count`` more. ``scale`` is the temperature's inverse; ``bits`` the
+    width of a weight.
     """
 
-    def __init__(self, rows: int, n_keys: int, scale: float, bits: int = 8, n_first: int = 0) -> None:
-        super().__init__()
-        self.rows, self.n_keys, self.scale, self.bits, self.n_first = rows, n_keys, scale, bits, n_first
+    scale: float
+    bits: int = 8
+    n_first: int = 0
 
-    def bind(self, scores: Grid, count: Grid) -> BoundProgram:
+    def bind(self, scores: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: row maximum, difference, one table of exp; keys beyond ``count`` weigh nothing."""
-        t = Tracer("exp_weights", self.rows)
-        value = t.input("scores", scores.low, scores.high, lanes=self.n_keys)
-        number = t.input("count", 0, self.n_keys - self.n_first, per_row=False)
-        real = t.constant(list(range(self.n_keys))).less(number + self.n_first if self.n_first else number)
-        largest = real.where(value, scores.low).max_lanes()
-        weight = exponential(t, largest - value, 2.0**-scores.fraction * self.scale, self.bits)
+        t = Tracer("exp_weights", scores.rows)
+        value = scores.declare(t, "scores")
+        number = count.declare(t, "count", per_row=False)
+        real = t.constant(list(range(scores.lanes))).less(number + self.n_first if self.n_first else number)
+        largest = real.where(value, scores.grid.low).max_lanes()
+        weight = exponential(t, largest - value, 2.0**-scores.grid.fraction * self.scale, self.bits)
         t.output("weights", real.where(weight, 0))
-        return BoundProgram(t.program, (scores.fraction, count.fraction), (0,))
+        return BoundProgram(t.program, fractions(scores, count), (0,))
 
 
-class WeightedMean(IntegerOp):
-    """Sum of weighted values divided by the sum of weights, on the grid of the values."""
+@dataclass(frozen=True)
+class WeightedMean(Op):
+    """Sum of weighted values divided by the sum of weights, on the grid ``y`` of the values."""
 
-    def __init__(self, rows: int, d_head: int, n_keys: int) -> None:
-        super().__init__()
-        self.rows, self.d_head, self.n_keys = rows, d_head, n_keys
-        self.value_grid = Grid(-128, 127, 0)
+    y: Grid
 
-    def bind(self, numerator: Grid, weights: Grid) -> BoundProgram:
+    def bind(self, numerator: TensorSpec, weights: TensorSpec) -> BoundProgram:
         """Program: reciprocal of the weights' sum, one product per lane; the mean of nothing is zero."""
         mantissa_bits = 10
-        t = Tracer("weighted_mean", self.rows)
-        value = t.input("numerator", numerator.low, numerator.high, lanes=self.d_head)
-        weight = t.input("weights", weights.low, weights.high, lanes=self.n_keys)
+        t = Tracer("weighted_mean", numerator.rows)
+        value, weight = numerator.declare(t, "numerator"), weights.declare(t, "weights")
         inverse, shift = reciprocal(t, weight.sum_lanes(), mantissa_bits, index_bits=8)
         mean = (value * inverse).round_shift_by(shift + mantissa_bits)
-        t.output("mean", mean.clip(self.value_grid.low, self.value_grid.high))
-        return BoundProgram(t.program, (numerator.fraction, weights.fraction), (self.value_grid.fraction,))
-
-    def _settings(self) -> object:
-        return self.value_grid
+        t.output("mean", mean.clip(self.y.low, self.y.high))
+        return BoundProgram(t.program, fractions(numerator, weights), (self.y.fraction,))
 
 
 class Attention(nn.Module):
@@ -73,16 +71,16 @@ class Attention(nn.Module):
     def __init__(self, n_tokens: int, channels: int, heads: int, weight_bits: int = 8) -> None:
         super().__init__()
         self.n_tokens, self.heads, self.d_head = n_tokens, heads, channels // heads
-        rows = n_tokens * heads
+        self.weight_bits = weight_bits
         self.reference = FloatAttention(n_tokens, channels, heads)
-        self.exp_weights = ExpWeights(rows, n_tokens, 1 / math.sqrt(self.d_head), weight_bits)
-        self.weighted_mean = WeightedMean(rows, self.d_head, n_tokens)
+        self.exp_weights = FixedOp(ExpWeights(1 / math.sqrt(self.d_head), weight_bits))
+        self.weighted_mean = NamedOp()
         self.meter = Meter()
 
     def bit_operations(self, q: FixedTensor, k: FixedTensor, v: FixedTensor) -> Tensor | float:
         """Bit operations of both products of one jet, differentiable in learned widths."""
         macs = self.n_tokens**2 * self.heads * self.d_head
-        return macs * (q.width() * k.width() + self.exp_weights.bits * v.width())
+        return macs * (q.width() * k.width() + self.weight_bits * v.width())
 
     def forward(self, q: FixedTensor, k: FixedTensor, v: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Map q, k, v (B, N, C) and count (B, 1) to (B, N, C)."""
@@ -95,8 +93,7 @@ class Attention(nn.Module):
         scores = exact_product("bnhd,bmhd->bnhm", query, key, terms=d)
         weights = self.exp_weights(scores.reshape(-1, n * heads, n), count)
         numerator = exact_product("bnhm,bmhd->bnhd", weights.reshape(-1, n, heads, n), value, terms=n)
-        self.weighted_mean.value_grid = v.known_grid()
-        mean = self.weighted_mean(numerator.reshape(-1, n * heads, d), weights)
+        mean = self.weighted_mean(WeightedMean(v.known_grid()), numerator.reshape(-1, n * heads, d), weights)
         return mean.reshape(-1, n, heads * d)
 
 

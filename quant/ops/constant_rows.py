@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from tritag.quant.formats.fixed import Grid
+from dataclasses import dataclass
+
+from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer
-from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 
-class ConstantRows(IntegerOp):
-    """Count (B, 1, 1) to constants (B, 1, R * C), whatever the count is."""
+@dataclass(frozen=True)
+class ConstantRows(Op):
+    """Count (B, 1, 1) to constants (B, 1, R * C), whatever the count is; ``entries`` are their integers."""
 
-    def __init__(self, n_tokens: int) -> None:
-        super().__init__()
-        self.n_tokens = n_tokens
-        self.entries: tuple[int, ...] = (0,)
-        self.fraction = 0
+    entries: tuple[int, ...]
+    fraction: int
 
-    def bind(self, count: Grid) -> BoundProgram:
+    @classmethod
+    def of(cls, rows: FixedTensor) -> ConstantRows:
+        """The op that gives these rows, one after the other in lanes."""
+        return cls(tuple(rows.integers().flatten().tolist()), rows.known_grid().fraction)
+
+    def bind(self, count: TensorSpec) -> BoundProgram:
         """Program: the constants, tied to the jet by adding the count clipped to zero."""
         t = Tracer("constant_rows", 1)
-        nothing = t.input("count", 0, self.n_tokens, per_row=False).clip(0, 0)
+        nothing = count.declare(t, "count", per_row=False).clip(0, 0)
         t.output("rows", nothing + t.constant(self.entries))
-        return BoundProgram(t.program, (count.fraction,), (self.fraction,))
-
-    def _settings(self) -> object:
-        return self.entries, self.fraction
+        return BoundProgram(t.program, fractions(count), (self.fraction,))

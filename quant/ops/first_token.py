@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
 
-from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.program import Tracer
-from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 
-class FirstToken(IntegerOp):
+@dataclass(frozen=True)
+class FirstToken(Op):
     """Rows (B, M, C) to the first of them (B, 1, C)."""
 
-    def __init__(self, n_tokens: int) -> None:
-        super().__init__()
-        self.n_tokens, self.channels = n_tokens, 1
-
-    def bind(self, x: Grid) -> BoundProgram:
+    def bind(self, x: TensorSpec) -> BoundProgram:
         """Program: a sum over the rows of which all but the first are zero."""
-        t = Tracer("first_token", self.n_tokens)
-        value = t.input("x", x.low, x.high, lanes=self.channels)
+        t = Tracer("first_token", x.rows)
+        value = x.declare(t, "x")
         first = t.row_index().equal(0).where(value, 0).sum_rows()
-        t.output("y", first.clip(x.low, x.high))
-        return BoundProgram(t.program, (x.fraction,), (x.fraction,))
+        t.output("y", first.clip(x.grid.low, x.grid.high))
+        return BoundProgram(t.program, fractions(x), (x.grid.fraction,))
 
-    def exact(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the program."""
-        self.channels = int(inputs[0].value.shape[-1])
-        return super().exact(*inputs)
 
-    def surrogate(self, x: FixedTensor) -> Tensor:  # type: ignore[override]
-        """The same."""
-        return x.value[:, :1]
+class TrainableFirstToken(TrainableOp):
+    """The op with a gradient."""
 
-    def output_grid_in_training(self, x: FixedTensor) -> Grid | None:  # type: ignore[override]
-        """The input's grid."""
-        return x.grid
+    def frozen(self) -> FirstToken:
+        """Make the op; it has no settings."""
+        return FirstToken()
 
-    def _settings(self) -> object:
-        return self.channels
+    def surrogate(self, x: FixedTensor) -> FixedTensor:
+        """Take the first row, which is what the program gives."""
+        return FixedTensor(x.value[:, :1], x.grid)

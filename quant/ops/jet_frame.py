@@ -6,13 +6,13 @@ One op finds the jet's four-velocity, one boosts the candidates, one the spurion
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tritag.models.layers.lorentz import SPURIONS
-from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.lorentz import Boost, FrameBits, boost_to_rest, boosted
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
-from tritag.quant.ops.op import BoundProgram, FixedOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # The jet's momentum keeps 27 bits, so that the square of a light jet's mass is not lost; jets of 600 GeV reach
 # gamma = 90.
@@ -45,49 +45,44 @@ def spurions_at_rest(t: Tracer, boost: Boost, fraction: int, bits: int) -> list[
     return lanes
 
 
-class JetVelocity(FixedOp):
+@dataclass(frozen=True)
+class JetVelocity(Op):
     """Momenta (B, K, 8) to (gamma, u_x, u_y, u_z, 2**8/(1 + gamma)) of their sum: (B, 1, 5).
 
     The factor 2**(JET_BITS.gamma + 1) in the last lane gives it as many significant bits as the others have.
     """
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, momenta: Grid) -> BoundProgram:
-        """Program: exact sum, exact squared mass, three roots with one Newton step each."""
-        t = Tracer("jet_velocity", self.n_constituents)
-        halves = t.input("momenta", momenta.low, momenta.high, lanes=8)
+    def bind(self, momenta: TensorSpec) -> BoundProgram:
+        """Program: exact sum, exact squared mass, two roots and a reciprocal from tables of straight pieces."""
+        t = Tracer("jet_velocity", momenta.rows)
+        halves = momenta.declare(t, "momenta")
         energy, *momentum = (p.sum_rows() for p in join(halves))
         boost, _ = boost_to_rest(t, [energy.clip(0, energy.high), *momentum], JET_BITS)
         t.output("velocity", t.stack([boost.gamma, *boost.u, boost.inverse]))
-        return BoundProgram(t.program, (momenta.fraction,), (JET_BITS.matrix,))
+        return BoundProgram(t.program, fractions(momenta), (JET_BITS.matrix,))
 
 
-class IntoJetFrame(FixedOp):
+@dataclass(frozen=True)
+class IntoJetFrame(Op):
     """Momenta (B, K, 8) and the jet's velocity (B, 1, 5) to momenta in the rest frame of the jet (B, K, 4)."""
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, momenta: Grid, velocity: Grid) -> BoundProgram:
+    def bind(self, momenta: TensorSpec, velocity: TensorSpec) -> BoundProgram:
         """Program: p - u (E + E') / (1 + gamma), E' = gamma E - u p."""
-        t = Tracer("into_jet_frame", self.n_constituents)
-        momentum = join(t.input("momenta", momenta.low, momenta.high, lanes=8))
-        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        t = Tracer("into_jet_frame", momenta.rows)
+        momentum = join(momenta.declare(t, "momenta"))
+        boost = read_boost(velocity.declare(t, "velocity", per_row=False))
         drop = MOMENTUM_FRACTION - TOKEN_FRACTION
         t.output("tokens", t.stack(at_rest(momentum, boost, drop, TOKEN_BITS, TOKEN_BITS + drop)))
-        return BoundProgram(t.program, (momenta.fraction, velocity.fraction), (TOKEN_FRACTION,))
+        return BoundProgram(t.program, fractions(momenta, velocity), (TOKEN_FRACTION,))
 
 
-class SpurionTokens(FixedOp):
+@dataclass(frozen=True)
+class SpurionTokens(Op):
     """The jet's velocity (B, 1, 5) to the spurions in its rest frame, one after the other (B, 1, 12)."""
 
-    def bind(self, velocity: Grid) -> BoundProgram:
+    def bind(self, velocity: TensorSpec) -> BoundProgram:
         """Program: the boost of three fixed vectors."""
         t = Tracer("spurion_tokens", 1)
-        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        boost = read_boost(velocity.declare(t, "velocity", per_row=False))
         t.output("spurions", t.stack(spurions_at_rest(t, boost, TOKEN_FRACTION, TOKEN_BITS)))
-        return BoundProgram(t.program, (velocity.fraction,), (TOKEN_FRACTION,))
+        return BoundProgram(t.program, fractions(velocity), (TOKEN_FRACTION,))

@@ -14,7 +14,7 @@ from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
-from tritag.quant.ops.op import BoundProgram, FixedOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # |eta| saturates here: the edge of what a jet with |eta| < 3 and its constituents can reach.
 ETA_DOMAIN = 4.0
@@ -143,18 +143,15 @@ def relative_scalars(t: Tracer, p: Cylindrical, jet: Cylindrical, log_unit: floa
     ]
 
 
-class JetScalars(FixedOp):
+@dataclass(frozen=True)
+class JetScalars(Op):
     """Codes (B, K, 3) and count (B, 1) to standardised scalars (B, K, 7) of type ``SCALAR_TYPE``."""
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, codes: Grid, count: Grid) -> BoundProgram:
+    def bind(self, codes: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: momenta and their sum in a first pass over the constituents, scalars in a second."""
-        t = Tracer("jet_scalars", self.n_constituents)
-        code = t.input("codes", codes.low, codes.high, lanes=3)
-        number = t.input("count", 0, self.n_constituents, per_row=False)
+        t = Tracer("jet_scalars", codes.rows)
+        code = codes.declare(t, "codes")
+        number = count.declare(t, "count", per_row=False)
         valid, pt, eta, phi = candidate(t, code, number)
         e, x, y, z = (v.sum_rows() for v in four_momentum(t, pt, eta, phi))
         log_pt_jet, eta_jet, phi_jet = jet_axis(t, x, y, z)
@@ -176,4 +173,4 @@ class JetScalars(FixedOp):
             ratio_unit=MOMENTUM_BITS,
         )
         t.output("scalars", valid.where(t.stack(scalars), 0))
-        return BoundProgram(t.program, (codes.fraction, count.fraction), (SCALAR_TYPE.fraction,))
+        return BoundProgram(t.program, fractions(codes, count), (SCALAR_TYPE.fraction,))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from tritag.models.layers.jet_geometry import SMALLEST_SINE
 from tritag.models.layers.jet_geometry import LocalScalars as FloatLocalScalars
@@ -15,7 +15,8 @@ from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import ANGLE_BITS, LOG_BITS, SCALAR_TYPE, Cylindrical, relative_scalars
-from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 _VECTOR_BITS = 16
 _SINE_BITS = -round(math.log2(SMALLEST_SINE))
@@ -45,45 +46,42 @@ def cylindrical(t: Tracer, vector: list[Int]) -> Cylindrical:
     return Cylindrical(log_pt + shift, log_e, eta, phi)
 
 
-class LocalScalars(IntegerOp):
+@dataclass(frozen=True)
+class LocalScalars(Op):
     """Frames (B, 1 or K, 16), candidates' tokens (B, K, 4), count (B, 1, 1) to standardised scalars (B, K, 7)."""
+
+    def bind(self, frame: TensorSpec, tokens: TensorSpec, count: TensorSpec) -> BoundProgram:
+        """Program: L p and its cylindrical coordinates per candidate; L p_jet is the first column of L times m_jet."""
+        t = Tracer("local_scalars", tokens.rows)
+        # One frame for the whole jet, or one for each candidate.
+        matrix = frame.declare(t, "frame", per_row=frame.rows > 1)
+        token = tokens.declare(t, "tokens")
+        valid = t.row_index().less(count.declare(t, "count", per_row=False))
+        entries = [[matrix.lane(4 * i + j) for j in range(4)] for i in range(4)]
+        p = [token.lane(j) for j in range(4)]
+        local = [dot(row, p).round_shift(frame.grid.fraction) for row in entries]
+        mass = token.lane(0).clip(0, tokens.grid.high).sum_rows()
+        jet = [(row[0] * mass).round_shift(frame.grid.fraction) for row in entries]
+        own, of_jet = (cylindrical(t, [v[0].clip(0, v[0].high), *v[1:]]) for v in (local, jet))
+        scalars = relative_scalars(t, own, of_jet, log_unit=-tokens.grid.fraction, ratio_unit=0)
+        t.output("scalars", valid.where(t.stack(scalars), 0))
+        return BoundProgram(t.program, fractions(frame, tokens, count), (SCALAR_TYPE.fraction,))
+
+
+class TrainableLocalScalars(TrainableOp):
+    """The op on jets of ``n_constituents`` candidates, with a gradient."""
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
-        self.n_constituents = n_constituents
         self.reference = FloatLocalScalars(n_constituents)
-        self.per_row = False
 
-    def bind(self, frame: Grid, tokens: Grid, count: Grid) -> BoundProgram:
-        """Program: L p and its cylindrical coordinates per candidate; L p_jet is the first column of L times m_jet."""
-        t = Tracer("local_scalars", self.n_constituents)
-        matrix = t.input("frame", frame.low, frame.high, lanes=16, per_row=self.per_row)
-        token = t.input("tokens", tokens.low, tokens.high, lanes=4)
-        valid = t.row_index().less(t.input("count", 0, self.n_constituents, per_row=False))
-        entries = [[matrix.lane(4 * i + j) for j in range(4)] for i in range(4)]
-        p = [token.lane(j) for j in range(4)]
-        local = [dot(row, p).round_shift(frame.fraction) for row in entries]
-        mass = token.lane(0).clip(0, tokens.high).sum_rows()
-        jet = [(row[0] * mass).round_shift(frame.fraction) for row in entries]
-        own, of_jet = (cylindrical(t, [v[0].clip(0, v[0].high), *v[1:]]) for v in (local, jet))
-        scalars = relative_scalars(t, own, of_jet, log_unit=-tokens.fraction, ratio_unit=0)
-        t.output("scalars", valid.where(t.stack(scalars), 0))
-        return BoundProgram(t.program, (frame.fraction, tokens.fraction, count.fraction), (SCALAR_TYPE.fraction,))
+    def frozen(self) -> LocalScalars:
+        """Make the op; it has no settings."""
+        return LocalScalars()
 
-    def exact(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the program; the frames' rows tell whether there is one for each candidate."""
-        self.per_row = int(inputs[0].value.shape[1]) > 1
-        return super().exact(*inputs)
-
-    def _settings(self) -> object:
-        return self.per_row
-
-    def surrogate(self, frame: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> Tensor:  # type: ignore[override]
+    def surrogate(self, frame: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Float scalars, fake-quantized."""
         matrix = frame.value.unflatten(-1, (4, 4))
         scalars = self.reference(matrix, tokens.value, count.value)
-        return fake_quantize(torch.nan_to_num(scalars), Grid.of(SCALAR_TYPE))
-
-    def output_grid_in_training(self, *inputs: FixedTensor) -> Grid:
-        """The scalars' type."""
-        return Grid.of(SCALAR_TYPE)
+        grid = Grid.of(SCALAR_TYPE)
+        return FixedTensor(fake_quantize(torch.nan_to_num(scalars), grid), grid)

@@ -1,26 +1,71 @@
-"""What all ops share: building the program for the grids at hand, running it, and leaving a node in the graph.
+"""What all ops share: writing the program for the inputs at hand, running it, and leaving a node in the graph.
 
-An op module is a :class:`IntegerOp`. In evaluation mode it runs its integer program: that is the definition of the
-op. In training mode it runs a fast float surrogate on fake-quantized values. During ONNX export it leaves one node
-``tritag.ops::<name>`` whose body is written from the same program.
+An :class:`Op` is a value: a frozen dataclass that holds every setting its program depends on. ``bind`` writes the
+integer program for given inputs; the program is the definition of the op. Calling the op runs the program on PyTorch
+tensors, and leaves one node ``tritag.ops::<name>`` while a network is exported to ONNX. Nothing is learned while an op
+runs: equal ops on equal inputs are one and the same program. How a network trains through an op is in
+:mod:`tritag.quant.ops.modules`.
 """
 
 from __future__ import annotations
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, check_float32
-from tritag.quant.integer.program import Program
+from tritag.quant.integer.program import Int, Program, Tracer
 from tritag.quant.integer.torch_executor import run
 
 ONNX_DOMAIN = "tritag.ops"
+# Programs kept in memory. The deepest tagger has fewer ops; while ranges are observed, each evaluation brings new ones.
+_PROGRAMS_KEPT = 512
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """What an op may know of an input while its program is written.
+
+    Attributes
+    ----------
+    grid : Grid
+        Smallest and largest integer, and fractional bits.
+    rows, lanes : int
+        Axes 1 and 2 of the tensor (batch, rows, lanes); a value of the whole jet has one row.
+    """
+
+    grid: Grid
+    rows: int
+    lanes: int
+
+    @classmethod
+    def of(cls, x: FixedTensor) -> TensorSpec:
+        """Describe a tensor (batch, rows, lanes), or a count (batch, 1), which is one row of one lane.
+
+        Raises
+        ------
+        ExportError
+            The tensor comes out of a network in training mode and has no grid.
+        """
+        rows, lanes = (int(n) for n in x.value.shape[1:]) if x.value.ndim == 3 else (1, 1)
+        return cls(x.known_grid(), rows, lanes)
+
+    def declare(self, t: Tracer, name: str, per_row: bool = True) -> Int:
+        """Declare it as an input of the program that ``t`` writes; not ``per_row``: a value of the whole jet."""
+        return t.input(name, self.grid.low, self.grid.high, lanes=self.lanes, per_row=per_row)
+
+
+def fractions(*inputs: TensorSpec) -> tuple[int, ...]:
+    """Fractional bits of the inputs, as :class:`BoundProgram` takes them."""
+    return tuple(x.grid.fraction for x in inputs)
 
 
 @dataclass(frozen=True)
@@ -43,36 +88,24 @@ class BoundProgram:
         return Grid(node.low, node.high, self.out_fractions[index])
 
 
-class IntegerOp(nn.Module):
-    """Base class of ops with one output; inputs and output have the layout (batch, rows, lanes)."""
+@dataclass(frozen=True)
+class Op(ABC):
+    """Base class of ops with one output. A subclass is a frozen dataclass whose fields are its settings."""
 
-    def bind(self, *grids: Grid) -> BoundProgram:
-        """Write the integer program for inputs on ``grids``."""
-        raise NotImplementedError
+    @abstractmethod
+    def bind(self, *inputs: Any, **named: Any) -> BoundProgram:
+        """Write the integer program; a subclass names its inputs, a :class:`TensorSpec` each."""
 
-    def surrogate(self, *inputs: FixedTensor) -> Tensor:
-        """Differentiable float version of the op."""
-        raise NotImplementedError
+    def __call__(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the program on tensors (batch, rows, lanes); a count (batch, 1) is taken as a value of the whole jet.
 
-    def output_grid_in_training(self, *inputs: FixedTensor) -> Grid | None:
-        """Grid of the surrogate's values, when they lie on one."""
-        return None
-
-    def learned_width(self) -> Tensor | None:
-        """Bits of the surrogate's values as a number with a gradient, when they are learned."""
-        return None
-
-    def forward(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the op: surrogate in training mode, exact integers otherwise."""
-        if self.training:
-            value = self.surrogate(*inputs)
-            return FixedTensor(value, self.output_grid_in_training(*inputs), self.learned_width())
-        return self.exact(*inputs)
-
-    def exact(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the integer program; a count (batch, 1) is taken as a value of the whole jet (batch, 1, 1)."""
-        grids = tuple(x.known_grid() for x in inputs)
-        bound = self._bound(grids)
+        Raises
+        ------
+        ExportError
+            An input has no grid because its network is in training mode, the output does not fit float32, or a value
+            inside the program has no proof that it fits 62 bits.
+        """
+        bound = bind(self, *(TensorSpec.of(x) for x in inputs))
         grid = check_float32(bound.output_grid(), f"output of {bound.program.name}")
         values = [x.value if x.value.ndim == 3 else x.value.reshape(-1, 1, 1) for x in inputs]
         if torch.onnx.is_in_onnx_export():
@@ -80,24 +113,11 @@ class IntegerOp(nn.Module):
             return FixedTensor(_ExportedOp.apply(_remember(bound), *values, *tables), grid)
         return FixedTensor(_execute(bound, values), grid)
 
-    def _bound(self, grids: tuple[Grid, ...]) -> BoundProgram:
-        # The module's own settings may follow observed ranges, so the memory is keyed by them too.
-        key = (grids, self._settings())
-        if getattr(self, "_bound_key", None) != key:
-            self._bound_key, self._bound_program = key, self.bind(*grids)
-        return self._bound_program
 
-    def _settings(self) -> Any:
-        """Whatever besides the input grids the program depends on and may change after construction."""
-        return None
-
-
-class FixedOp(IntegerOp):
-    """An op on the jet alone, before any trained parameter: exact in training mode too, and needs no surrogate."""
-
-    def forward(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the integer program."""
-        return self.exact(*inputs)
+@lru_cache(maxsize=_PROGRAMS_KEPT)
+def bind(op: Op, *inputs: TensorSpec) -> BoundProgram:
+    """The op's program for these inputs, written once: the only memory of programs. Do not change what it returns."""
+    return op.bind(*inputs)
 
 
 def _execute(bound: BoundProgram, values: Sequence[Tensor]) -> Tensor:
@@ -145,6 +165,4 @@ def collect_programs() -> Iterator[dict[str, BoundProgram]]:
 
 
 def _short(text: str) -> str:
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()[:4]

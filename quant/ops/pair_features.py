@@ -6,14 +6,15 @@ The float counterpart, which defines what is approximated, is ``tritag.models.la
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.models.layers.pair_features import SMALLEST_DISTANCE
-from tritag.quant.formats.fixed import FixedType, Grid
+from tritag.quant.formats.fixed import FixedType
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import affine, candidates_in_lanes, inside_domain
-from tritag.quant.ops.op import BoundProgram, FixedOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 PAIR_TYPE = FixedType(True, 14, 6)
 _LOG_BITS = 13
@@ -27,23 +28,20 @@ def _logarithm(value: Int, factor: float, offset: float) -> Int:
     return affine(value, _LOG_BITS, factor, offset, to=PAIR_TYPE, factor_bits=_FACTOR_BITS)
 
 
-class PairFeatures(FixedOp):
+@dataclass(frozen=True)
+class PairFeatures(Op):
     """Codes (B, K, 3), the same in one row (B, 1, 3 K), count (B, 1, 1) to features (B, K, 4 K).
 
     Row i, lanes 4 j to 4 j + 3: ln m^2, ln kT, ln z, ln Delta R of candidates i and j, of type ``PAIR_TYPE``.
     """
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, codes: Grid, every: Grid, count: Grid) -> BoundProgram:
+    def bind(self, codes: TensorSpec, every: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: exact squared distance in steps of the grid, one table each for eta and phi, three logarithms."""
-        k = self.n_constituents
+        k = codes.rows
         t = Tracer("pair_features", k)
-        own = t.input("codes", codes.low, codes.high, lanes=3)
-        all_codes = t.input("every", every.low, every.high, lanes=3 * k, per_row=False)
-        number = t.input("count", 0, k, per_row=False)
+        own = codes.declare(t, "codes")
+        all_codes = every.declare(t, "every", per_row=False)
+        number = count.declare(t, "count", per_row=False)
         pt, eta, phi = inside_domain(*(own.lane(i) for i in range(3)))
         other_pt, other_eta, other_phi = candidates_in_lanes(t, all_codes, k)
 
@@ -71,4 +69,4 @@ class PairFeatures(FixedOp):
         real, other_real = t.row_index().less(number), t.constant(list(range(k))).less(number)
         features = [real.where(other_real.where(f, 0), 0) for f in features]
         t.output("features", t.stack([f.lane(j) for j in range(k) for f in features]))
-        return BoundProgram(t.program, (codes.fraction, every.fraction, count.fraction), (PAIR_TYPE.fraction,))
+        return BoundProgram(t.program, fractions(codes, every, count), (PAIR_TYPE.fraction,))

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from tritag.models.layers.frame_vectors import PairVectors
 from tritag.models.layers.frames import PolarFrames
 from tritag.models.layers.jet_geometry import PAIR_MASS_SCALE
-from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, block_exponent, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, dot, frame_of_vectors
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.integer.segments import reciprocal_fine, rsqrt_fine
-from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.ops.pair_masses import N_SPURIONS
 from tritag.quant.ops.token_frames import LOG_BITS
 
@@ -40,22 +38,22 @@ class _Sums:
 class _PairProgram:
     """What both ops begin with: inputs, and weights over the columns of a row."""
 
-    def __init__(self, name: str, rows: int, k: int, phi: Grid, pairs: Grid, own: Grid, every: Grid) -> None:
-        n = k + N_SPURIONS
+    def __init__(
+        self, name: str, phi: TensorSpec, pairs: TensorSpec, own: TensorSpec, every: TensorSpec, count: TensorSpec
+    ) -> None:
+        rows, n = own.rows, pairs.lanes
         self.t = t = Tracer(name, rows)
-        logits = t.input("phi", phi.low, phi.high, lanes=3 * n)
-        masses = t.input("pairs", pairs.low, pairs.high, lanes=n)
-        token = t.input("own", own.low, own.high, lanes=4)
-        tokens = t.input("every", every.low, every.high, lanes=4 * n, per_row=False)
-        self.number = t.input("count", 0, k, per_row=False) + N_SPURIONS
+        logits, masses, token = phi.declare(t, "phi"), pairs.declare(t, "pairs"), own.declare(t, "own")
+        tokens = every.declare(t, "every", per_row=False)
+        self.number = count.declare(t, "count", per_row=False) + N_SPURIONS
         self.own = [token.lane(i) for i in range(4)]
         self.every = [t.stack([tokens.lane(4 * j + i) for j in range(n)]) for i in range(4)]
         self.row = t.row_index() + (n - rows)
         column = t.constant(list(range(n)))
         self.real = (column.less(self.number) - column.equal(self.row)).clip(0, 1)
         by_vector = [t.stack([logits.lane(3 * j + i) for j in range(n)]) for i in range(3)]
-        self.logits = [logarithm_of_weight(x, phi.fraction, 1.0, LOG_BITS) for x in by_vector]
-        self.inverse_mass = logarithm_of_weight(masses, pairs.fraction, -0.5 / PAIR_MASS_SCALE, LOG_BITS)
+        self.logits = [logarithm_of_weight(x, phi.grid.fraction, 1.0, LOG_BITS) for x in by_vector]
+        self.inverse_mass = logarithm_of_weight(masses, pairs.grid.fraction, -0.5 / PAIR_MASS_SCALE, LOG_BITS)
 
     def weights(self, logarithm: Int, bits: int) -> tuple[Int, Int]:
         """Weights over the columns relative to the largest one, and its base-2 logarithm."""
@@ -71,62 +69,49 @@ class _PairProgram:
         return _Sums([energy.clip(0, energy.high), *momentum], unit)
 
 
-class _PairOp(IntegerOp):
-    per_jet: bool
-
-    def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
-        super().__init__()
-        self.n_constituents, self.bits, self.weight_bits = n_constituents, bits, weight_bits
-        self.vectors, self.frames = PairVectors(n_constituents, self.per_jet), PolarFrames("cross")
-
-    def surrogate(  # type: ignore[override]
-        self, phi: FixedTensor, pairs: FixedTensor, own: FixedTensor, every: FixedTensor, count: FixedTensor
-    ) -> Tensor:
-        """Float vectors and polar decomposition."""
-        logits = phi.value.unflatten(-1, (-1, 3)).movedim(-1, 0)
-        tokens = every.value.reshape(len(every), -1, 4)
-        return self.frames(self.vectors(logits, pairs.value, tokens, count.value.reshape(-1, 1))).flatten(2)
-
-
-class PairFrames(_PairOp):
+@dataclass(frozen=True)
+class PairFrames(Op):
     """One frame per candidate, row by row (B, K, 16).
 
     Inputs: phi (B, K, 3 N), pairs (B, K, N), candidates' tokens (B, K, 4), all tokens in one row (B, 1, 4 N), count.
     """
 
-    per_jet = False
+    bits: FrameBits
+    weight_bits: int
 
-    def bind(self, phi: Grid, pairs: Grid, own: Grid, every: Grid, count: Grid) -> BoundProgram:
+    def bind(
+        self, phi: TensorSpec, pairs: TensorSpec, own: TensorSpec, every: TensorSpec, count: TensorSpec
+    ) -> BoundProgram:
         """Program: three weighted sums over the columns of a row, then its frame."""
-        k = self.n_constituents
-        p = _PairProgram("pair_frames", k, k, phi, pairs, own, every)
+        p = _PairProgram("pair_frames", phi, pairs, own, every, count)
         vectors = [p.sums(i, self.weight_bits).vector for i in range(3)]
         rows = frame_of_vectors(p.t, vectors, self.bits)
         p.t.output("frames", p.t.stack([x for row in rows for x in row]))
-        fractions = tuple(x.fraction for x in (phi, pairs, own, every, count))
-        return BoundProgram(p.t.program, fractions, (self.bits.matrix,))
+        return BoundProgram(p.t.program, fractions(phi, pairs, own, every, count), (self.bits.matrix,))
 
 
-class JetPairFrames(_PairOp):
+@dataclass(frozen=True)
+class JetPairFrames(Op):
     """One frame per jet (B, 1, 16): each token's vectors are divided by ``sqrt|sum_k v_k^2|`` and added.
 
     Inputs: phi (B, N, 3 N), pairs (B, N, N), all tokens (B, N, 4), the same in one row (B, 1, 4 N), count.
     """
 
-    per_jet = True
+    bits: FrameBits
+    weight_bits: int
 
-    def bind(self, phi: Grid, pairs: Grid, own: Grid, every: Grid, count: Grid) -> BoundProgram:
+    def bind(
+        self, phi: TensorSpec, pairs: TensorSpec, own: TensorSpec, every: TensorSpec, count: TensorSpec
+    ) -> BoundProgram:
         """Program: per row three sums, their size and a division by it; sums over the rows; the frame."""
-        k = self.n_constituents
-        p = _PairProgram("jet_pair_frames", k + N_SPURIONS, k, phi, pairs, own, every)
+        p = _PairProgram("jet_pair_frames", phi, pairs, own, every, count)
         t = p.t
         vectors = self._unit_vectors(p)
         valid = p.row.less(p.number)
         jet = [[valid.where(x, 0).sum_rows() for x in v] for v in vectors]
         rows = frame_of_vectors(t, jet, self.bits)
         t.output("frame", t.stack([x for row in rows for x in row]))
-        fractions = tuple(x.fraction for x in (phi, pairs, own, every, count))
-        return BoundProgram(t.program, fractions, (self.bits.matrix,))
+        return BoundProgram(t.program, fractions(phi, pairs, own, every, count), (self.bits.matrix,))
 
     def _unit_vectors(self, p: _PairProgram) -> list[list[Int]]:
         """The row's three vectors over their common size, ``_UNIT`` fractional bits."""
@@ -155,3 +140,25 @@ class JetPairFrames(_PairOp):
         inverse, shift = rsqrt_fine(t, size, _UNIT)
         limit = 1 << (_LARGEST + _UNIT + 1)
         return [[(x * inverse).round_shift_by(shift).clip(-limit, limit) for x in v] for v in scaled]
+
+
+class TrainablePairFrames(TrainableOp):
+    """Either op on jets of ``n_constituents`` candidates, with a gradient; :class:`JetPairFrames` if ``per_jet``."""
+
+    def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int, per_jet: bool) -> None:
+        super().__init__()
+        self.op = (JetPairFrames if per_jet else PairFrames)(bits, weight_bits)
+        self.vectors, self.frames = PairVectors(n_constituents, per_jet), PolarFrames("cross")
+
+    def frozen(self) -> PairFrames | JetPairFrames:
+        """Give the op; its settings never change."""
+        return self.op
+
+    def surrogate(
+        self, phi: FixedTensor, pairs: FixedTensor, own: FixedTensor, every: FixedTensor, count: FixedTensor
+    ) -> FixedTensor:
+        """Float vectors and polar decomposition."""
+        logits = phi.value.unflatten(-1, (-1, 3)).movedim(-1, 0)
+        tokens = every.value.reshape(len(every), -1, 4)
+        vectors = self.vectors(logits, pairs.value, tokens, count.value.reshape(-1, 1))
+        return FixedTensor(self.frames(vectors).flatten(2), None)

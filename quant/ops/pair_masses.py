@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.models.layers.jet_geometry import PAIR_MASS_MEAN, PAIR_MASS_SCALE, pair_masses
 from tritag.models.layers.lorentz import REGULATOR_MASS_GEV, SPURIONS
-from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine, candidates_in_lanes, inside_domain
-from tritag.quant.ops.op import BoundProgram, FixedOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 N_SPURIONS = len(SPURIONS)
 # Fractional bits of base-2 logarithms, and of cosh - 1 and 1 - cos.
@@ -82,23 +82,20 @@ def _standardised(log_mass: Int) -> Int:
     return affine(log_mass, _LOG_BITS, math.log(2) * PAIR_MASS_SCALE, -PAIR_MASS_MEAN * PAIR_MASS_SCALE)
 
 
-class PairMasses(FixedOp):
+@dataclass(frozen=True)
+class PairMasses(Op):
     """Codes (B, K, 3), the same in one row (B, 1, 3 K), count (B, 1) to standardised log m_ij^2 (B, K, N).
 
     Columns are the three spurions, then the candidates. Zero for padding and for a token with itself.
     """
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, codes: Grid, others: Grid, count: Grid) -> BoundProgram:
+    def bind(self, codes: TensorSpec, others: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: per pair two tables of the angles and three of logarithms."""
-        k = self.n_constituents
+        k = codes.rows
         t = Tracer("pair_masses", k)
-        code = t.input("codes", codes.low, codes.high, lanes=3)
-        lanes = candidates_in_lanes(t, t.input("others", others.low, others.high, lanes=3 * k, per_row=False), k)
-        number = t.input("count", 0, k, per_row=False)
+        code = codes.declare(t, "codes")
+        lanes = candidates_in_lanes(t, others.declare(t, "others", per_row=False), k)
+        number = count.declare(t, "count", per_row=False)
         own = inside_domain(*(code.lane(i) for i in range(3)))
         row, column = t.row_index(), t.constant(list(range(k)))
         candidates = _standardised(_with_candidates(t, own, lanes))
@@ -106,29 +103,25 @@ class PairMasses(FixedOp):
         spurions = [_standardised(mass) for mass in _with_spurions(t, own[0], own[1])]
         every = t.stack([*spurions, *(candidates.lane(j) for j in range(k))])
         t.output("masses", row.less(number).where(every, 0))
-        fractions = (codes.fraction, others.fraction, count.fraction)
-        return BoundProgram(t.program, fractions, (SCALAR_TYPE.fraction,))
+        return BoundProgram(t.program, fractions(codes, others, count), (SCALAR_TYPE.fraction,))
 
 
-class SpurionMasses(FixedOp):
+@dataclass(frozen=True)
+class SpurionMasses(Op):
     """Codes in one row (B, 1, 3 K), count (B, 1) to the rows of the three spurions, one after the other (B, 1, 3 N)."""
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, codes: Grid, count: Grid) -> BoundProgram:
+    def bind(self, codes: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: the spurions' columns of :class:`PairMasses` with candidates as lanes, and constants."""
-        k = self.n_constituents
+        k = codes.lanes // 3
         t = Tracer("spurion_masses", 1)
-        pt, eta, _ = candidates_in_lanes(t, t.input("codes", codes.low, codes.high, lanes=3 * k, per_row=False), k)
-        real = t.constant(list(range(k))).less(t.input("count", 0, k, per_row=False))
+        pt, eta, _ = candidates_in_lanes(t, codes.declare(t, "codes", per_row=False), k)
+        real = t.constant(list(range(k))).less(count.declare(t, "count", per_row=False))
         lanes: list[Int] = []
         for among, log_mass in zip(_among_spurions(), _with_spurions(t, pt, eta), strict=True):
             masses = real.where(_standardised(log_mass), 0)
             lanes += [t.constant(value) for value in among] + [masses.lane(j) for j in range(k)]
         t.output("masses", t.stack(lanes))
-        return BoundProgram(t.program, (codes.fraction, count.fraction), (SCALAR_TYPE.fraction,))
+        return BoundProgram(t.program, fractions(codes, count), (SCALAR_TYPE.fraction,))
 
 
 def _among_spurions() -> list[list[int]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from tritag.models.layers.minkowski import MOMENTUM_UNIT_GEV
-from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
 from tritag.quant.ops.jet_frame import at_rest, read_boost, spurions_at_rest
-from tritag.quant.ops.op import BoundProgram, FixedOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # Fractional bits in units of MOMENTUM_UNIT_GEV, and saturation at 2**6 units.
 SLIM_FRACTION = 11
@@ -17,30 +17,28 @@ _SLIM_BITS = SLIM_FRACTION + 6
 _UNIT_BITS = round(math.log2(MOMENTUM_UNIT_GEV))
 
 
-class SlimTokens(FixedOp):
+@dataclass(frozen=True)
+class SlimTokens(Op):
     """Momenta (B, K, 8) and the jet's velocity (B, 1, 5) to vectors in its rest frame (B, K, 4)."""
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, momenta: Grid, velocity: Grid) -> BoundProgram:
+    def bind(self, momenta: TensorSpec, velocity: TensorSpec) -> BoundProgram:
         """Program: as ``into_jet_frame``, in the unit of the tagger."""
-        t = Tracer("slim_tokens", self.n_constituents)
-        momentum = join(t.input("momenta", momenta.low, momenta.high, lanes=8))
-        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        t = Tracer("slim_tokens", momenta.rows)
+        momentum = join(momenta.declare(t, "momenta"))
+        boost = read_boost(velocity.declare(t, "velocity", per_row=False))
         drop = MOMENTUM_FRACTION + _UNIT_BITS - SLIM_FRACTION
         t.output("tokens", t.stack(at_rest(momentum, boost, drop, _SLIM_BITS, _SLIM_BITS + drop)))
-        return BoundProgram(t.program, (momenta.fraction, velocity.fraction), (SLIM_FRACTION,))
+        return BoundProgram(t.program, fractions(momenta, velocity), (SLIM_FRACTION,))
 
 
-class SlimReferences(FixedOp):
+@dataclass(frozen=True)
+class SlimReferences(Op):
     """The jet's velocity (B, 1, 5) to global token (zero) and spurions, one after the other (B, 1, 16)."""
 
-    def bind(self, velocity: Grid) -> BoundProgram:
+    def bind(self, velocity: TensorSpec) -> BoundProgram:
         """Program: the boost of three fixed vectors."""
         t = Tracer("slim_references", 1)
-        boost = read_boost(t.input("velocity", velocity.low, velocity.high, lanes=5, per_row=False))
+        boost = read_boost(velocity.declare(t, "velocity", per_row=False))
         spurions = spurions_at_rest(t, boost, SLIM_FRACTION, _SLIM_BITS)
         t.output("references", t.stack([*[t.constant(0)] * 4, *spurions]))
-        return BoundProgram(t.program, (velocity.fraction,), (SLIM_FRACTION,))
+        return BoundProgram(t.program, fractions(velocity), (SLIM_FRACTION,))

@@ -6,16 +6,16 @@ All of them come from momenta in the laboratory, so that the Frames-Net runs bes
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from tritag.models.layers.jet_geometry import PRODUCT_MEANS, PRODUCT_SCALES
 from tritag.models.layers.scalars import N_SCALARS
-from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
 from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
-from tritag.quant.ops.op import BoundProgram, FixedOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 _LOG_BITS = 13
 # Bits of the jet's momentum in products: p.p_jet of a collimated jet is 1/gamma^2 of its terms.
@@ -36,24 +36,21 @@ def _standardised(log_product: Int, log_energy: Int) -> list[Int]:
     ]
 
 
-class TokenFeatures(FixedOp):
+@dataclass(frozen=True)
+class TokenFeatures(Op):
     """Momenta (B, K, 8), count (B, 1, 1) to the candidates' two products (B, K, 2).
 
     With the scalars (B, K, 7) as third input they stand in front: (B, K, 9).
     """
 
-    def __init__(self, n_constituents: int) -> None:
-        super().__init__()
-        self.n_constituents = n_constituents
-
-    def bind(self, momenta: Grid, count: Grid, *scalars: Grid) -> BoundProgram:
+    def bind(self, momenta: TensorSpec, count: TensorSpec, *scalars: TensorSpec) -> BoundProgram:
         """Program: the jet's momentum, one product with it and two logarithms per candidate."""
-        t = Tracer("token_features", self.n_constituents)
-        lab = join(t.input("momenta", momenta.low, momenta.high, lanes=8))
-        valid = t.row_index().less(t.input("count", 0, self.n_constituents, per_row=False))
+        t = Tracer("token_features", momenta.rows)
+        lab = join(momenta.declare(t, "momenta"))
+        valid = t.row_index().less(count.declare(t, "count", per_row=False))
         lanes = []
-        for grid in scalars:
-            seven = t.input("scalars", grid.low, grid.high, lanes=N_SCALARS)
+        for given in scalars:
+            seven = given.declare(t, "scalars")
             lanes += [seven.lane(i) for i in range(N_SCALARS)]
         jet, exponent = scale_to([p.sum_rows() for p in lab], _JET_BITS)
         product = lab[0] * jet[0] - dot(lab[1:], jet[1:])
@@ -61,24 +58,22 @@ class TokenFeatures(FixedOp):
         log_product = _log2(t, product, 2 * MOMENTUM_FRACTION + _JET_BITS - 1) + (exponent << _LOG_BITS)
         lanes += _standardised(log_product, _log2(t, lab[0], MOMENTUM_FRACTION))
         t.output("features", valid.where(t.stack(lanes), 0))
-        fractions = (momenta.fraction, count.fraction, *(grid.fraction for grid in scalars))
-        return BoundProgram(t.program, fractions, (SCALAR_TYPE.fraction,))
+        return BoundProgram(t.program, fractions(momenta, count, *scalars), (SCALAR_TYPE.fraction,))
 
 
-class SpurionFeatures(FixedOp):
+@dataclass(frozen=True)
+class SpurionFeatures(Op):
     """Momenta (B, K, 8) to the spurions' features, one after the other (B, 1, 3 (n_scalars + 2))."""
 
-    def __init__(self, n_constituents: int, n_scalars: int = N_SCALARS) -> None:
-        super().__init__()
-        self.n_constituents, self.n_scalars = n_constituents, n_scalars
+    n_scalars: int = N_SCALARS
 
-    def bind(self, momenta: Grid) -> BoundProgram:
+    def bind(self, momenta: TensorSpec) -> BoundProgram:
         """Program: log of E_jet -+ pz_jet and of E_jet; the scalars of a spurion are zero, its energy is one."""
-        t = Tracer("spurion_features", self.n_constituents)
-        energy, _, _, z = (p.sum_rows() for p in join(t.input("momenta", momenta.low, momenta.high, lanes=8)))
+        t = Tracer("spurion_features", momenta.rows)
+        energy, _, _, z = (p.sum_rows() for p in join(momenta.declare(t, "momenta")))
         zero = energy - energy
         lanes: list[Int] = []
         for product in (energy - z, energy + z, energy):
             lanes += [zero] * self.n_scalars + _standardised(_log2(t, product, MOMENTUM_FRACTION), zero)
         t.output("features", t.stack(lanes).clip(SCALAR_TYPE.int_min, SCALAR_TYPE.int_max))
-        return BoundProgram(t.program, (momenta.fraction,), (SCALAR_TYPE.fraction,))
+        return BoundProgram(t.program, fractions(momenta), (SCALAR_TYPE.fraction,))

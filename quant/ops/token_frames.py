@@ -6,50 +6,60 @@ softmax is not normalised, because a frame does not depend on the length of its 
 
 from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
 
 from tritag.models.layers.frame_vectors import TokenVectors
 from tritag.models.layers.frames import PolarFrames
-from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
 from tritag.quant.integer.program import Tracer
-from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # Fractional bits of base-2 logarithms of weights.
 LOG_BITS = 12
 
 
-class TokenFrames(IntegerOp):
+@dataclass(frozen=True)
+class TokenFrames(Op):
     """Logits phi (B, N, 3), tokens (B, N, 4), count (B, 1, 1) to the jet's frame, row by row (B, 1, 16).
 
     ``n_spurions`` tokens stand in front of the K candidates and are always real.
     """
 
-    def __init__(self, n_constituents: int, n_spurions: int, bits: FrameBits, weight_bits: int = 8) -> None:
-        super().__init__()
-        self.n_constituents, self.n_spurions = n_constituents, n_spurions
-        self.bits, self.weight_bits = bits, weight_bits
-        self.vectors, self.frames = TokenVectors(n_constituents), PolarFrames("cross")
+    n_spurions: int
+    bits: FrameBits
+    weight_bits: int = 8
 
-    def bind(self, phi: Grid, tokens: Grid, count: Grid) -> BoundProgram:
+    def bind(self, phi: TensorSpec, tokens: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: a pass for the largest logit, a pass for weights and sums, then the frame."""
-        t = Tracer("token_frames", self.n_constituents + self.n_spurions)
-        logit = t.input("phi", phi.low, phi.high, lanes=3)
-        token = t.input("tokens", tokens.low, tokens.high, lanes=4)
-        number = t.input("count", 0, self.n_constituents, per_row=False)
+        t = Tracer("token_frames", tokens.rows)
+        logit, token = phi.declare(t, "phi"), tokens.declare(t, "tokens")
+        number = count.declare(t, "count", per_row=False)
         real = t.row_index().less(number + self.n_spurions)
-        exponent = logarithm_of_weight(logit, phi.fraction, 1.0, LOG_BITS).round_shift(WEIGHT_SPARE)
+        exponent = logarithm_of_weight(logit, phi.grid.fraction, 1.0, LOG_BITS).round_shift(WEIGHT_SPARE)
         largest = real.where(exponent, exponent.low).max_rows()
         weight = real.where(exp2(t, largest - exponent, LOG_BITS, self.weight_bits), 0)
         vectors = [[(weight.lane(k) * token.lane(i)).sum_rows() for i in range(4)] for k in range(3)]
         forward = [[v[0].clip(0, v[0].high), *v[1:]] for v in vectors]
         t.output("frame", t.stack([x for row in frame_of_vectors(t, forward, self.bits) for x in row]))
-        fractions = (phi.fraction, tokens.fraction, count.fraction)
-        return BoundProgram(t.program, fractions, (self.bits.matrix,))
+        return BoundProgram(t.program, fractions(phi, tokens, count), (self.bits.matrix,))
 
-    def surrogate(self, phi: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> Tensor:  # type: ignore[override]
+
+class TrainableTokenFrames(TrainableOp):
+    """The op on jets of ``n_constituents`` candidates, with a gradient."""
+
+    def __init__(self, n_constituents: int, op: TokenFrames) -> None:
+        super().__init__()
+        self.op = op
+        self.vectors, self.frames = TokenVectors(n_constituents), PolarFrames("cross")
+
+    def frozen(self) -> TokenFrames:
+        """Give the op; its settings never change."""
+        return self.op
+
+    def surrogate(self, phi: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Float vectors and polar decomposition."""
         vectors = self.vectors(phi.value, tokens.value, count.value)
-        return self.frames(vectors).flatten(2)
+        return FixedTensor(self.frames(vectors).flatten(2), None)

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.taggers import TINY, calibrated_tagger
 from tritag.export.executors import register_ops
-from tritag.export.functions import OPSET, QUANT_DOMAIN, op_function
+from tritag.export.functions import OPSET, op_function
 from tritag.export.graph import CutTo, Linear, Op, Product, Sum, read_graph
 from tritag.export.qonnx_file import (
     IR_VERSION,
@@ -23,6 +23,7 @@ from tritag.export.qonnx_file import (
     METADATA_PROGRAMS,
     export_model,
 )
+from tritag.export.quant_node import QUANT_DOMAIN
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import ONNX_DOMAIN
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tritag.quant.integer import torch_executor
+from tritag.quant.integer.emitter import Place
 from tritag.quant.integer.program import Node, Program
+from tritag.quant.integer.torch_executor import Runner
 
 # Replaces the result of the instruction at an index: gets the instruction and the values of its arguments.
 _FEW = 300
@@ -20,20 +21,13 @@ Change = Callable[[Node, Sequence[Tensor]], Tensor]
 
 def execute(program: Program, inputs: Sequence[Tensor], changes: dict[int, Change]) -> list[Tensor]:
     """Outputs with some instructions replaced; inputs (batch, rows or 1, lanes) int64."""
-    values: list[Tensor] = []
-    tables = [torch.tensor(program.tables[name]) for name in program.table_names]
-    by_node = {port.node: tensor for port, tensor in zip(program.inputs, inputs, strict=True)}
+    runner = Runner(program, inputs)
     for index, node in enumerate(program.nodes):
-        arguments = [values[a] for a in node.args]
-        if node.op == "input":
-            values.append(by_node[index])
-        elif index in changes:
-            values.append(changes[index](node, arguments))
-        elif node.op == "lookup":
-            values.append(tables[node.params[0]][arguments[0]])
+        if index in changes:
+            runner.values.append(changes[index](node, [runner.value(a) for a in node.args]))
         else:
-            values.append(torch_executor._INSTRUCTIONS[node.op](node, *arguments))
-    return [values[port.node] for port in program.outputs]
+            runner.values.append(runner.emit(index))
+    return [runner.value(port.node) for port in program.outputs]
 
 
 def place_mutations(program: Program) -> Iterator[tuple[str, dict[int, Change]]]:
@@ -132,7 +126,8 @@ def unseen_entries(program: Program, table: str, inputs: Sequence[Tensor], step:
 
 
 def _with(changed: Node) -> Change:
-    return lambda node, arguments: torch_executor._INSTRUCTIONS[changed.op](changed, *arguments)
+    runner = Runner(Program("changed"), [])
+    return lambda node, arguments: runner.apply(Place(0, changed, ()), arguments)
 
 
 def _floor(node: Node, arguments: Sequence[Tensor]) -> Tensor:

@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import torch
 
@@ -31,7 +30,7 @@ from tritag.quant.ops.local_directions import LocalDirections
 from tritag.quant.ops.local_scalars import LocalScalars
 from tritag.quant.ops.mean_pool import MeanPool
 from tritag.quant.ops.minkowski_product import MinkowskiProduct
-from tritag.quant.ops.op import BoundProgram, IntegerOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec
 from tritag.quant.ops.pair_features import PairFeatures
 from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
 from tritag.quant.ops.pair_masses import PairMasses, SpurionMasses
@@ -48,132 +47,149 @@ def grid(bits: int, integer: int) -> Grid:
     return Grid.of(FixedType(True, bits, integer))
 
 
+def counts(k: int) -> TensorSpec:
+    """Numbers of up to ``k`` constituents."""
+    return TensorSpec(Grid(0, k, 0), 1, 1)
+
+
+def codes(k: int) -> TensorSpec:
+    """Codes of ``k`` candidates in rows."""
+    return TensorSpec(CODE_GRID, k, 3)
+
+
+def codes_in_a_row(k: int) -> TensorSpec:
+    """Codes of ``k`` candidates in lanes."""
+    return TensorSpec(CODE_GRID, 1, 3 * k)
+
+
+def result(bound: BoundProgram, rows: int) -> TensorSpec:
+    """The output of a program, for the op that reads it."""
+    return TensorSpec(bound.output_grid(), rows, bound.program.nodes[bound.program.outputs[0].node].lanes)
+
+
 def jet_scalars(k: int) -> Bound:
     """Scalars of ``k`` constituents."""
-    return JetScalars(k).bind(CODE_GRID, Grid(0, k, 0)), k
+    return JetScalars().bind(codes(k), counts(k)), k
 
 
 def layer_norm(rows: int, channels: int, x: Grid, bits: int = 8) -> Bound:
     """LayerNorm of ``rows`` vectors."""
-    return LayerNorm(rows, channels, bits).bind(x), rows
+    return LayerNorm(bits).bind(TensorSpec(x, rows, channels)), rows
 
 
 def gelu(rows: int, lanes: int, x: Grid, y: Grid) -> Bound:
     """GELU from grid ``x`` to grid ``y``."""
-    op = Gelu(rows, SimpleNamespace(grid=y))
-    op.lanes = lanes
-    return op.bind(x), rows
+    return Gelu(y).bind(TensorSpec(x, rows, lanes)), rows
 
 
 def exp_weights(rows: int, keys: int, scores: Grid, scale: float, bits: int = 8, n_first: int = 0) -> Bound:
     """Weights of ``keys`` keys from their scores."""
-    return ExpWeights(rows, keys, scale, bits, n_first).bind(scores, Grid(0, keys - n_first, 0)), rows
+    return ExpWeights(scale, bits, n_first).bind(TensorSpec(scores, rows, keys), counts(keys - n_first)), rows
 
 
 def weighted_mean(rows: int, d_head: int, keys: int, values: Grid, weight_bits: int = 8) -> Bound:
     """Mean of ``keys`` values."""
-    op = WeightedMean(rows, d_head, keys)
-    op.value_grid = values
     weights = Grid(0, (1 << weight_bits) - 1, 0)
-    return op.bind(product_grid(weights, values, keys), weights), rows
+    numerator = TensorSpec(product_grid(weights, values, keys), rows, d_head)
+    return WeightedMean(values).bind(numerator, TensorSpec(weights, rows, keys)), rows
 
 
 def mean_pool(rows: int, channels: int, h: Grid) -> Bound:
     """Mean over ``rows`` rows."""
-    op = MeanPool(rows)
-    op.channels = channels
-    return op.bind(h, Grid(0, rows, 0)), rows
+    return MeanPool().bind(TensorSpec(h, rows, channels), counts(rows)), rows
 
 
 def trigger_frames(k: int) -> dict[str, Bound]:
-    """The ops of a jet's own frame for ``k`` constituents, each bound to the grids of those before it."""
-    count = Grid(0, k, 0)
-    bound = {"four_momenta": FourMomenta(k).bind(CODE_GRID, count)}
-    momenta = bound["four_momenta"].output_grid()
-    bound["jet_velocity"] = JetVelocity(k).bind(momenta)
-    velocity = bound["jet_velocity"].output_grid()
-    bound["into_jet_frame"] = IntoJetFrame(k).bind(momenta, velocity)
+    """The ops of a jet's own frame for ``k`` constituents, each bound to the results of those before it."""
+    count, scalars = counts(k), TensorSpec(Grid.of(SCALAR_TYPE), k, 7)
+    bound = {"four_momenta": FourMomenta().bind(codes(k), count)}
+    momenta = result(bound["four_momenta"], k)
+    bound["jet_velocity"] = JetVelocity().bind(momenta)
+    velocity = result(bound["jet_velocity"], 1)
+    bound["into_jet_frame"] = IntoJetFrame().bind(momenta, velocity)
     bound["spurion_tokens"] = SpurionTokens().bind(velocity)
-    tokens = bound["into_jet_frame"].output_grid()
-    every = tokens.union(bound["spurion_tokens"].output_grid())
-    bound["token_features"] = TokenFeatures(k).bind(momenta, count, Grid.of(SCALAR_TYPE))
-    bound["token_products"] = TokenFeatures(k).bind(momenta, count)
-    bound["spurion_features"] = SpurionFeatures(k).bind(momenta)
-    bound["spurion_products"] = SpurionFeatures(k, 0).bind(momenta)
-    bound["token_frames"] = TokenFrames(k, 3, FrameBits(), 16).bind(grid(10, 4), every, count)
-    bound["local_scalars"] = LocalScalars(k).bind(bound["token_frames"].output_grid(), tokens, count)
-    inputs = (bound["token_frames"].output_grid(), tokens, count)
-    bound["local_directions"] = LocalDirections(k).bind(*inputs, Grid.of(SCALAR_TYPE))
-    bound["local_directions_alone"] = LocalDirections(k).bind(*inputs)
+    tokens = result(bound["into_jet_frame"], k)
+    every = TensorSpec(tokens.grid.union(bound["spurion_tokens"].output_grid()), k + 3, 4)
+    bound["token_features"] = TokenFeatures().bind(momenta, count, scalars)
+    bound["token_products"] = TokenFeatures().bind(momenta, count)
+    bound["spurion_features"] = SpurionFeatures().bind(momenta)
+    bound["spurion_products"] = SpurionFeatures(0).bind(momenta)
+    bound["token_frames"] = TokenFrames(3, FrameBits(), 16).bind(TensorSpec(grid(10, 4), k + 3, 3), every, count)
+    inputs = (result(bound["token_frames"], 1), tokens, count)
+    bound["local_scalars"] = LocalScalars().bind(*inputs)
+    bound["local_directions"] = LocalDirections().bind(*inputs, scalars)
+    bound["local_directions_alone"] = LocalDirections().bind(*inputs)
     rows = {"spurion_tokens": 1, "token_frames": k + 3}
     return {name: (b, rows.get(name, k)) for name, b in bound.items()}
 
 
 def pair_frames(k: int) -> dict[str, Bound]:
-    """The ops of frames from pairs for ``k`` constituents, each bound to the grids of those before it."""
-    count, scalars = Grid(0, k, 0), Grid.of(SCALAR_TYPE)
+    """The ops of frames from pairs for ``k`` constituents, each bound to the results of those before it."""
+    n, count, scalars = k + 3, counts(k), Grid.of(SCALAR_TYPE)
     tokens = trigger_frames(k)["into_jet_frame"][0].output_grid()
-    masses, spurions = PairMasses(k).bind(CODE_GRID, CODE_GRID, count), SpurionMasses(k).bind(CODE_GRID, count)
+    masses = PairMasses().bind(codes(k), codes_in_a_row(k), count)
+    spurions = SpurionMasses().bind(codes_in_a_row(k), count)
     pairs = masses.output_grid().union(spurions.output_grid())
-    inputs = (grid(10, 4), pairs, tokens, tokens, count)
-    local = PairFrames(k, FrameBits().for_candidates(), 16).bind(*inputs)
-    op, directions = LocalScalars(k), LocalDirections(k)
-    op.per_row = directions.per_row = True
+
+    def inputs(rows: int) -> tuple[TensorSpec, ...]:
+        every = TensorSpec(tokens, 1, 4 * n)
+        own = TensorSpec(tokens, rows, 4)
+        return TensorSpec(grid(10, 4), rows, 3 * n), TensorSpec(pairs, rows, n), own, every, count
+
+    sums = TensorSpec(grid(20, 4), k, 2), TensorSpec(grid(21, 6), 1, 2 * k), TensorSpec(grid(16, 2), k, 2 * n)
+    local = PairFrames(FrameBits().for_candidates(), 16).bind(*inputs(k))
+    in_frames = result(local, k), TensorSpec(tokens, k, 4), count
     return {
         "pair_masses": (masses, k),
         "spurion_masses": (spurions, 1),
-        "token_scalars": (TokenScalars(k).bind(scalars), 1),
-        "pair_sum": (PairSum(k, k, 2).bind(grid(20, 4), grid(21, 6), grid(16, 2)), k),
+        "token_scalars": (TokenScalars().bind(TensorSpec(scalars, 1, 7 * k)), 1),
+        "pair_sum": (PairSum().bind(*sums), k),
         "pair_frames": (local, k),
-        "jet_pair_frames": (JetPairFrames(k, FrameBits(), 16).bind(*inputs), k + 3),
-        "local_scalars": (op.bind(local.output_grid(), tokens, count), k),
-        "local_directions": (directions.bind(local.output_grid(), tokens, count, scalars), k),
+        "jet_pair_frames": (JetPairFrames(FrameBits(), 16).bind(*inputs(n)), n),
+        "local_scalars": (LocalScalars().bind(*in_frames), k),
+        "local_directions": (LocalDirections().bind(*in_frames, TensorSpec(scalars, k, 7)), k),
     }
 
 
 def frame_transport(k: int, channels: int, heads: int, direction: Direction) -> Bound:
     """Channels of ``k`` constituents from frame to frame."""
-    frames = Grid(-(1 << 24) + 1, (1 << 24) - 1, 17)
-    return FrameTransport(k, channels, heads, direction).bind(grid(8, 3), frames), k
+    frames = TensorSpec(Grid(-(1 << 24) + 1, (1 << 24) - 1, 17), k, 16)
+    return FrameTransport(heads, direction).bind(TensorSpec(grid(8, 3), k, channels), frames), k
 
 
 def pair_features(k: int) -> Bound:
     """Features of the pairs of ``k`` constituents."""
-    return PairFeatures(k).bind(CODE_GRID, CODE_GRID, Grid(0, k, 0)), k
+    return PairFeatures().bind(codes(k), codes_in_a_row(k), counts(k)), k
 
 
 def channel_affine(x: Grid, y: Grid, factor: list[float], offset: list[float], rows: int = 3) -> Bound:
-    """Factors and offsets per channel."""
-    op = ChannelAffine(rows, SimpleNamespace(grid=y))
-    op.values = torch.tensor(factor), torch.tensor(offset)
-    return op.bind(x), rows
+    """Factors and offsets per channel, as float32 holds them."""
+    factors, offsets = (tuple(torch.tensor(values).tolist()) for values in (factor, offset))
+    return ChannelAffine(y, factors, offsets).bind(TensorSpec(x, rows, len(factors))), rows
 
 
 def biased_weights(n: int, heads: int, bias: Grid, scores: Grid) -> Bound:
     """Weights of ``n`` keys with a bias per pair."""
-    return BiasedWeights(n, heads, 8**-0.5).bind(scores, bias, Grid(0, n, 0)), n
+    given = TensorSpec(scores, n, heads * n), TensorSpec(bias, n, n * heads)
+    return BiasedWeights(heads, 8**-0.5).bind(*given, counts(n)), n
 
 
 def constant_rows(entries: list[int]) -> Bound:
     """Constants for jets of up to 5 constituents."""
-    op = ConstantRows(5)
-    op.entries, op.fraction = tuple(entries), 7
-    return op.bind(Grid(0, 5, 0)), 1
+    return ConstantRows(tuple(entries), 7).bind(counts(5)), 1
 
 
 def first_token(rows: int, lanes: int) -> Bound:
     """First of ``rows`` rows."""
-    op = FirstToken(rows)
-    op.channels = lanes
-    return op.bind(grid(12, 4)), rows
+    return FirstToken().bind(TensorSpec(grid(12, 4), rows, lanes)), rows
 
 
 def slim_tokens(k: int) -> dict[str, Bound]:
     """Vectors of L-GATr-slim."""
-    momenta = FourMomenta(k).bind(CODE_GRID, Grid(0, k, 0)).output_grid()
-    velocity = JetVelocity(k).bind(momenta).output_grid()
+    momenta = result(FourMomenta().bind(codes(k), counts(k)), k)
+    velocity = result(JetVelocity().bind(momenta), 1)
     return {
-        "slim_tokens": (SlimTokens(k).bind(momenta, velocity), k),
+        "slim_tokens": (SlimTokens().bind(momenta, velocity), k),
         "slim_references": (SlimReferences().bind(velocity), 1),
     }
 
@@ -181,35 +197,32 @@ def slim_tokens(k: int) -> dict[str, Bound]:
 def joint_norm(rows: int, heads: int, lowered: bool = False) -> dict[str, Bound]:
     """Factor and scaled vectors and scalars of 4 vectors and 8 scalars."""
     vectors, scalars, y = grid(16, 6), grid(12, 4), Grid.of(FixedType(True, 12, 5))
-    factor = JointNormFactor(rows, 4, 8, heads)
-    bound = {"factor": (factor.bind(vectors, scalars), rows)}
-    for name, x, channels, lanes in (("vectors", vectors, 4, 16), ("scalars", scalars, 8, 8)):
-        op = JointNormScale(rows, channels, heads, 12, SimpleNamespace(grid=y), lowered and name == "vectors")
-        op.lanes, op.common_fraction = lanes, common_fraction(vectors, scalars)
-        bound[name] = op.bind(x, bound["factor"][0].output_grid()), rows
+    given = TensorSpec(vectors, rows, 16), TensorSpec(scalars, rows, 8)
+    factor = JointNormFactor(heads).bind(*given)
+    bound = {"factor": (factor, rows)}
+    for name, x, components in (("vectors", given[0], 4), ("scalars", given[1], 1)):
+        fraction, lower = common_fraction(vectors, scalars), lowered and name == "vectors"
+        op = JointNormScale(y, heads, 12, components, fraction, lower)
+        bound[name] = op.bind(x, result(factor, rows)), rows
     return bound
 
 
 def minkowski_product(rows: int, channels: int, a: Grid, b: Grid, y: Grid) -> Bound:
     """Products of ``channels`` vectors."""
-    op = MinkowskiProduct(rows, SimpleNamespace(grid=y))
-    op.channels = channels
-    return op.bind(a, b), rows
+    return MinkowskiProduct(y).bind(*(TensorSpec(x, rows, 4 * channels) for x in (a, b))), rows
 
 
 def gated_unit(rows: int, channels: int, components: int, gate: Grid, value: Grid, y: Grid) -> Bound:
     """Gates on scalars (1 component) or vectors (4)."""
-    op = GatedUnit(rows, SimpleNamespace(grid=y))
-    op.channels, op.lanes = channels, channels * components
-    return op.bind(gate, value), rows
+    given = TensorSpec(gate, rows, channels), TensorSpec(value, rows, channels * components)
+    return GatedUnit(y).bind(*given), rows
 
 
 def head_mean(rows: int, channels: int, heads: int, components: int, keys: int, values: Grid) -> Bound:
     """Means of all heads' values."""
-    op = HeadMean(rows, channels, heads, keys)
-    op.lanes, op.value_grid = channels * components, values
     weights = Grid(0, 255, 0)
-    return op.bind(product_grid(weights, values, keys), weights), rows
+    numerator = TensorSpec(product_grid(weights, values, keys), rows, channels * components)
+    return HeadMean(values, heads, components).bind(numerator, TensorSpec(weights, rows, heads * keys)), rows
 
 
 def attention_scores(d_head: int, fraction: int) -> Grid:
@@ -284,14 +297,9 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
 }
 
 
-def op_classes() -> dict[str, type[IntegerOp]]:
+def op_classes() -> dict[str, type[Op]]:
     """All ops of the package by name."""
     for module in pkgutil.iter_modules(tritag.quant.ops.__path__):
         importlib.import_module(f"tritag.quant.ops.{module.name}")
-    waiting, found = [IntegerOp], {}
-    while waiting:
-        cls = waiting.pop()
-        waiting += cls.__subclasses__()
-        if cls is not IntegerOp and "bind" in vars(cls):
-            found[re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()] = cls
-    return found
+    package = [cls for cls in Op.__subclasses__() if cls.__module__.startswith(f"{tritag.quant.ops.__name__}.")]
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower(): cls for cls in package}

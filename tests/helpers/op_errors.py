@@ -41,11 +41,11 @@ def spread(rng: np.random.Generator, shape: tuple[int, ...], grid: Grid) -> np.n
 
 def layer_norm(rng: np.random.Generator) -> np.ndarray:
     """Errors of LayerNorm over 16 channels."""
-    op, x = LayerNorm(K, CHANNELS).eval(), spread(rng, (1000, K, CHANNELS), RESIDUAL)
+    op, x = LayerNorm(), spread(rng, (1000, K, CHANNELS), RESIDUAL)
     value = x * 2.0**-RESIDUAL.fraction
     deviation = value - value.mean(-1, keepdims=True)
-    norm = deviation / np.sqrt((deviation**2).mean(-1, keepdims=True) + op.eps) * 2.0**op.output.fraction
-    return codes(op(fixed(x, RESIDUAL))) - norm.clip(op.output.int_min, op.output.int_max)
+    norm, y = deviation / np.sqrt((deviation**2).mean(-1, keepdims=True) + op.eps), op.output_type(CHANNELS)
+    return codes(op(fixed(x, RESIDUAL))) - (norm * 2.0**y.fraction).clip(y.int_min, y.int_max)
 
 
 def exp_weights(rng: np.random.Generator) -> np.ndarray:
@@ -53,20 +53,20 @@ def exp_weights(rng: np.random.Generator) -> np.ndarray:
     scores, scale = attention_scores(CHANNELS // HEADS, 12), (CHANNELS // HEADS) ** -0.5
     x, count = spread(rng, (1000, HEADS * K, K), scores), rng.integers(1, K + 1, (1000, 1, 1))
     value = np.where(np.arange(K) < count, x * 2.0**-scores.fraction * scale, -np.inf)
-    given = codes(ExpWeights(HEADS * K, K, scale).eval()(fixed(x, scores), fixed(count, Grid(0, K, 0))))
+    given = codes(ExpWeights(scale)(fixed(x, scores), fixed(count, Grid(0, K, 0))))
     return given - 255 * np.exp(value - value.max(-1, keepdims=True))
 
 
 def weighted_mean(rng: np.random.Generator) -> np.ndarray:
     """Errors of the mean of 16 int8 values."""
     weights, d_head = Grid(0, 255, 0), CHANNELS // HEADS
-    op = WeightedMean(HEADS * K, d_head, K).eval()
-    op.value_grid = ACTIVATION
     weight = rng.integers(0, 256, (1000, HEADS * K, K)) * (rng.random((1000, HEADS * K, K)) < rng.random((1000, 1, 1)))
     value = spread(rng, (1000, K, d_head), ACTIVATION)
     numerator = np.einsum("brk,bkd->brd", weight, value)
     total = weight.sum(-1, keepdims=True)
-    given = codes(op(fixed(numerator, product_grid(weights, ACTIVATION, K)), fixed(weight, weights)))
+    given = codes(
+        WeightedMean(ACTIVATION)(fixed(numerator, product_grid(weights, ACTIVATION, K)), fixed(weight, weights))
+    )
     return given - np.where(total > 0, numerator / np.maximum(total, 1), 0)
 
 
@@ -81,10 +81,9 @@ def attention(rng: np.random.Generator) -> np.ndarray:
 
 def mean_pool(rng: np.random.Generator, rows: int = K) -> np.ndarray:
     """Errors of the mean over up to ``rows`` tokens."""
-    op = MeanPool(rows).eval()
     x, count = spread(rng, (1000, rows, CHANNELS), RESIDUAL), rng.integers(1, rows + 1, (1000, 1))
     real = np.arange(rows)[:, None] < count[..., None]
-    given = codes(op(fixed(x, RESIDUAL), fixed(count, Grid(0, rows, 0))))[:, 0]
+    given = codes(MeanPool()(fixed(x, RESIDUAL), fixed(count, Grid(0, rows, 0))))[:, 0]
     return given - np.where(real, x, 0).sum(1) / count
 
 
@@ -93,7 +92,7 @@ def jet_scalars(rng: np.random.Generator) -> np.ndarray:
     jet_codes, count = random_jets(rng, 3000, K)
     jet_codes[..., 0] += 20 * (jet_codes[..., 0] > 0)
     expected = FloatJetScalars(K)(torch.from_numpy(jet_codes), torch.from_numpy(count)[:, None]).double().numpy()
-    given = codes(JetScalars(K).eval()(fixed(jet_codes, CODE_GRID), fixed(count[:, None], Grid(0, K, 0))))
+    given = codes(JetScalars()(fixed(jet_codes, CODE_GRID), fixed(count[:, None], Grid(0, K, 0))))
     return given - (expected * 2.0**SCALAR_TYPE.fraction).clip(SCALAR_TYPE.int_min, SCALAR_TYPE.int_max)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.helpers import op_errors, tolerances
 from tests.helpers.op_cases import OP_CASES, op_classes
 from tests.helpers.programs import INSTRUCTIONS
-from tritag.quant.formats.fixed import int_bits
-from tritag.quant.integer.program import FORMAT_VERSION, MAX_BITS, Program
+from tritag.quant.formats.fixed import Grid, int_bits
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.integer.program import FORMAT_VERSION, MAX_BITS, Program, Tracer
+from tritag.quant.ops import op
 
 PARTS = ("## Program", "## Intervals", "## Error", "## Edges", "## C++")
 
@@ -60,6 +64,13 @@ class TestIntegerPrograms:
         program = Program.from_json(text)
         assert program.to_json() == text
         assert json.loads(text)["tables"] == {"square": [0, 1, 4, 9]}
+
+    def test_the_example_is_an_op(self, specification):
+        (text,) = re.findall(r"```python\n(.*?)\n```", specification, re.DOTALL)
+        names = {**vars(op), "dataclass": dataclass, "Tracer": Tracer, "__name__": __name__}
+        exec(text, names)
+        x = FixedTensor(torch.tensor([[[1.5, -2.0]]]), Grid(-8, 7, 1))
+        assert names["Double"]()(x).value.tolist() == [[[3.0, -4.0]]]
 
     def test_every_block_is_in_the_table(self, specification):
         from tritag.quant.integer import blocks

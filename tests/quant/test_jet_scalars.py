@@ -15,6 +15,7 @@ from tritag.models.layers.scalars import JetScalars as FloatJetScalars
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.ops.jet_scalars import CODE_GRID, ETA_DOMAIN, SCALAR_TYPE, JetScalars
+from tritag.quant.ops.modules import FixedOp
 
 
 def scalars(codes: np.ndarray, count: np.ndarray) -> np.ndarray:
@@ -24,7 +25,7 @@ def scalars(codes: np.ndarray, count: np.ndarray) -> np.ndarray:
         FixedTensor(torch.from_numpy(codes).float(), CODE_GRID),
         FixedTensor(torch.from_numpy(count)[:, None].float(), Grid(0, k, 0)),
     ]
-    return JetScalars(k).eval()(*inputs).integers().numpy()
+    return JetScalars()(*inputs).integers().numpy()
 
 
 def expected_scalars(codes: np.ndarray, count: np.ndarray) -> np.ndarray:
@@ -102,7 +103,7 @@ def test_angle_difference_wraps():
 
 def test_exact_in_training_mode_too(rng):
     codes, count = random_jets(rng, 50, 4)
-    op = JetScalars(4)
+    op = FixedOp(JetScalars())
     inputs = [FixedTensor(torch.from_numpy(codes).float(), CODE_GRID)]
     inputs.append(FixedTensor(torch.from_numpy(count)[:, None].float(), Grid(0, 4, 0)))
     assert torch.equal(op.train()(*inputs).value, op.eval()(*inputs).value)

@@ -186,6 +186,6 @@ class TestConfig:
         quant = QuantConfig(activation_bits=6, residual_bits=10, attention_bits=5, bias_bits=7)
         block = QuantTagger(TaggerConfig("transformer", 3, dict(sizes)), quant).tagger.blocks[0]
         assert (block.query.cut.bits, block.gelu.cut.bits, block.add_mlp.cut.bits) == (6, 6, 10)
-        assert (block.norm_mlp.output.width, block.attention.exp_weights.bits) == (6, 5)
+        assert (block.norm_mlp.op.bits, block.attention.weight_bits) == (6, 5)
         assert block.project.cut is None
         assert np.abs(block.project.integers()[2]).max() <= 63

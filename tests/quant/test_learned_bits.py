@@ -24,6 +24,10 @@ from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.meter import meters
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.tagger import QuantTagger
+from tritag.quant.ops.channel_affine import TrainableChannelAffine
+from tritag.quant.ops.gated_unit import TrainableGatedUnit
+from tritag.quant.ops.gelu import TrainableGelu
+from tritag.quant.ops.minkowski_product import TrainableMinkowskiProduct
 from tritag.quant.weights.learned_bits import magnitude_bits, round_to, whole
 from tritag.quant.weights.learned_cut import LearnedCut
 from tritag.quant.weights.learned_weights import LearnedWeights
@@ -226,3 +230,20 @@ def graph_after(penalty: float, folder: Path):
 
 def test_grid_of_a_learned_cut_before_training():
     assert LearnedCut(8).grid == Grid(-128, 127, 6)
+
+
+def test_every_op_with_a_learned_cut_tells_its_width():
+    """Else the penalty would not reach it."""
+    x = FixedTensor(normal(1, (8, 3, 8)), Grid(-128, 127, 5))
+    for op, inputs in (
+        (TrainableGelu(learned_cut()), (x,)),
+        (TrainableGatedUnit(learned_cut()), (x, x)),
+        (TrainableMinkowskiProduct(3, learned_cut()), (x, x)),
+        (TrainableChannelAffine(learned_cut()), (x, torch.ones(8), torch.zeros(8))),
+    ):
+        op.train()(*inputs).width().backward()
+        assert op.cut.fraction.grad == 1
+
+
+def learned_cut() -> LearnedCut:
+    return LearnedCut(8, range_quantile=1e-3, range_momentum=0.99, dynamic_fraction=0.05, frozen_fraction=0.8)

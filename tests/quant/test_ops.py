@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,15 +10,17 @@ import pytest
 import torch
 
 from tests.helpers import tolerances
-from tests.helpers.op_cases import OP_CASES
+from tests.helpers.op_cases import OP_CASES, op_classes
 from tests.helpers.op_errors import codes, fixed, spread
 from tritag.errors import ExportError
 from tritag.quant.formats.fixed import FixedType, Grid, product_grid
 from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.ops import op as op_module
 from tritag.quant.ops.attention import Attention, ExpWeights, WeightedMean, exact_product
-from tritag.quant.ops.gelu import Gelu
-from tritag.quant.ops.layer_norm import LayerNorm
-from tritag.quant.ops.mean_pool import MeanPool
+from tritag.quant.ops.gelu import Gelu, TrainableGelu
+from tritag.quant.ops.layer_norm import LayerNorm, TrainableLayerNorm
+from tritag.quant.ops.mean_pool import MeanPool, TrainableMeanPool
+from tritag.quant.ops.op import TensorSpec
 from tritag.quant.weights.cut import Cut
 
 OBSERVER = {"range_quantile": 1e-3, "range_momentum": 0.99, "dynamic_fraction": 0.05, "frozen_fraction": 0.8}
@@ -29,7 +32,8 @@ class TestLayerNorm:
         ("bits", "x"), [(8, Grid(-2048, 2047, 9)), (8, Grid(-128, 127, 4)), (6, Grid(-512, 511, -2))]
     )
     def test_error(self, rng, channels, bits, x):
-        op = LayerNorm(5, channels, bits).eval()
+        op = LayerNorm(bits)
+        y = op.output_type(channels)
         integers = np.concatenate(
             [
                 spread(rng, (2000, 5, channels), x),
@@ -41,33 +45,32 @@ class TestLayerNorm:
         value = integers * 2.0**-x.fraction
         deviation = value - value.mean(-1, keepdims=True)
         norm = deviation / np.sqrt((deviation**2).mean(-1, keepdims=True) + op.eps)
-        expected = np.clip(norm * 2.0**op.output.fraction, op.output.int_min, op.output.int_max)
+        expected = np.clip(norm * 2.0**y.fraction, y.int_min, y.int_max)
         error = np.abs(codes(op(fixed(integers, x))) - expected).max()
-        assert error <= tolerances.layer_norm_lsb(channels, x.fraction, op.output.int_max)
+        assert error <= tolerances.layer_norm_lsb(channels, x.fraction, y.int_max)
 
     def test_zero_variance_gives_zero(self):
         x = Grid(-2048, 2047, 9)
         constant = np.array([0, 1, -1, x.low, x.high])[:, None, None] * np.ones((1, 3, 16), np.int64)
-        assert not codes(LayerNorm(3, 16).eval()(fixed(constant, x))).any()
+        assert not codes(LayerNorm()(fixed(constant, x))).any()
 
     def test_saturation(self):
         x = Grid(-2048, 2047, 9)
-        op = LayerNorm(1, 64).eval()
         one = np.zeros((2, 1, 64), np.int64)
         one[:, 0, 5] = x.high, x.low  # sqrt(63) = 7.9 is beyond the output's range of +-4
-        assert codes(op(fixed(one, x)))[:, 0, 5].tolist() == [127, -128]
+        assert codes(LayerNorm()(fixed(one, x)))[:, 0, 5].tolist() == [127, -128]
 
     @pytest.mark.parametrize(("channels", "integer"), [(1, 1), (2, 1), (4, 2), (5, 2), (6, 3), (16, 3), (64, 3)])
     def test_output_type_reaches_the_largest_value_up_to_4(self, channels, integer):
-        output = LayerNorm(1, channels).output
+        output = LayerNorm().output_type(channels)
         assert output == FixedType(True, 8, integer)
         assert output.max + output.lsb >= min(math.sqrt(channels - 1), 4)
 
     def test_surrogate(self, rng):
-        op, x = LayerNorm(5, 16), Grid(-2048, 2047, 9)
+        op, x = TrainableLayerNorm(5, 16), Grid(-2048, 2047, 9)
         tensor = fixed(spread(rng, (500, 5, 16), x), x)
         trained, exact = op.train()(tensor), op.eval()(tensor)
-        assert trained.grid == Grid.of(op.output)
+        assert trained.grid == Grid.of(LayerNorm().output_type(16))
         assert np.abs(codes(trained) - codes(exact)).max() <= tolerances.SURROGATE_LAYER_NORM_LSB
 
 
@@ -75,17 +78,16 @@ class TestGelu:
     @pytest.mark.parametrize("y", [Grid(-128, 127, 5), Grid(-128, 127, 3), Grid(-32, 31, 8), Grid(-8, 7, 0)])
     @pytest.mark.parametrize("x", [Grid(-128, 127, 4), Grid(-128, 127, 6), Grid(-3, 90, 2), Grid(-2048, 2047, 8)])
     def test_every_code(self, x, y):
-        op = Gelu(1, _FixedCut(y)).eval()
         integers = np.arange(x.low, x.high + 1)
         real = integers * 2.0**-x.fraction
         formula = np.array([0.5 * v * math.erfc(-v / math.sqrt(2)) for v in real]) * 2.0**y.fraction
-        given = codes(op(fixed(integers.reshape(-1, 1, 1), x))).ravel()
+        given = codes(Gelu(y)(fixed(integers.reshape(-1, 1, 1), x))).ravel()
         assert np.abs(given - np.clip(formula, y.low, y.high)).max() <= tolerances.ROUNDING_LSB + 1e-9
         assert given[integers == 0] == [0]
 
     def test_surrogate(self):
         x = Grid(-128, 127, 5)
-        op = Gelu(1, Cut(8, **OBSERVER))
+        op = TrainableGelu(Cut(8, **OBSERVER))
         every = fixed(np.arange(-128, 128).reshape(-1, 1, 1), x)
         trained = op.train()(every)
         exact = op.eval()(every)
@@ -94,18 +96,12 @@ class TestGelu:
 
     def test_table_follows_the_observed_range(self):
         x = Grid(-128, 127, 4)
-        op = Gelu(1, Cut(8, **OBSERVER)).eval()
+        op = TrainableGelu(Cut(8, **OBSERVER)).eval()
         before = op(fixed(np.full((1, 1, 1), 127), x))
         op.train()(FixedTensor(torch.full((1, 1, 1), 100.0), x))
         after = op.eval()(fixed(np.full((1, 1, 1), 127), x))
         assert (before.known_grid().fraction, after.known_grid().fraction) == (6, 0)
         assert (codes(before).item(), codes(after).item()) == (127, 8)
-
-
-class _FixedCut(torch.nn.Module):
-    def __init__(self, grid: Grid) -> None:
-        super().__init__()
-        self.grid = grid
 
 
 SCORES = product_grid(Grid(-128, 127, 6), Grid(-128, 127, 6), 8)
@@ -124,7 +120,7 @@ class TestExpWeights:
     @pytest.mark.parametrize("fraction", [0, 4, 9, 14])
     def test_error(self, rng, keys, bits, scale, fraction):
         grid = Grid(SCORES.low, SCORES.high, fraction)
-        op = ExpWeights(3, keys, scale, bits).eval()
+        op = ExpWeights(scale, bits)
         integers = np.concatenate(
             [spread(rng, (1000, 3, keys), grid), rng.integers(grid.low, grid.high, (200, 3, keys))]
         )
@@ -139,13 +135,13 @@ class TestExpWeights:
         assert given.max() <= top
 
     def test_padding_weighs_nothing(self, rng):
-        op = ExpWeights(2, 4, 0.5).eval()
+        op = ExpWeights(0.5)
         scores = np.full((5, 2, 4), SCORES.high)
         given = codes(op(fixed(scores, SCORES), fixed(np.arange(5).reshape(5, 1, 1), Grid(0, 4, 0))))
         assert ((given > 0) == (np.arange(4) < np.arange(5)[:, None, None])).all()
 
     def test_padded_scores_do_not_matter(self, rng):
-        op = ExpWeights(2, 6, 0.5).eval()
+        op = ExpWeights(0.5)
         scores, other = (rng.integers(SCORES.low, SCORES.high, (50, 2, 6)) for _ in range(2))
         count = rng.integers(0, 7, (50, 1, 1))
         mixed = np.where(np.arange(6) < count, scores, other)
@@ -158,8 +154,7 @@ class TestWeightedMean:
     @pytest.mark.parametrize("values", [Grid(-128, 127, 5), Grid(-32, 31, -1)])
     def test_error(self, rng, keys, bits, values):
         grid = Grid(0, (1 << bits) - 1, 0)
-        op = WeightedMean(3, 2, keys).eval()
-        op.value_grid = values
+        op = WeightedMean(values)
         weight = np.concatenate([rng.integers(0, grid.high + 1, (1000, 3, keys)), rng.integers(0, 2, (300, 3, keys))])
         value = rng.choice([values.low, -1, 0, 1, values.high, 3], (len(weight), keys, 2))
         numerator = np.einsum("brk,bkd->brd", weight, value)
@@ -170,13 +165,13 @@ class TestWeightedMean:
 
     def test_mean_of_nothing_is_zero(self):
         grid, values = Grid(0, 255, 0), Grid(-128, 127, 5)
-        op = WeightedMean(1, 2, 4).eval()
+        op = WeightedMean(values)
         nothing = fixed(np.zeros((1, 1, 2)), product_grid(grid, values, 4)), fixed(np.zeros((1, 1, 4)), grid)
         assert not codes(op(*nothing)).any()
 
     def test_mean_of_the_lowest_value_saturates_to_itself(self):
         grid = Grid(0, 255, 0)
-        op = WeightedMean(1, 1, 4).eval()
+        op = WeightedMean(Grid(-128, 127, 0))
         for total in range(1, 256):
             weight = np.array([[[total, 0, 0, 0]]])
             numerator = fixed(np.array([[[-128 * total]]]), product_grid(grid, Grid(-128, 127, 0), 4))
@@ -234,7 +229,7 @@ class TestMeanPool:
     @pytest.mark.parametrize("rows", [1, 2, 5, 16, 32, 100, 128])
     def test_error(self, rng, rows):
         h = Grid(-2048, 2047, 9)
-        op = MeanPool(rows).eval()
+        op = MeanPool()
         integers = np.concatenate(
             [rng.integers(h.low, h.high + 1, (300, rows, 3)), rng.choice([h.low, h.high], (300, rows, 3))]
         )
@@ -248,7 +243,7 @@ class TestMeanPool:
 
     def test_contents_beyond_the_count_do_not_matter(self, rng):
         h = Grid(-2048, 2047, 9)
-        op = MeanPool(7).eval()
+        op = MeanPool()
         first, second = (rng.integers(h.low, h.high + 1, (80, 7, 2)) for _ in range(2))
         count = rng.integers(0, 8, (80, 1))
         mixed = np.where(np.arange(7)[:, None] < count[..., None], first, second)
@@ -257,7 +252,7 @@ class TestMeanPool:
 
     def test_surrogate(self, rng):
         h = Grid(-2048, 2047, 9)
-        op = MeanPool(16)
+        op = TrainableMeanPool(16)
         tensor, count = (
             fixed(rng.integers(h.low, h.high + 1, (300, 16, 4)), h),
             fixed(rng.integers(0, 17, (300, 1)), Grid(0, 16, 0)),
@@ -273,10 +268,10 @@ class TestGradients:
     @pytest.mark.parametrize(
         ("op", "shapes"),
         [
-            (LayerNorm(3, 8), [(3, 8)]),
-            (Gelu(3, Cut(8, **OBSERVER)), [(3, 8)]),
+            (TrainableLayerNorm(3, 8), [(3, 8)]),
+            (TrainableGelu(Cut(8, **OBSERVER)), [(3, 8)]),
             (Attention(3, 8, 2), [(3, 8), (3, 8), (3, 8)]),
-            (MeanPool(3), [(3, 8)]),
+            (TrainableMeanPool(3), [(3, 8)]),
         ],
         ids=["layer_norm", "gelu", "attention", "mean_pool"],
     )
@@ -284,7 +279,7 @@ class TestGradients:
         grid = Grid(-128, 127, 5)
         values = [torch.randn(20, *shape, requires_grad=True) for shape in shapes]
         inputs = [FixedTensor(v, grid) for v in values]
-        if not isinstance(op, LayerNorm | Gelu):
+        if not isinstance(op, TrainableLayerNorm | TrainableGelu):
             inputs.append(fixed(np.arange(20)[:, None] % 4, Grid(0, 3, 0)))
         result = op.train()(*inputs)
         (result.value * torch.randn(result.value.shape)).sum().backward()
@@ -296,7 +291,7 @@ class TestGradients:
 
 def test_exact_integers_need_evaluation_mode():
     with pytest.raises(ExportError, match=r"exact integers need the network in evaluation mode; call \.eval\(\) first"):
-        LayerNorm(1, 4).eval()(FixedTensor(torch.zeros(1, 1, 4), None))
+        LayerNorm()(FixedTensor(torch.zeros(1, 1, 4), None))
 
 
 def test_outputs_beyond_float32_are_refused():
@@ -304,17 +299,39 @@ def test_outputs_beyond_float32_are_refused():
     with pytest.raises(
         ExportError, match=r"output of mean_pool: integers must fit 24 bits to be exact in float32, got 26"
     ):
-        MeanPool(2).eval()(FixedTensor(torch.zeros(1, 2, 1), h), fixed(np.ones((1, 1)), Grid(0, 2, 0)))
+        MeanPool()(FixedTensor(torch.zeros(1, 2, 1), h), fixed(np.ones((1, 1)), Grid(0, 2, 0)))
 
 
-def test_programs_are_rebuilt_only_when_their_grids_change(monkeypatch):
-    op = LayerNorm(1, 4).eval()
-    built: list[Grid] = []
-    bind = LayerNorm.bind
-    monkeypatch.setattr(LayerNorm, "bind", lambda self, x: built.append(x) or bind(self, x))
-    for grid in (Grid(-8, 7, 1), Grid(-8, 7, 1), Grid(-8, 7, 2), Grid(-8, 7, 1)):
-        op(FixedTensor(torch.zeros(1, 1, 4), grid))
-    assert built == [Grid(-8, 7, 1), Grid(-8, 7, 2), Grid(-8, 7, 1)]
+class TestPrograms:
+    """A program is written once for each op and each form of its inputs, and remembers nothing else."""
+
+    def written(self, monkeypatch) -> list[TensorSpec]:
+        """Note each program that is written."""
+        built: list[TensorSpec] = []
+        write = LayerNorm.bind
+        monkeypatch.setattr(LayerNorm, "bind", lambda self, x: built.append(x) or write(self, x))
+        op_module.bind.cache_clear()
+        return built
+
+    def test_once_for_each_form_of_the_inputs(self, monkeypatch):
+        built = self.written(monkeypatch)
+        first, second = Grid(-8, 7, 1), Grid(-8, 7, 2)
+        for grid, rows, lanes in ((first, 1, 4), (first, 1, 4), (second, 1, 4), (first, 2, 4), (first, 1, 4)):
+            LayerNorm()(FixedTensor(torch.zeros(3, rows, lanes), grid))
+        assert built == [TensorSpec(first, 1, 4), TensorSpec(second, 1, 4), TensorSpec(first, 2, 4)]
+
+    def test_equal_ops_share_it_and_others_do_not(self, monkeypatch):
+        built = self.written(monkeypatch)
+        x = FixedTensor(torch.ones(1, 1, 4), Grid(-8, 7, 1))
+        for op in (LayerNorm(6), LayerNorm(6), LayerNorm(8), LayerNorm(6)):
+            op(x)
+        assert len(built) == 2
+
+    def test_every_op_is_a_value(self):
+        for cls in op_classes().values():
+            assert dataclasses.is_dataclass(cls)
+            assert cls.__dataclass_params__.frozen
+            assert not issubclass(cls, torch.nn.Module)
 
 
 @pytest.mark.parametrize("name", OP_CASES)

@@ -18,7 +18,7 @@ from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.minkowski import QuantJointNorm, QuantSlimTokens
 from tritag.quant.layers.particle_transformer import QuantBatchNorm, QuantPairFeatures
 from tritag.quant.ops.biased_weights import BiasedWeights
-from tritag.quant.ops.channel_affine import ChannelAffine
+from tritag.quant.ops.channel_affine import TrainableChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
 from tritag.quant.ops.first_token import FirstToken
 from tritag.quant.ops.gated_unit import GatedUnit
@@ -84,29 +84,29 @@ class TestChannelAffine:
     @pytest.mark.parametrize("y", [grid(8, 3), grid(12, 6), grid(12, 1)])
     @pytest.mark.parametrize("x", [grid(12, 3), grid(8, 6), Grid(-90000, 70000, 14)])
     def test_error(self, rng, x, y):
-        op = ChannelAffine(1, cut_to(y)).eval()
+        op = TrainableChannelAffine(cut_to(y)).eval()
         factor = torch.tensor([0.7, -1.9, 1.0, 0.0, 1e-3])
         offset = torch.tensor([0.0, 0.31, -1.0, 2.5, 1e-2])
         integers = np.concatenate([spread(rng, (2000, 1, 5), x), rng.choice([x.low, 0, x.high], (50, 1, 5))])
         real = integers * 2.0**-x.fraction
         expected = bounded(real * factor.double().numpy() + offset.double().numpy(), y)
-        error = np.abs(codes(op.with_values(fixed(integers, x), factor, offset)) - expected)
+        error = np.abs(codes(op(fixed(integers, x), factor, offset)) - expected)
         bound = tolerances.channel_affine_lsb(np.abs(real), x.fraction, y.fraction, 1.9)
         assert (error <= bound).all()
 
     def test_follows_its_factors(self):
-        op, x = ChannelAffine(1, cut_to(grid(8, 3))).eval(), grid(8, 3)
+        op, x = TrainableChannelAffine(cut_to(grid(8, 3))).eval(), grid(8, 3)
         one = fixed(np.full((1, 1, 1), 32), x)
-        assert [codes(op.with_values(one, torch.tensor([f]), torch.zeros(1))).item() for f in (1.0, 2.0)] == [32, 64]
+        assert [codes(op(one, torch.tensor([f]), torch.zeros(1))).item() for f in (1.0, 2.0)] == [32, 64]
 
     def test_surrogate(self, rng):
-        op, x = ChannelAffine(1, cut_to(grid(8, 3))), grid(12, 3)
+        op, x = TrainableChannelAffine(cut_to(grid(8, 3))), grid(12, 3)
         op.cut.quantizer.eval()
         tensor = fixed(spread(rng, (500, 1, 3), x), x)
         values = torch.tensor([0.7, -1.9, 1.0]), torch.tensor([0.0, 0.31, -1.0])
-        exact = op.eval().with_values(tensor, *values)
+        exact = op.eval()(tensor, *values)
         op.training = True
-        trained = op.with_values(tensor, *values)
+        trained = op(tensor, *values)
         assert np.abs(codes(trained) - codes(exact)).max() <= 1
 
     def test_factors_of_a_batch_norm_with_shifts_are_powers_of_two(self, rng):
@@ -128,7 +128,7 @@ class TestBiasedWeights:
         scores, bias, scale = product_grid(grid(8, 3), grid(8, 3), 8), grid(8, 4), 8**-0.5
         s, b = spread(rng, (300, n, heads * n), scores), spread(rng, (300, n, n * heads), bias)
         count = rng.integers(0, n + 1, (300, 1, 1))
-        op = BiasedWeights(n, heads, scale).eval()
+        op = BiasedWeights(heads, scale)
         given = codes(op(fixed(s, scores), fixed(b, bias), fixed(count, Grid(0, n, 0))))
         logits = (s * 2.0**-scores.fraction * scale).reshape(300, n, heads, n)
         logits = logits + (b * 2.0**-bias.fraction).reshape(300, n, n, heads).transpose(0, 1, 3, 2)
@@ -139,9 +139,7 @@ class TestBiasedWeights:
 
 
 def test_constant_rows_are_the_constants():
-    op = ConstantRows(5).eval()
-    op.entries, op.fraction = (4, -7, 0), 3
-    rows = op(fixed(np.arange(6)[:, None, None], Grid(0, 5, 0)))
+    rows = ConstantRows((4, -7, 0), 3)(fixed(np.arange(6)[:, None, None], Grid(0, 5, 0)))
     np.testing.assert_array_equal(codes(rows), np.tile([4, -7, 0], (6, 1, 1)))
     assert rows.known_grid() == Grid(-7, 4, 3)
 
@@ -149,7 +147,7 @@ def test_constant_rows_are_the_constants():
 def test_first_token_is_the_first(rng):
     x = grid(12, 4)
     integers = rng.integers(x.low, x.high + 1, (50, 4, 3))
-    first = FirstToken(4).eval()(fixed(integers, x))
+    first = FirstToken()(fixed(integers, x))
     np.testing.assert_array_equal(codes(first), integers[:, :1])
     assert first.known_grid() == x
 
@@ -197,7 +195,7 @@ class TestJointNorm:
 
 def test_minkowski_product(rng):
     a, b, y = grid(12, 5), grid(12, 3), grid(10, 6)
-    op = MinkowskiProduct(3, cut_to(y)).eval()
+    op = MinkowskiProduct(y)
     x, z = spread(rng, (500, 3, 16), a), spread(rng, (500, 3, 16), b)
     rows = (torch.from_numpy(i * 2.0**-g.fraction).reshape(500, 12, 4) for i, g in ((x, a), (z, b)))
     expected = reference.MinkowskiProduct().double()(*rows).numpy()
@@ -208,7 +206,7 @@ def test_minkowski_product(rng):
 @pytest.mark.parametrize(("components", "gate"), [(1, grid(8, 3)), (4, grid(10, 6))])
 def test_gated_unit(rng, components, gate):
     value, y = grid(12, 4), grid(10, 5)
-    op = GatedUnit(3, cut_to(y)).eval()
+    op = GatedUnit(y)
     g, v = spread(rng, (800, 3, 4), gate), spread(rng, (800, 3, 4 * components), value)
     real = g * 2.0**-gate.fraction
     gelu = 0.5 * real * (1 + np.vectorize(math.erf)(real / math.sqrt(2)))
@@ -221,8 +219,7 @@ def test_gated_unit(rng, components, gate):
 @pytest.mark.parametrize(("components", "heads"), [(1, 2), (4, 2), (4, 1)])
 def test_head_mean(rng, components, heads):
     values, weights, keys = grid(10, 4), Grid(0, 255, 0), 5
-    op = HeadMean(3, 4, heads, keys).eval()
-    op.lanes, op.value_grid = 4 * components, values
+    op = HeadMean(values, heads, components)
     weight = rng.integers(0, 256, (400, 3, heads, keys)) * (rng.random((400, 3, heads, keys)) < 0.6)
     value = rng.integers(values.low, values.high + 1, (400, keys, components, heads, 4 // heads))
     numerator = np.einsum("bnhm,bmuhc->bnuhc", weight, value)

@@ -97,7 +97,7 @@ class RtlResult:
     def as_dict(self) -> JsonObject:
         """Content of ``rtl.json``."""
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("run", "settings")}
-        return {**self.settings, **own}  # type: ignore[dict-item]
+        return {**self.settings, **own}
 
     def require_right(self) -> None:
         """Raise when a jet differs or a cycle count is not the scheduled one.

@@ -14,6 +14,7 @@ from typing import Any
 from tritag.export.rtl.text.module import Module
 from tritag.export.rtl.text.signals import Signal, constant, literal
 from tritag.quant.formats.fixed import int_bits
+from tritag.quant.integer.program import round_half_even
 
 # A term of a sum: signal * 2**shift, subtracted when negative.
 Term = tuple[Signal, int, bool]
@@ -242,7 +243,7 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
     """``a / 2**bits`` rounded half to even."""
     if bits == 0:
         return a
-    low, high = rounded(a.low, bits), rounded(a.high, bits)
+    low, high = round_half_even(a.low, bits), round_half_even(a.high, bits)
     if low == high:
         return constant(low)
     width = max(int_bits(low, high), 1)
@@ -262,13 +263,6 @@ def round_shift(m: Module, a: Signal, bits: int) -> Signal:
     return result
 
 
-def rounded(value: int, bits: int) -> int:
-    """``value / 2**bits`` rounded half to even, on Python integers."""
-    quotient, rest = value >> bits, value & ((1 << bits) - 1)
-    half = (1 << bits) >> 1
-    return quotient + int(bits > 0 and (rest > half or (rest == half and bool(quotient & 1))))
-
-
 __all__ = [
     "Term",
     "add",
@@ -279,7 +273,6 @@ __all__ = [
     "narrowed",
     "remember_floor",
     "round_shift",
-    "rounded",
     "shared",
     "shifted",
     "signed_digits",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from tritag.errors import ExportError
 from tritag.export.rtl.circuits import arithmetic, multiplexers, shifts
 from tritag.export.rtl.circuits.arithmetic import Term, bit_range, narrowed, shifted, total
 from tritag.export.rtl.circuits.products import mul
 from tritag.export.rtl.circuits.tables import lookup
 from tritag.export.rtl.text.module import Module
 from tritag.export.rtl.text.signals import Signal, constant
+from tritag.quant.integer.emitter import Emitter, Place
 from tritag.quant.integer.program import Node, Program
 
+# A value: the signal of each of its lanes, made when it is asked for.
+Lanes = Callable[[int], Signal]
 
-class Body:
+
+class Body(Emitter[Lanes, Lanes]):
     """Values of a program's instructions inside one module, lane by lane, made when they are asked for.
 
     Parameters
@@ -28,7 +32,8 @@ class Body:
     """
 
     def __init__(self, module: Module, program: Program, outside: Callable[[int, int], Signal | None]) -> None:
-        self.module, self.program, self.outside = module, program, outside
+        super().__init__(program)
+        self.module, self.outside = module, outside
         self.values: dict[tuple[int, int], Signal] = {}
 
     def value(self, index: int, lane: int) -> Signal:
@@ -38,74 +43,119 @@ class Body:
         if key not in self.values:
             given = self.outside(*key)
             if given is None:
-                given = self._computed(index, key[1])
+                given = self.emit(index)(key[1])
                 low, high = max(given.low, node.low), min(given.high, node.high)
                 given = narrowed(self.module, given, low, high)
             self.values[key] = given
         return self.values[key]
 
-    def _computed(self, index: int, lane: int) -> Signal:
-        node, m = self.program.nodes[index], self.module
-        if node.op == "const":
-            return constant(node.params[lane])
-        if node.op == "lane":
-            return self.value(node.args[0], node.params[0])
-        if node.op == "stack":
-            return self.value(node.args[lane], 0)
-        if node.op in ("suml", "maxl"):
-            lanes = [self.value(node.args[0], i) for i in range(self.program.nodes[node.args[0]].lanes)]
-            return total(m, [(x, 0, False) for x in lanes]) if node.op == "suml" else multiplexers.largest(m, lanes)
-        if node.op == "lookup":
-            table = self.program.tables[self.program.table_names[node.params[0]]]
-            return lookup(m, self.value(node.args[0], lane), table)
-        if node.op == "lead" and (leaves := self._largest_of(node.args[0])):
-            # The leading one of the largest is that of the bitwise OR.
-            together = shifts.either(m, [self.value(i, lane) for i in leaves])
-            return shifts.leading(m, together, node.low, node.high)
-        if (source := self._low_bits_of(index)) is not None:
-            return bit_range(m, self.value(source[0], lane), 0, source[1])
-        if node.op == "max":
-            return multiplexers.maxima(m, self._maximum_of(index, lane))
-        if node.op in ("add", "sub"):
-            return total(m, self._terms(index, lane))
-        if node.op == "mul" and (sum_of := self._constant_factor(node, lane)) is not None:
-            return total(m, sum_of)
-        return self._instruction(node, [self.value(a, lane) for a in node.args], node.args)
+    def operand(self, index: int, at: Place) -> Lanes:
+        """Give the operand's lanes; none is made before it is asked for."""
+        return partial(self.value, index)
 
-    def _instruction(self, node: Node, x: list[Signal], args: tuple[int, ...]) -> Signal:
-        m, p = self.module, node.params
-        match node.op:
-            case "mul":
-                return mul(m, *x)
-            case "shl":
-                return shifted(m, x[0], p[0])
-            case "shr":
-                return shifted(m, x[0], -p[0])
-            case "rsh":
-                return arithmetic.round_shift(m, x[0], p[0])
-            case "rshv":
-                return shifts.round_shift_by(m, x[0], x[1], node.low, node.high)
-            case "shlv":
-                return shifts.shift_left(m, x[0], x[1], node.low, node.high)
-            case "clip":
-                return multiplexers.clip(m, x[0], *p)
-            case "min":
-                return multiplexers.minimum(m, *x)
-            case "abs":
-                return multiplexers.absolute(m, x[0])
-            case "lt":
-                return multiplexers.less(m, *x)
-            case "eq":
-                return multiplexers.equal(m, *x)
-            case "select":
-                return multiplexers.choose(m, *x)
-            case "lead":
-                return shifts.leading(m, x[0], node.low, node.high)
-            case "norm":
-                return shifts.normalized(m, x[0], p[0], node.low, node.high)
-            case "align":
-                return shifts.align(m, x[0], x[1], p[0], self._is_bounded(*args))
-        raise ExportError(f"instruction {node.op} has no RTL form")
+    def _lanes(self, circuit: Callable[..., Signal], *operands: Lanes | int) -> Lanes:
+        """The circuit in every lane, on that lane of the operands and on settings, which are integers."""
+        return lambda lane: circuit(self.module, *(x if isinstance(x, int) else x(lane) for x in operands))
+
+    def input(self, at: Place) -> Lanes:
+        return _outside(at)
+
+    def const(self, at: Place, *values: int) -> Lanes:
+        return lambda lane: constant(values[lane])
+
+    def row(self, at: Place, rows: int) -> Lanes:
+        return _outside(at)
+
+    def add(self, at: Place, a: Lanes, b: Lanes) -> Lanes:
+        return lambda lane: total(self.module, self._terms(at.index, lane))
+
+    def sub(self, at: Place, a: Lanes, b: Lanes) -> Lanes:
+        return self._low_bits(at) or (lambda lane: total(self.module, self._terms(at.index, lane)))
+
+    def mul(self, at: Place, a: Lanes, b: Lanes) -> Lanes:
+        def product(lane: int) -> Signal:
+            terms = self._constant_factor(at.node, lane)
+            return mul(self.module, a(lane), b(lane)) if terms is None else total(self.module, terms)
+
+        return product
+
+    def shl(self, at: Place, x: Lanes, bits: int) -> Lanes:
+        return self._lanes(shifted, x, bits)
+
+    def shr(self, at: Place, x: Lanes, bits: int) -> Lanes:
+        return self._lanes(shifted, x, -bits)
+
+    def rsh(self, at: Place, x: Lanes, bits: int) -> Lanes:
+        return self._lanes(arithmetic.round_shift, x, bits)
+
+    def rshv(self, at: Place, x: Lanes, bits: Lanes) -> Lanes:
+        return self._lanes(shifts.round_shift_by, x, bits, at.node.low, at.node.high)
+
+    def shlv(self, at: Place, x: Lanes, bits: Lanes) -> Lanes:
+        return self._lanes(shifts.shift_left, x, bits, at.node.low, at.node.high)
+
+    def clip(self, at: Place, x: Lanes, low: int, high: int) -> Lanes:
+        return self._low_bits(at) or self._lanes(multiplexers.clip, x, low, high)
+
+    def max(self, at: Place, a: Lanes, b: Lanes) -> Lanes:
+        return lambda lane: multiplexers.maxima(self.module, self._maximum_of(at.index, lane))
+
+    def min(self, at: Place, a: Lanes, b: Lanes) -> Lanes:
+        return self._lanes(multiplexers.minimum, a, b)
+
+    def abs(self, at: Place, x: Lanes) -> Lanes:
+        return self._lanes(multiplexers.absolute, x)
+
+    def lt(self, at: Place, a: Lanes, b: Lanes) -> Lanes:
+        return self._lanes(multiplexers.less, a, b)
+
+    def eq(self, at: Place, a: Lanes, b: Lanes) -> Lanes:
+        return self._lanes(multiplexers.equal, a, b)
+
+    def select(self, at: Place, condition: Lanes, then: Lanes, otherwise: Lanes) -> Lanes:
+        return self._lanes(multiplexers.choose, condition, then, otherwise)
+
+    def lead(self, at: Place, x: Lanes) -> Lanes:
+        def leading(lane: int) -> Signal:
+            leaves = self._largest_of(at.node.args[0])
+            # The leading one of the largest is that of the bitwise OR.
+            of = shifts.either(self.module, [self.value(i, lane) for i in leaves]) if leaves else x(lane)
+            return shifts.leading(self.module, of, at.node.low, at.node.high)
+
+        return leading
+
+    def norm(self, at: Place, x: Lanes, bits: int) -> Lanes:
+        return self._lanes(shifts.normalized, x, bits, at.node.low, at.node.high)
+
+    def align(self, at: Place, x: Lanes, exponent: Lanes, bits: int) -> Lanes:
+        return self._lanes(shifts.align, x, exponent, bits, self._is_bounded(*at.node.args))
+
+    def lookup(self, at: Place, x: Lanes, table: int) -> Lanes:
+        entries = self.program.tables[self.program.table_names[table]]
+        return lambda lane: lookup(self.module, x(lane), entries)
+
+    def suml(self, at: Place, x: Lanes) -> Lanes:
+        return lambda _: total(self.module, [(x(i), 0, False) for i in range(at.args[0].lanes)])
+
+    def maxl(self, at: Place, x: Lanes) -> Lanes:
+        return lambda _: multiplexers.largest(self.module, [x(i) for i in range(at.args[0].lanes)])
+
+    def sumr(self, at: Place, x: Lanes, rows: int) -> Lanes:
+        return _outside(at)
+
+    def maxr(self, at: Place, x: Lanes) -> Lanes:
+        return _outside(at)
+
+    def lane(self, at: Place, x: Lanes, index: int) -> Lanes:
+        return lambda _: x(index)
+
+    def stack(self, at: Place, *parts: Lanes) -> Lanes:
+        return lambda lane: parts[lane](0)
+
+    def _low_bits(self, at: Place) -> Lanes | None:
+        """Wires alone, where :meth:`_low_bits_of` finds them."""
+        source = self._low_bits_of(at.index)
+        return source and (lambda lane: bit_range(self.module, self.value(source[0], lane), 0, source[1]))
 
     def _terms(self, index: int, lane: int) -> list[Term]:
         """A sum as terms that are shared with nothing else: inner sums of one use are taken apart."""
@@ -208,3 +258,8 @@ class Body:
             if node.op == "max":
                 waiting.extend(node.args)
         return False
+
+
+def _outside(at: Place) -> Lanes:
+    """Ports and values over the rows: they come from outside the body (:mod:`tritag.export.rtl.design.reduce`)."""
+    raise AssertionError(f"instruction {at.index} ({at.node.op}) must come from outside the body")

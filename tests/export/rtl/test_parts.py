@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.rtl import op_design, timing
 from tritag.errors import ExportError, ToolError
-from tritag.export.rtl.circuits.arithmetic import rounded, signed_digits
+from tritag.export.rtl.circuits.arithmetic import signed_digits
 from tritag.export.rtl.design.design import build, build_op
 from tritag.export.rtl.design.layout import joined, spread
 from tritag.export.rtl.text.delays import DelayModel
@@ -20,7 +20,6 @@ from tritag.export.rtl.text.module import Timing
 from tritag.export.rtl.text.signals import constant, extend, literal
 from tritag.export.rtl.tools import simulation, synthesis
 from tritag.export.rtl.tools.depth import stage_depth
-from tritag.quant.integer.program import round_half_even
 
 
 @pytest.mark.parametrize("value", [*range(-70, 71), 2**40 - 1, -(2**61)])
@@ -29,12 +28,6 @@ def test_signed_digits(value):
     assert sum(-(1 << power) if minus else 1 << power for power, minus in digits) == value
     powers = [power for power, _ in digits]
     assert all(b - a >= 2 for a, b in itertools.pairwise(powers))
-
-
-def test_rounding_is_that_of_programs():
-    for value in range(-40, 41):
-        for bits in range(5):
-            assert rounded(value, bits) == round_half_even(value, bits)
 
 
 def test_literal_and_extend():
