@@ -42,7 +42,11 @@ class TaggerConfig:
 
 
 def register(name: str, config: type) -> Callable[[TaggerClass], TaggerClass]:
-    """Class decorator: make a network known under ``name``, with the dataclass of its sizes."""
+    """Class decorator: make a network known under ``name``, with the dataclass of its sizes.
+
+    The networks of this package are found by themselves; a file of your own must be imported before its network is
+    asked for.
+    """
 
     def decorate(cls: TaggerClass) -> TaggerClass:
         _NETWORKS[name] = (cls, config)
@@ -69,7 +73,7 @@ def tagger_names() -> list[str]:
 def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
     """Make the network of ``config`` out of ``layers`` (float layers by default), with fresh weights.
 
-    The factory decides about the number of outputs; it must be that of ``config.head``.
+    The factory holds the number of outputs; it must be that of ``config.head``.
     """
     cls, _ = _network(config.network)
     return cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, sizes_of(config))
