@@ -40,12 +40,10 @@ def command(
     from tritag.commands.csim import csim_run
     from tritag.commands.export import export_run
     from tritag.commands.report import report_run
-    from tritag.commands.rtl import rtl_run
-    from tritag.commands.synth import synth_run
     from tritag.commands.train import recipe_of, train_run
     from tritag.commands.verify import verify_run
     from tritag.errors import ConfigError
-    from tritag.export.rtl.tools import simulation, synthesis
+    from tritag.export.rtl.tools import synthesis
     from tritag.export.rtl.tools.check import require_right
     from tritag.hls_projects.verify import require_equal
     from tritag.report.verdict import verdict_table
@@ -63,17 +61,25 @@ def command(
     csim_run(where, target)
     print_progress("bit check: the same jets through every executor")
     verdicts = verify_run(where, target_name=target)
-    simulated: dict[str, Any] | None = None
-    if rtl:
-        missing = simulation.check_missing_tools()
-        if missing:
-            print_progress(f"latency is not measured, only scheduled: {missing}")
-        _, simulated = rtl_run(where, target, jets=0 if missing else _JETS)
-    if synth:
-        synth_run(where, workers=available_cores())
+    simulated = _verilog(where, target, synth) if rtl else None
     Console().print(verdict_table(report_run(where)))
     print_progress(f"project: {run.path('hls')}")
     print_progress(f"done in {(time.monotonic() - began) / 60:.1f} minutes")
     require_equal(verdicts)
     if simulated is not None:
         require_right(simulated)
+
+
+def _verilog(where: str, target: str, synth: bool) -> dict[str, Any]:
+    """Write the Verilog and simulate it where Verilator is installed, count it when asked; content of rtl.json."""
+    from tritag.commands.rtl import rtl_run
+    from tritag.commands.synth import synth_run
+    from tritag.export.rtl.tools import simulation
+
+    missing = simulation.check_missing_tools()
+    if missing:
+        print_progress(f"latency is not measured, only scheduled: {missing}")
+    _, result = rtl_run(where, target, jets=0 if missing else _JETS)
+    if synth:
+        synth_run(where, workers=available_cores())
+    return result
