@@ -77,7 +77,7 @@ class Part:
     holds: Device
 
     def budget(self, slr: bool = False) -> dict[str, float]:
-        """Resources of the part, or of one SLR: an equal share, though those of some HBM parts differ by 2 %.
+        """Resources of the part, or of one SLR: an equal share, though those of HBM parts differ by some percent.
 
         Two CARRY4 count as one CARRY8, of which there is one for eight LUTs in every family of the table.
         """
