@@ -1,6 +1,6 @@
 """From jets to bit-exact firmware in Python: a small tagger on the sample that comes with tritag (about a minute).
 
-For a tagger worth having leave out ``data``, ``iterations`` and ``settings``: jets are generated, training takes minutes.
+For a tagger worth having leave out ``data``, ``iterations`` and ``settings``: jets are made, training takes minutes.
 """
 
 from importlib.resources import as_file, files
@@ -17,4 +17,5 @@ with as_file(files("tritag.data").joinpath("sample", "jets400.h5")) as sample:
     scores = tritag.score(run, tritag.read_jets(sample, split="test"), executor="csim")
 
 print(f"{len(scores.integers)} jets, {scores.names[0]} in units of {scores.lsb}: {scores.integers[:5].ravel()} ...")
-print(f"latency {schedule.scheduled_latency_cycles} cycles (scheduled), {schedule.settings['estimate']['lut']:.0f} LUTs")
+lut = schedule.settings["estimate"]["lut"]
+print(f"latency {schedule.scheduled_latency_cycles} cycles (scheduled), {lut:,.0f} LUTs (estimated)")

@@ -23,7 +23,7 @@ from tritag.hls_projects.project import write_project
 from tritag.hls_projects.target import load_target
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.weights.cut import Cut

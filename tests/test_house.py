@@ -38,6 +38,12 @@ def place(path: Path, node: Documented) -> str:
     return f"{name}:1" if isinstance(node, ast.Module) else f"{name}:{node.lineno} {node.name}"
 
 
+def docstring_lines(node: Documented) -> int:
+    """Lines of a docstring: parameters, units and errors of a public function may take as many as they need."""
+    first = node.body[0] if ast.get_docstring(node) is not None else None
+    return 0 if first is None or first.end_lineno is None else first.end_lineno - first.lineno + 1
+
+
 def says_nothing(docstring: str) -> bool:
     """Whether a docstring only sends the reader elsewhere, or has too few words to say anything."""
     return bool(ELSEWHERE.match(docstring)) or len(docstring.split()) < FEWEST_WORDS
@@ -54,9 +60,9 @@ def test_no_function_is_too_long():
     for path in sources():
         for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
-                lines = node.end_lineno - node.lineno + 1
+                lines = node.end_lineno - node.lineno + 1 - docstring_lines(node)
                 long += [f"{place(path, node)}: {lines} lines"] if lines > LONGEST_FUNCTION else []
-    assert not long, "\n".join([f"a function must have at most {LONGEST_FUNCTION} lines:", *long])
+    assert not long, "\n".join([f"a function must have at most {LONGEST_FUNCTION} lines without its docstring:", *long])
 
 
 def test_every_docstring_says_something():

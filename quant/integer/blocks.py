@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 
 # Fractional bits of a weight's exponent that are rounded away once its terms are added.
 WEIGHT_SPARE = 12

@@ -132,7 +132,7 @@ class Emitter(ABC, Generic[X, Y]):
 
     @abstractmethod
     def abs(self, at: Place, x: X, /) -> Y:
-        """Absolute value."""
+        """Distance from zero of every entry."""
 
     @abstractmethod
     def lt(self, at: Place, a: X, b: X, /) -> Y:
@@ -168,7 +168,7 @@ class Emitter(ABC, Generic[X, Y]):
 
     @abstractmethod
     def maxl(self, at: Place, x: X, /) -> Y:
-        """Largest lane."""
+        """The largest of the lanes, in one lane."""
 
     @abstractmethod
     def sumr(self, at: Place, x: X, rows: int, /) -> Y:
@@ -180,7 +180,7 @@ class Emitter(ABC, Generic[X, Y]):
 
     @abstractmethod
     def lane(self, at: Place, x: X, index: int, /) -> Y:
-        """One lane."""
+        """The lane ``index`` alone."""
 
     @abstractmethod
     def stack(self, at: Place, /, *parts: X) -> Y:

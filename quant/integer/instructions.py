@@ -1,6 +1,6 @@
 """The instructions of integer programs: their names, and how many operands and settings each has.
 
-This table is the one list of instructions. The tracer (:mod:`tritag.quant.integer.program`) writes no other, the reader
+This table is the one list of instructions. The tracer (:mod:`tritag.quant.integer.tracer`) writes no other, the reader
 of files accepts no other, and every :class:`tritag.quant.integer.emitter.Emitter` must have a method for each.
 ``docs/integer-programs.md`` says what they compute.
 """

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tritag.quant.integer.blocks import block_exponent
-from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.integer.segments import inverse_of_gamma_plus_one, rsqrt_fine, sqrt_fine
+from tritag.quant.integer.tracer import Int, Tracer
 
 Vector = list[Int]
 # Bits of three vectors whose differences are formed.
@@ -80,7 +80,7 @@ def _normalise(value: Int, exponent: Int, bits: int) -> Int:
 
 
 def dot(a: Sequence[Int], b: Sequence[Int]) -> Int:
-    """Euclidean product."""
+    """Sum of the products of the components of two three-vectors."""
     total = a[0] * b[0]
     for x, y in zip(a[1:], b[1:], strict=True):
         total = total + x * y

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 
 _INDEX_BITS = 10
 # Bits of the mantissa behind its leading one, and fractional bits of table entries.

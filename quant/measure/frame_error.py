@@ -22,8 +22,9 @@ from tritag.models.layers.frames import polar_frames
 from tritag.models.layers.jet_geometry import JetFrame, PairMasses, n_tokens, seven_scalars
 from tritag.models.layers.lorentz import METRIC, boost
 from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
-from tritag.quant.integer.program import Program, Tracer
+from tritag.quant.integer.program import Program
 from tritag.quant.integer.torch_executor import run
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE
 
 # The block's input: components of this many bits. Sums of weighted tokens have up to 46.

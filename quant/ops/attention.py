@@ -19,7 +19,7 @@ from tritag.quant.formats.fixed import Grid, product_grid
 from tritag.quant.formats.meter import Meter
 from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
 from tritag.quant.integer.blocks import exponential, reciprocal
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import FixedOp, NamedOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # Fractional bits of the logits, and of the table's index.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.weights.cut import Cut
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tritag.data.jets.trigger_grid import TriggerGrid
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.jet_scalars import candidate, four_momentum
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

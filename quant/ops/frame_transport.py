@@ -13,7 +13,7 @@ from tritag.models.layers.frame_transport import transform, vectors_per_head
 from tritag.models.layers.lorentz import METRIC, inverse, lower
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.lorentz import dot
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
@@ -69,7 +69,7 @@ class TrainableFrameTransport(TrainableOp):
         return FrameTransport(self.heads, self.direction)
 
     def surrogate(self, x: FixedTensor, frames: FixedTensor) -> FixedTensor:
-        """Float transformation."""
+        """The transformation in float, on fake-quantized values."""
         matrix = frames.value.unflatten(-1, (4, 4))
         if self.direction != "enter":
             matrix = inverse(matrix)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.blocks import reciprocal
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 _MANTISSA_BITS = 12

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tritag.models.layers.lorentz import SPURIONS
 from tritag.quant.integer.lorentz import Boost, FrameBits, boost_to_rest, boosted
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

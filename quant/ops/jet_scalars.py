@@ -13,7 +13,7 @@ from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.integer import blocks
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # |eta| saturates here: the edge of what a jet with |eta| < 3 and its constituents can reach.

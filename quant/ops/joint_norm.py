@@ -14,7 +14,7 @@ from tritag.models.layers.minkowski import NORM_EPS
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import rsqrt
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.weights.cut import Cut
 

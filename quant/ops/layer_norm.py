@@ -12,7 +12,7 @@ from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.formats.meter import Meter
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer.blocks import rsqrt
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

@@ -15,7 +15,7 @@ from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions

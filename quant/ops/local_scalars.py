@@ -13,7 +13,7 @@ from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.jet_scalars import ANGLE_BITS, LOG_BITS, SCALAR_TYPE, Cylindrical, relative_scalars
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tritag.models.layers.pool import MeanPool as FloatMeanPool
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tritag.models.layers.minkowski import MinkowskiProduct as FloatMinkowskiProduct
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.weights.cut import Cut

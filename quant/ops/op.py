@@ -22,8 +22,9 @@ from torch import Tensor
 
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, check_float32
-from tritag.quant.integer.program import Int, Program, Tracer
+from tritag.quant.integer.program import Program
 from tritag.quant.integer.torch_executor import run
+from tritag.quant.integer.tracer import Int, Tracer
 
 ONNX_DOMAIN = "tritag.ops"
 # Programs kept in memory. The deepest tagger has fewer ops; while ranges are observed, each evaluation brings new ones.

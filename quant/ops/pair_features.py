@@ -12,7 +12,7 @@ from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.models.layers.pair_features import SMALLEST_DISTANCE
 from tritag.quant.formats.fixed import FixedType
 from tritag.quant.integer import blocks
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.jet_scalars import affine, candidates_in_lanes, inside_domain
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

@@ -15,8 +15,8 @@ from tritag.models.layers.jet_geometry import PAIR_MASS_SCALE
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, block_exponent, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, dot, frame_of_vectors
-from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.integer.segments import reciprocal_fine, rsqrt_fine
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.ops.pair_masses import N_SPURIONS

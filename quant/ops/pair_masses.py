@@ -17,7 +17,7 @@ from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.models.layers.jet_geometry import PAIR_MASS_MEAN, PAIR_MASS_SCALE, pair_masses
 from tritag.models.layers.lorentz import REGULATOR_MASS_GEV, SPURIONS
 from tritag.quant.integer import blocks
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine, candidates_in_lanes, inside_domain
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from tritag.models.layers.scalars import N_SCALARS
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.ops.pair_masses import N_SPURIONS

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tritag.models.layers.minkowski import MOMENTUM_UNIT_GEV
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
 from tritag.quant.ops.jet_frame import at_rest, read_boost, spurions_at_rest
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions

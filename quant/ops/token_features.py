@@ -12,7 +12,7 @@ from tritag.models.layers.jet_geometry import PRODUCT_MEANS, PRODUCT_SCALES
 from tritag.models.layers.scalars import N_SCALARS
 from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
-from tritag.quant.integer.program import Int, Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.four_momenta import MOMENTUM_FRACTION, join
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions

@@ -13,7 +13,7 @@ from tritag.models.layers.frames import PolarFrames
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 

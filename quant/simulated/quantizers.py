@@ -53,7 +53,7 @@ class Bfloat16(nn.Module):
     """Values that bfloat16 holds; sums stay in float32, as on hardware with bfloat16 products."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Round."""
+        """Round ``x`` to bfloat16; the gradient passes."""
         return straight_through(x, x.detach().to(torch.bfloat16).to(x.dtype))
 
 
@@ -68,7 +68,7 @@ class DynamicInput(nn.Module):
         self.batch_axis = batch_axis
 
     def forward(self, x: Tensor) -> Tensor:
-        """Quantize ``x``."""
+        """Quantize ``x`` between its extremes; the gradient passes."""
         axes = [axis for axis in range(x.ndim) if axis != self.batch_axis]
         plain = x.detach()
         return straight_through(x, asymmetric_int8(plain, plain.amin(axes, True), plain.amax(axes, True)))
@@ -120,7 +120,7 @@ class PerTokenInput(nn.Module):
         self.channel_axes = list(channel_axes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Quantize ``x``."""
+        """Quantize ``x`` token by token; the gradient passes."""
         plain = x.detach()
         scale = plain.abs().amax(self.channel_axes, True).clamp(min=_SMALLEST_RANGE) / _HIGH
         return straight_through(x, torch.round(plain / scale) * scale)

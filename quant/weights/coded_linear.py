@@ -42,7 +42,7 @@ class ConstantScaling(nn.Module):
         self.fraction = fraction
 
     def forward(self, x: Tensor, threshold: Tensor) -> Tensor:
-        """2**-fraction."""
+        """The scale ``2**-fraction``, whatever is given."""
         return torch.tensor(2.0**-self.fraction)
 
 

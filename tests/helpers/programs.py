@@ -9,7 +9,8 @@ import numpy as np
 
 from tritag.errors import ExportError
 from tritag.quant.integer import blocks
-from tritag.quant.integer.program import Int, Program, Tracer
+from tritag.quant.integer.program import Program
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.op import BoundProgram
 
 # Every executor takes and gives float32 at the border of an op: integers of up to 24 bits are exact there.

@@ -13,7 +13,8 @@ from tests.helpers.op_cases import OP_CASES
 from tests.helpers.programs import INSTRUCTIONS, instruction_program, random_program, unscaled
 from tritag.hls_projects.cpp import op_function, width
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
-from tritag.quant.integer.program import Node, Tracer
+from tritag.quant.integer.program import Node
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram
 
 

@@ -10,8 +10,8 @@ import torch
 
 from tests.helpers import tolerances
 from tritag.quant.integer import blocks
-from tritag.quant.integer.program import Int, Tracer
 from tritag.quant.integer.torch_executor import run
+from tritag.quant.integer.tracer import Int, Tracer
 
 INDEX_BITS = (5, 8, 10)
 

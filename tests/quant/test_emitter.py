@@ -13,8 +13,9 @@ from tritag.hls_projects.cpp import _FunctionWriter as CppWriter
 from tritag.quant.integer.emitter import Emitter, Place
 from tritag.quant.integer.instructions import INSTRUCTIONS, Instruction
 from tritag.quant.integer.passes import OVER_ROWS
-from tritag.quant.integer.program import Program, Tracer
+from tritag.quant.integer.program import Program
 from tritag.quant.integer.torch_executor import Runner, run
+from tritag.quant.integer.tracer import Tracer
 
 EMITTERS = [Runner, OnnxWriter, CppWriter, Body]
 

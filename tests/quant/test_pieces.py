@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tritag.quant.integer.program import Tracer
 from tritag.quant.integer.segments import inverse_of_gamma_plus_one, reciprocal_fine, rsqrt_fine, sqrt_fine
 from tritag.quant.integer.torch_executor import run
+from tritag.quant.integer.tracer import Tracer
 
 BITS = 25
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.programs import random_program
 from tritag.errors import ExportError
-from tritag.quant.integer.program import FORMAT_VERSION, Program, Tracer
+from tritag.quant.integer.program import FORMAT_VERSION, Program
+from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram
 
 

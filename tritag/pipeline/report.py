@@ -31,7 +31,7 @@ class ReportResult:
     summary: JsonObject
 
     def as_dict(self) -> JsonObject:
-        """The summary."""
+        """What the page shows, as plain values for JSON."""
         return self.summary
 
 

@@ -8,7 +8,7 @@ from tritag.export.graph import FirmwareGraph, Op, Reshape
 from tritag.export.rtl.design.design import build
 from tritag.export.rtl.tools.check import check_design, require_right
 from tritag.quant.formats.fixed import Grid
-from tritag.quant.integer.program import Tracer
+from tritag.quant.integer.tracer import Tracer
 
 ROWS, LANES = 5, 2
 

@@ -7,7 +7,8 @@ import numpy as np
 from tests.helpers.programs import edge_inputs, show, unscaled
 from tests.helpers.rtl import named_inputs, op_design, reference, report
 from tritag.export.rtl.tools.simulation import Simulator, back_to_back, joined, reset_script
-from tritag.quant.integer.program import Program, Tracer
+from tritag.quant.integer.program import Program
+from tritag.quant.integer.tracer import Tracer
 
 # Ends of intervals of every kind: 2**n - 1, 2**n, -2**n, 0, 1, and others.
 CLIPS = [(-8, 7), (-8, 8), (0, 15), (1, 16), (-5, 6), (-16, -2), (3, 9), (-1, 1), (-64, 63)]
