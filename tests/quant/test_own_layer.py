@@ -27,7 +27,7 @@ from tritag.quant.config import QuantConfig
 from tritag.quant.formats.tensor import FixedTensor, check_float32
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.layers.tagger import QuantTagger
-from tritag.quant.ops.gelu import Gelu as GeluOp
+from tritag.quant.ops.gelu import TrainableGelu
 from tritag.quant.weights.cut import Cut
 
 K = 4
@@ -47,9 +47,9 @@ class SkipGelu(nn.Module):
 class QuantSkipGelu(nn.Module):
     """The sum is exact and cut after; the GELU is an op of the package."""
 
-    def __init__(self, n_tokens: int, gelu_cut: Cut, sum_cut: Cut) -> None:
+    def __init__(self, gelu_cut: Cut, sum_cut: Cut) -> None:
         super().__init__()
-        self.gelu, self.cut = GeluOp(n_tokens, gelu_cut), sum_cut
+        self.gelu, self.cut = TrainableGelu(gelu_cut), sum_cut
 
     def forward(self, x: FixedTensor) -> FixedTensor:
         y = self.gelu(x)
@@ -59,7 +59,7 @@ class QuantSkipGelu(nn.Module):
 
 @quantizes(SkipGelu)
 def quantized_skip_gelu(layers: QuantLayers, n_tokens: int) -> nn.Module:
-    return QuantSkipGelu(n_tokens, layers.cut(), layers.residual_cut())
+    return QuantSkipGelu(layers.cut(), layers.residual_cut())
 
 
 @dataclass(frozen=True)
