@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from tritag.errors import ExportError
 from tritag.quant.integer.instructions import INSTRUCTIONS
 
-# Products and sums are held in 64-bit integers by PyTorch and ONNX Runtime.
-MAX_BITS = 62
 FORMAT_VERSION = 1
 
 
@@ -99,15 +97,17 @@ class Program:
             {name: tuple(int(v) for v in contents[name]) for name in plain["tables"]},
         )
 
+    def depends_on_input(self, index: int) -> bool:
+        """Whether the value of node ``index`` follows from an input; otherwise it is constant."""
+        reached, waiting = set(), [index]
+        while waiting:
+            index = waiting.pop()
+            if self.nodes[index].op == "input":
+                return True
+            reached.add(index)
+            waiting.extend(a for a in self.nodes[index].args if a not in reached)
+        return False
+
     def digest(self, length: int = 8) -> str:
         """Hash of the structure (not of the table contents)."""
         return hashlib.sha256(self.to_json(with_tables=False).encode()).hexdigest()[:length]
-
-
-def round_half_even(value: int, bits: int) -> int:
-    """``value / 2**bits`` rounded half to even, on Python integers."""
-    if bits == 0:
-        return value
-    quotient, rest = value >> bits, value & ((1 << bits) - 1)
-    half = 1 << (bits - 1)
-    return quotient + int(rest > half or (rest == half and quotient & 1))

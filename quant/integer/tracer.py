@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from tritag.errors import ExportError
 from tritag.quant.integer.instructions import INSTRUCTIONS
-from tritag.quant.integer.program import MAX_BITS, Node, Port, Program, round_half_even
+from tritag.quant.integer.intervals import MAX_BITS, check_shift, leading_one, round_half_even
+from tritag.quant.integer.program import Node, Port, Program
 
 
 class Int:
@@ -62,32 +63,32 @@ class Int:
 
     def __lshift__(self, bits: int) -> Int:
         """Multiply by ``2**bits``."""
-        _check_shift(bits, bits)
+        check_shift(bits, bits)
         return self.tracer.emit("shl", (self,), (bits,), self.low << bits, self.high << bits)
 
     def __rshift__(self, bits: int) -> Int:
         """Divide by ``2**bits``, rounded down."""
-        _check_shift(bits, bits)
+        check_shift(bits, bits)
         return self.tracer.emit("shr", (self,), (bits,), self.low >> bits, self.high >> bits)
 
     def round_shift(self, bits: int) -> Int:
         """Divide by ``2**bits``, rounded half to even (a shift to the left when ``bits`` is negative)."""
         if bits <= 0:
             return self << -bits if bits else self
-        _check_shift(bits, bits)
+        check_shift(bits, bits)
         return self.tracer.emit(
             "rsh", (self,), (bits,), round_half_even(self.low, bits), round_half_even(self.high, bits)
         )
 
     def round_shift_by(self, bits: Int) -> Int:
         """Divide by ``2**bits`` with a variable, non-negative ``bits``, rounded half to even."""
-        _check_shift(bits.low, bits.high)
+        check_shift(bits.low, bits.high)
         ends = [round_half_even(v, s) for v in (self.low, self.high) for s in (bits.low, bits.high)]
         return self.tracer.emit("rshv", (self, bits), (), min(ends), max(ends))
 
     def shift_left_by(self, bits: Int) -> Int:
         """Multiply by ``2**bits`` with a variable, non-negative ``bits``."""
-        _check_shift(bits.low, bits.high)
+        check_shift(bits.low, bits.high)
         ends = [v << s for v in (self.low, self.high) for s in (bits.low, bits.high)]
         return self.tracer.emit("shlv", (self, bits), (), min(ends), max(ends))
 
@@ -133,7 +134,7 @@ class Int:
     def leading(self) -> Int:
         """Position of the leading one, ``floor(log2(value))``; 0 for the value 0. The value must be >= 0."""
         self._non_negative("leading")
-        return self.tracer.emit("lead", (self,), (), _leading(self.low), _leading(self.high))
+        return self.tracer.emit("lead", (self,), (), leading_one(self.low), leading_one(self.high))
 
     def normalized(self, bits: int) -> Int:
         """The ``bits`` most significant bits from the leading one on (rounded down); 0 for 0. Must be >= 0."""
@@ -147,8 +148,8 @@ class Int:
         ``exponent`` is the leading-one position of the vector's largest magnitude; the value is first saturated to
         ``+-2**(exponent + 1)``, so the result lies in ``[-2**bits, 2**bits]`` whatever the arguments are.
         """
-        _check_shift(exponent.low, exponent.high + 1)
-        _check_shift(bits, bits)
+        check_shift(exponent.low, exponent.high + 1)
+        check_shift(bits, bits)
         return self.tracer.emit("align", (self, exponent), (bits,), -(1 << bits), 1 << bits)
 
     def lookup(self, table: str) -> Int:
@@ -233,19 +234,9 @@ class Tracer:
 
     def output(self, name: str, value: Int) -> None:
         """Declare an output."""
-        if not self._depends_on_input(value.index):
+        if not self.program.depends_on_input(value.index):
             raise ExportError(f"output {name!r} of {self.program.name} must depend on an input, but is constant")
         self.program.outputs.append(Port(name, value.index))
-
-    def _depends_on_input(self, index: int) -> bool:
-        reached, waiting = set(), [index]
-        while waiting:
-            index = waiting.pop()
-            if self.program.nodes[index].op == "input":
-                return True
-            reached.add(index)
-            waiting.extend(a for a in self.program.nodes[index].args if a not in reached)
-        return False
 
     def constant(self, values: int | Sequence[int]) -> Int:
         """A constant, or a vector of constants (one per lane)."""
@@ -300,12 +291,3 @@ class Tracer:
             )
         self.program.nodes.append(Node(op, tuple(a.index for a in args), params, low, high, lanes, per_row))
         return Int(self, len(self.program.nodes) - 1)
-
-
-def _check_shift(low: int, high: int) -> None:
-    if low < 0 or high > MAX_BITS:
-        raise ExportError(f"a shift must lie in [0, {MAX_BITS}] bits, got [{low}, {high}]; clip it first")
-
-
-def _leading(value: int) -> int:
-    return max(value.bit_length() - 1, 0)

@@ -17,7 +17,8 @@ from tests.helpers.op_cases import OP_CASES, op_classes
 from tests.helpers.programs import INSTRUCTIONS
 from tritag.quant.formats.fixed import Grid, int_bits
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.program import FORMAT_VERSION, MAX_BITS, Program
+from tritag.quant.integer.intervals import MAX_BITS
+from tritag.quant.integer.program import FORMAT_VERSION, Program
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops import op
 

@@ -16,7 +16,8 @@ from tests.helpers.op_cases import OP_CASES
 from tests.helpers.programs import INSTRUCTIONS, blocks_program, edge_inputs, instruction_program, random_program
 from tritag.errors import ExportError
 from tritag.quant.integer import instructions, torch_executor
-from tritag.quant.integer.program import MAX_BITS, Port, Program, round_half_even
+from tritag.quant.integer.intervals import MAX_BITS, round_half_even
+from tritag.quant.integer.program import Port, Program
 from tritag.quant.integer.tracer import Tracer
 
 

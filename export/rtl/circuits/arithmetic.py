@@ -14,7 +14,7 @@ from typing import Any
 from tritag.export.rtl.text.module import Module
 from tritag.export.rtl.text.signals import Signal, constant, literal
 from tritag.quant.formats.fixed import int_bits
-from tritag.quant.integer.program import round_half_even
+from tritag.quant.integer.intervals import round_half_even
 
 # A term of a sum: signal * 2**shift, subtracted when negative.
 Term = tuple[Signal, int, bool]
