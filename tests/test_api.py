@@ -100,7 +100,7 @@ def test_a_run_is_opened_by_name_path_or_itself(run: OpenedRun) -> None:
 
 def test_all_executors_score_alike(run: OpenedRun) -> None:
     jets = tritag.read_jets(run, split="test", n_max=40)
-    scores = {name: tritag.score(run, jets, name) for name in ("pytorch", "onnxruntime", "qonnx", "csim")}
+    scores = {name: tritag.score(run, jets, name) for name in ("pytorch", "onnxruntime", "qonnx", "csim", "emulator")}
     first = scores["pytorch"]
     assert first.names == ("logit",)
     assert first.integers.shape == (40, 1)

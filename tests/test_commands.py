@@ -61,7 +61,7 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert cli.run(["verify", str(run), "--jets", str(tmp_path / "jets.npz"), "--layers", "--json"]) == 0
     verdicts = json.loads(capsys.readouterr().out)
     assert {v["executor"]: (v["jets"], v["differ"]) for v in verdicts} == dict.fromkeys(
-        ("pytorch", "onnxruntime", "qonnx", "hls4ml-csim"), (len(batch.p4), 0)
+        ("pytorch", "onnxruntime", "qonnx", "hls4ml-csim", "emulator"), (len(batch.p4), 0)
     )
     assert cli.run(["verify", str(run)]) == 0
     assert cli.run(["report", str(run)]) == 0
@@ -104,7 +104,7 @@ def test_changed_table_entry_is_found_and_named(run: Path, capsys: pytest.Captur
     captured = capsys.readouterr()
     verdicts = {v["executor"]: v for v in json.loads(captured.out)}
     assert verdicts["pytorch"]["differ"] == 0
-    for name in ("onnxruntime", "qonnx", "hls4ml-csim"):
+    for name in ("onnxruntime", "qonnx", "hls4ml-csim", "emulator"):
         assert verdicts[name]["differ"] > 0
         assert verdicts[name]["first_layer"] == "blocks_0_gelu"
     assert "first in blocks_0_gelu" in captured.err

@@ -55,3 +55,5 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+if (_room := sys.modules.get("tritag.export")) is not None:  # a function above has imported a part of it already
+    sys.modules[__name__].export = _room

@@ -102,7 +102,7 @@ def verify(
     target: str = DEFAULT_TARGET,
     progress: bool = True,
 ) -> VerifyResult:
-    """Run the same jets through PyTorch, ONNX Runtime, QONNX and the C-simulation, and compare every integer.
+    """Run the same jets through PyTorch, ONNX Runtime, QONNX, C-simulation and emulator, and compare every integer.
 
     Parameters
     ----------

@@ -76,8 +76,8 @@ def score(run: RunLike, jets: Jets, executor: str = "pytorch", target: str = DEF
         Momenta as :func:`read_jets` gives them, which are put on the trigger's grid; or jets on the grid: ``codes``
         (n, K, 3) integers [pT in 0.25 GeV, eta and phi in pi/720] and ``count`` (n,) integers, candidates in 0..K.
     executor : str
-        ``pytorch``, ``onnxruntime``, ``qonnx`` or ``csim`` (hls4ml's C-simulation, compiled when it is not in the
-        cache). All give the same integers.
+        ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim`` (hls4ml's C-simulation) or ``emulator`` (the same integers in
+        plain C++, the fastest). The last two are compiled when they are not in the cache.
     target : str
         The target whose project is compiled for ``csim``.
 
@@ -96,7 +96,7 @@ def score(run: RunLike, jets: Jets, executor: str = "pytorch", target: str = DEF
     ConfigError
         Unknown executor or target.
     ToolError
-        No g++ on PATH, for ``csim``.
+        No g++ on PATH, for ``csim`` and ``emulator``.
 
     Examples
     --------

@@ -26,7 +26,10 @@ def command(
     target: Target = DEFAULT_TARGET,
     json: AsJson = False,
 ) -> None:
-    """Compare PyTorch, ONNX Runtime, QONNX and hls4ml's C-simulation; exit status 1 when an integer differs."""
+    """Compare PyTorch, ONNX Runtime, QONNX, hls4ml's C-simulation and the native emulator.
+
+    Exit status 1 when an integer differs.
+    """
     result = api.verify(one_run(run, old_run), jets, n_max, layers=layers, target=target, progress=not json)
     if json:
         print_json(result.as_list())

@@ -10,12 +10,14 @@ from tritag.errors import ConfigError, unknown_name
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
 from tritag.hls_projects.csim import CsimExecutor, compile_project
+from tritag.hls_projects.emulator.executor import EmulatorExecutor
+from tritag.hls_projects.emulator.library import compile_emulator
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.export import exact
 from tritag.pipeline.opened import OpenedRun
 
 # PyTorch is the reference that the others are compared with.
-EXECUTORS = ("pytorch", "onnxruntime", "qonnx", "csim")
+EXECUTORS = ("pytorch", "onnxruntime", "qonnx", "csim", "emulator")
 
 
 def run_executors(
@@ -34,7 +36,7 @@ def run_executors(
     target_name : str
         The target whose project is compiled for ``csim``.
     trace : bool
-        Compile the project so that it gives every layer's values.
+        Compile project and emulator so that they give every layer's values.
     log : str
         The step in whose log file the compiler's output goes.
 
@@ -60,6 +62,8 @@ def run_executors(
             executors.append(OnnxRuntimeExecutor(graph, model))
         elif name == "qonnx":
             executors.append(QonnxExecutor(graph, model))
+        elif name == "emulator":
+            executors.append(EmulatorExecutor(graph, compile_emulator(graph, trace=trace)))
         else:
             project = compile_project(graph, load_target(target_name), trace=trace, log=opened.run.log_file(log))
             executors.append(CsimExecutor(graph, project))

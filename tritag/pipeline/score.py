@@ -67,7 +67,7 @@ def score_jets(opened: OpenedRun, jets: Jets, executor: str = "pytorch", target:
         Momenta, which are put on the trigger's grid; or jets that are on it already: codes (n, K, 3) of integers
         [pT, eta, phi] and counts (n,) of candidates in 0..K.
     executor : str
-        ``pytorch``, ``onnxruntime``, ``qonnx`` or ``csim``.
+        ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim`` or ``emulator``, the fastest.
     target : str
         The target whose project is compiled for ``csim``.
 

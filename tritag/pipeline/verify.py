@@ -9,6 +9,7 @@ from tritag.export.executors import Executor
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects import verify
 from tritag.hls_projects.csim import CsimExecutor
+from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.verify import Verdict, require_equal
 from tritag.pipeline.executors import run_executors
@@ -99,6 +100,8 @@ def verify_run(
     def traced(executor: Executor) -> Executor:
         if isinstance(executor, CsimExecutor):
             return run_executors(opened, ("csim",), target_name, trace=True)[0]
+        if isinstance(executor, EmulatorExecutor):
+            return run_executors(opened, ("emulator",), trace=True)[0]
         return executor
 
     verdicts = verify.verify(

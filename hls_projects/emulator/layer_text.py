@@ -1,0 +1,124 @@
+"""The layers of a firmware graph other than ops as C++ on vectors of jets: one function each, constants unrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tritag.export.firmware_layers import Concat, CutTo, FirmwareGraph, Layer, Linear, Product, Sum
+from tritag.hls_projects.emulator.expressions import machine_bits
+
+
+def layer_function(graph: FirmwareGraph, layer: Layer, name: str) -> str:
+    """The function ``void name(const v32 *a[, const v32 *x], v32 *y)`` of ``layer``.
+
+    Raises
+    ------
+    NotImplementedError
+        A kind of layer that has no form here: a fault of tritag, since the graph's reader accepts a closed set.
+    """
+    write: dict[type[Layer], Callable[[FirmwareGraph, Layer], list[str]]] = {
+        Linear: _linear,
+        CutTo: _cut,
+        Sum: _sum,
+        Product: _product,
+        Concat: _concat,
+    }
+    if type(layer) not in write:
+        raise NotImplementedError(f"layers of kind {type(layer).__name__} have no form in the native emulator")
+    sources = ", ".join(f"const v32 *__restrict {letter}" for letter, _ in zip("ax", layer.sources, strict=False))
+    lines = [f"void {name}({sources}, v32 *__restrict y) {{"]
+    return "\n".join([*lines, *("    " + line for line in write[type(layer)](graph, layer)), "}", ""])
+
+
+def _size(graph: FirmwareGraph, name: str) -> int:
+    return int(np.prod(graph.shapes[name]))
+
+
+def _each_value(graph: FirmwareGraph, layer: Layer, statement: str) -> list[str]:
+    size = _size(graph, layer.name)
+    return [f"for (int i = 0; i < {size}; i++) {statement}"]
+
+
+def _linear(graph: FirmwareGraph, layer: Layer) -> list[str]:
+    """Sums of inputs with their constant weights; zeros are left out."""
+    assert isinstance(layer, Linear)
+    n_in, n_out = layer.weight.shape
+    product = layer.weight_fraction + graph.grids[layer.sources[0]].fraction
+    fraction = graph.grids[layer.name].fraction
+    bias = layer.bias << (fraction - layer.bias_fraction)
+    used = [i for i in range(n_in) if layer.weight[i].any()]
+    lines = [f"for (int row = 0; row < {_size(graph, layer.sources[0]) // n_in}; row++) {{"]
+    lines += [f"    const v32 a{i} = a[row * {n_in} + {i}];" for i in used]
+    for o in range(n_out):
+        terms = "".join(_term(int(layer.weight[i, o]), f"a{i}") for i in used)
+        scaled = f"({terms or ' 0'}) * {1 << (fraction - product)}" if fraction > product else terms
+        lines.append(f"    y[row * {n_out} + {o}] = all<v32>({int(bias[o])}){scaled and ' + (' + scaled + ')'};")
+    return [*lines, "}"]
+
+
+def _term(weight: int, value: str) -> str:
+    if weight == 0:
+        return ""
+    sign = "-" if weight < 0 else "+"
+    return f" {sign} {value}" if abs(weight) == 1 else f" {sign} {abs(weight)} * {value}"
+
+
+def _cut(graph: FirmwareGraph, layer: Layer) -> list[str]:
+    assert isinstance(layer, CutTo)
+    grid, cut = graph.grids[layer.sources[0]], layer.type
+    shift = grid.fraction - cut.fraction
+    reach = (grid.low << max(-shift, 0), grid.high << max(-shift, 0))
+    half = 1 << max(shift, 0)
+    v = f"v{machine_bits(reach[0] - half, reach[1] + half, cut.int_min, cut.int_max)}"
+    value = f"to<{v}>(a[i])"
+    if shift > 0:
+        value = f"round_shift({value}, {shift})"
+    elif shift < 0:
+        value = f"({value} << {-shift})"
+    ends = f"all<{v}>({cut.int_min}), all<{v}>({cut.int_max})"
+    return _each_value(graph, layer, f"y[i] = to<v32>(clip({value}, {ends}));")
+
+
+def _sum(graph: FirmwareGraph, layer: Layer) -> list[str]:
+    fraction = graph.grids[layer.name].fraction
+    factors = [1 << (fraction - graph.grids[source].fraction) for source in layer.sources]
+    return _each_value(graph, layer, f"y[i] = a[i] * {factors[0]} + x[i] * {factors[1]};")
+
+
+def _product(graph: FirmwareGraph, layer: Layer) -> list[str]:
+    """Loops over the letters of the result, and inside of them over those that are summed."""
+    assert isinstance(layer, Product)
+    left, result = layer.equation.split("->")
+    first, second = left.split(",")
+    sizes = dict(zip(first, graph.shapes[layer.sources[0]], strict=True))
+    sizes |= dict(zip(second, graph.shapes[layer.sources[1]], strict=True))
+    summed = [letter for letter in sizes if letter not in result]
+
+    def place(letters: str) -> str:
+        text = "0"
+        for letter in letters:
+            text = letter + "_" if text == "0" else f"({text}) * {sizes[letter]} + {letter}_"
+        return text
+
+    def loops(letters: list[str]) -> list[str]:
+        return [f"for (int {letter}_ = 0; {letter}_ < {sizes[letter]}; {letter}_++)" for letter in letters]
+
+    return [
+        *loops(list(result)),
+        "{",
+        "    v32 total = all<v32>(0);",
+        *("    " + line for line in loops(summed)),
+        f"    total += a[{place(first)}] * x[{place(second)}];",
+        f"    y[{place(result)}] = total;",
+        "}",
+    ]
+
+
+def _concat(graph: FirmwareGraph, layer: Layer) -> list[str]:
+    first, second = (_size(graph, source) for source in layer.sources)
+    return [
+        f"for (int i = 0; i < {first}; i++) y[i] = a[i];",
+        f"for (int i = 0; i < {second}; i++) y[{first} + i] = x[i];",
+    ]

@@ -1,0 +1,83 @@
+"""Compiles emulators and keeps them: one library for each text, compiler and processor, named by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tritag.environment import cache_folder
+from tritag.errors import ToolError
+from tritag.export.firmware_layers import FirmwareGraph
+from tritag.files import only_one
+from tritag.hls_projects.emulator.text import EmulatorText, emulator_text
+
+# Wrapping sums: partial sums of a linear layer may leave 32 bits, their end does not.
+FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fwrapv", "-fno-math-errno", "-w", "-Wno-psabi")
+NATIVE = ("-march=native",)
+
+
+@dataclass(frozen=True)
+class EmulatorLibrary:
+    """A compiled emulator: its text, the shared library, and the seconds that it took to have it."""
+
+    text: EmulatorText
+    path: Path
+    compile_s: float
+
+
+def compile_emulator(
+    graph: FirmwareGraph, name: str = "tagger", trace: bool = False, flags: tuple[str, ...] = NATIVE
+) -> EmulatorLibrary:
+    """Write and compile the emulator of ``graph``, or take it from the cache.
+
+    Raises
+    ------
+    ToolError
+        No g++ on PATH, or it refuses the text: the message holds its first lines.
+    """
+    text = emulator_text(graph, name, trace)
+    began = time.perf_counter()
+    return EmulatorLibrary(text, compile_text(text.source, flags), time.perf_counter() - began)
+
+
+def compile_text(source: str, flags: tuple[str, ...] = NATIVE) -> Path:
+    """Compile a translation unit into a shared library, or take it from the cache.
+
+    Raises
+    ------
+    ToolError
+        No g++ on PATH, or it refuses the text: the message holds its first lines.
+    """
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise ToolError("the native emulator needs g++ on PATH; install it (Debian: apt-get install g++)")
+    state = hashlib.sha256("\0".join([source, *FLAGS, _machine(compiler, flags)]).encode())
+    library = cache_folder("emulator") / state.hexdigest()[:16] / "emulator.so"
+    with only_one(library.parent.with_suffix(".lock")):
+        if library.is_file():
+            return library
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+            unit, built = Path(folder) / "emulator.cpp", Path(folder) / "emulator.so"
+            unit.write_text(source, encoding="utf-8")
+            command = [compiler, *FLAGS, *flags, str(unit), "-o", str(built)]
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise ToolError(f"g++ must compile the emulator, but failed:\n{done.stderr[:2000]}")
+            os.replace(built, library)
+    return library
+
+
+@cache
+def _machine(compiler: str, flags: tuple[str, ...]) -> str:
+    """Compiler, version and what ``flags`` mean on this processor: a library made for another one is not taken."""
+    command = [compiler, *flags, "-Q", "--help=target"]
+    version = subprocess.run([compiler, "--version"], check=True, capture_output=True, text=True).stdout
+    return version + subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -1,0 +1,208 @@
+"""One C++ translation unit of a whole tagger: the functions of its layers, and one that takes jets block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tritag.errors import ExportError
+from tritag.export.firmware_layers import FirmwareGraph, Layer, Op, Reshape
+from tritag.hls_projects.emulator.layer_text import layer_function
+from tritag.hls_projects.emulator.program_text import ProgramText
+
+# Jets that are computed side by side, the elements of every vector: as many 32-bit integers as a register holds.
+_JETS = """\
+#ifdef __AVX512F__
+const int B = 16;
+#else
+const int B = 8;
+#endif
+"""
+ARITHMETIC = Path(__file__).parent / "arithmetic.h"
+
+
+@dataclass(frozen=True)
+class EmulatorText:
+    """A translation unit and what its caller must know.
+
+    Attributes
+    ----------
+    source : str
+        C++17 with vector extensions of GCC and Clang; needs no header beside the standard library's.
+    function : str
+        ``extern "C" long <function>(const int *codes, const int *count, long long *out, long jets, int *trace)``.
+        ``codes`` are (jets, K, 3), ``count`` (jets,), ``out`` (jets, outputs). It returns 0, or 1 without memory.
+    traced : dict
+        Place and size in ``trace``, (jets, sum of sizes), of every layer's integers; empty without ``trace``.
+    """
+
+    source: str
+    function: str
+    traced: dict[str, tuple[int, int]]
+
+
+def emulator_text(graph: FirmwareGraph, name: str, trace: bool = False) -> EmulatorText:
+    """Write the emulator of ``graph``; ``name`` is its C identifier, ``trace`` keeps every layer's integers.
+
+    Raises
+    ------
+    ExportError
+        ``name`` is not an identifier, or the inputs are not ``codes`` and ``count``.
+    """
+    if not name.isidentifier() or not name.isascii():
+        raise ExportError(f"the name of an emulator must be letters, digits and '_', not first a digit, got {name!r}")
+    if graph.inputs != ["codes", "count"]:
+        raise ExportError(f"the emulator takes the inputs codes and count, got {', '.join(graph.inputs)}")
+    return _Writer(graph, name, trace).write()
+
+
+def translation_unit(functions: Sequence[str], entries: Sequence[str]) -> str:
+    """One C++ file: ``functions`` on vectors of jets, which nobody sees outside, and ``entries`` with C names."""
+    return "\n".join(
+        [
+            "// Native emulator written by tritag from the exported file's integers.",
+            "#include <cstdlib>",
+            "#include <cstring>",
+            "",
+            "namespace {",
+            "",
+            _JETS,
+            ARITHMETIC.read_text(encoding="utf-8"),
+            *functions,
+            "} // namespace",
+            "",
+            *entries,
+        ]
+    )
+
+
+@dataclass
+class _Writer:
+    graph: FirmwareGraph
+    name: str
+    trace: bool
+    functions: dict[str, str] = field(default_factory=dict)
+    scratch: int = 0
+
+    def write(self) -> EmulatorText:
+        calls = [self._call(layer) for layer in self.graph.layers if not isinstance(layer, Reshape)]
+        places, words = self._places()
+        traced: dict[str, tuple[int, int]] = {}
+        if self.trace:
+            position = 0
+            for layer in self.graph.layers:
+                traced[layer.name] = (position, self._size(layer.name))
+                position += self._size(layer.name)
+        body = self._block(calls, places, traced)
+        top = self._top(words)
+        source = translation_unit([*self.functions.values(), body], [top])
+        return EmulatorText(source, f"{self.name}_run", traced)
+
+    def _size(self, tensor: str) -> int:
+        return int(np.prod(self.graph.shapes[tensor]))
+
+    def _call(self, layer: Layer) -> tuple[Layer, str]:
+        """A layer and the name of its function, which equal ops share."""
+        if isinstance(layer, Op):
+            rows = self.graph.rows(layer)
+            name = f"{layer.bound.op_type}_rows{rows}"
+            text = ProgramText(layer.bound, rows, name)
+            same = self.functions.get(name)
+            written = text.text()
+            if same is not None and same != written:  # equal structure, other tables
+                name = f"{name}_{len(self.functions)}"
+                written = ProgramText(layer.bound, rows, name).text()
+            self.functions[name] = written
+            self.scratch = max(self.scratch, text.scratch_words)
+            return layer, name
+        name = f"layer{len(self.functions)}"
+        self.functions[name] = layer_function(self.graph, layer, name)
+        return layer, name
+
+    def _places(self) -> tuple[dict[str, int], int]:
+        """Place of every tensor in the work memory, in integers a jet, and its size; dead tensors give theirs back."""
+        root = {name: name for name in self.graph.inputs}
+        last = dict.fromkeys([*self.graph.inputs, *(x.name for x in self.graph.layers)], -1)
+        for step, layer in enumerate(self.graph.layers):
+            root[layer.name] = root[layer.sources[0]] if isinstance(layer, Reshape) else layer.name
+            for source in layer.sources:
+                last[root[source]] = step
+        last[root[self.graph.outputs[0]]] = len(self.graph.layers)
+        places: dict[str, int] = {}
+        used: list[tuple[int, int, str]] = []
+        end = 0
+
+        def put(tensor: str) -> None:
+            nonlocal end
+            size, start = self._size(tensor), 0
+            for begin, stop, _ in sorted(used):
+                if begin - start >= size:
+                    break
+                start = max(start, stop)
+            places[tensor] = start
+            used.append((start, start + size, tensor))
+            end = max(end, start + size)
+
+        for tensor in self.graph.inputs:
+            put(tensor)
+        for step, layer in enumerate(self.graph.layers):
+            if isinstance(layer, Reshape):
+                continue
+            put(layer.name)
+            used = [u for u in used if last[u[2]] > step or u[2] == layer.name]
+        return {name: places[root[name]] for name in root}, end
+
+    def _block(self, calls: list[tuple[Layer, str]], places: dict[str, int], traced: dict[str, tuple[int, int]]) -> str:
+        lines = [
+            "void one_block(v32 *work, int32 *scratch, int32 *trace, long stride, int jets) {",
+            "    (void)trace, (void)stride, (void)jets, (void)scratch;",
+        ]
+        named = {layer.name: name for layer, name in calls}
+        for layer in self.graph.layers:
+            if layer.name in named:
+                tensors = ", ".join(f"work + {places[n]}" for n in (*layer.sources, layer.name))
+                scratch = ", scratch" if isinstance(layer, Op) else ""
+                lines.append(f"    {named[layer.name]}({tensors}{scratch});")
+            if layer.name in traced:
+                position, size = traced[layer.name]
+                lines += [
+                    f"    for (int i = 0; i < {size}; i++)",
+                    "        for (int b = 0; b < jets; b++)",
+                    f"            trace[b * stride + {position} + i] = work[{places[layer.name]} + i][b];",
+                ]
+        self.output_place = places[self.graph.outputs[0]]
+        self.input_places = [places[name] for name in self.graph.inputs]
+        return "\n".join([*lines, "}", ""])
+
+    def _top(self, words: int) -> str:
+        n_codes, n_outputs = self._size("codes"), self.graph.n_outputs
+        codes, count = self.input_places
+        stride = sum(self._size(layer.name) for layer in self.graph.layers) if self.trace else 0
+        step = f"trace + first * {stride}L" if self.trace else "nullptr"
+        return f"""\
+extern "C" long {self.name}_run(const int *codes, const int *count, long long *out, long jets, int *trace) {{
+    (void)trace;
+    const size_t work_bytes = sizeof(v32) * {words}L, scratch_bytes = sizeof(v32) * {self.scratch + 1}L;
+    char *memory = (char *)aligned_alloc(128, (work_bytes + scratch_bytes + 255) / 128 * 128);
+    if (!memory) return 1;
+    v32 *work = (v32 *)memory;
+    int32 *scratch = (int32 *)(memory + (work_bytes + 127) / 128 * 128);
+    for (long first = 0; first < jets; first += B) {{
+        const int here = jets - first < B ? (int)(jets - first) : B;
+        if (here < B) memset(work, 0, work_bytes);
+        for (int b = 0; b < here; b++) {{
+            const int *jet = codes + (first + b) * {n_codes}L;
+            for (int i = 0; i < {n_codes}; i++) work[{codes} + i][b] = jet[i];
+            work[{count}][b] = count[first + b];
+        }}
+        one_block(work, scratch, {step}, {stride}, here);
+        for (int b = 0; b < here; b++)
+            for (int i = 0; i < {n_outputs}; i++) out[(first + b) * {n_outputs} + i] = work[{self.output_place} + i][b];
+    }}
+    free(memory);
+    return 0;
+}}
+"""
