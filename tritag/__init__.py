@@ -56,4 +56,5 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 if (_room := sys.modules.get("tritag.export")) is not None:  # a function above has imported a part of it already
-    sys.modules[__name__].export = _room
+    _room.__class__ = _CallableRoom
+    globals()["export"] = _room
