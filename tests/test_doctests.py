@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report")
 # Modules of which a reader expects examples.
-EXPECTED = {"tritag.quant.formats.fixed", "tritag.quant.integer.program", "tritag.data.jets.trigger_grid"}
+EXPECTED = {"tritag.quant.formats.fixed", "tritag.quant.integer.tracer", "tritag.data.jets.trigger_grid"}
 
 
 def modules_with_examples() -> list[str]:
