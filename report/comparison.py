@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from tritag.errors import RunError
+from tritag.files import read_json_if_there
 from tritag.report.firmware import cycles, is_measured, simulated_jets
 from tritag.report.published import PUBLISHED
 
@@ -83,7 +83,7 @@ def compared(directories: Sequence[Path], configs: Sequence[dict[str, Any]]) -> 
 
 
 def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
-    rtl, synth, csim = (_read(directory / f"{name}.json") for name in ("rtl", "synth", "csim"))
+    rtl, synth, csim = (read_json_if_there(directory / f"{name}.json") for name in ("rtl", "synth", "csim"))
     if rtl is None:
         raise RunError(f"rtl.json must be in {directory}, but it is missing; make it with 'tritag rtl {directory}'")
     tagger, constituents = directory.name.rsplit("-", 1)[0], config["tagger"]["n_constituents"]
@@ -132,13 +132,9 @@ def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
 
 def _csim_verdict(directory: Path, csim: dict[str, Any] | None) -> str | None:
     """Of all jets where they were compared, else of the golden vectors."""
-    verdicts = _read(directory / "verify.json") or []
+    verdicts = read_json_if_there(directory / "verify.json") or []
     found = [v for v in verdicts if v["executor"] == "hls4ml-csim"] or ([csim["golden"]] if csim else [])
     return f"{found[0]['differ']} of {found[0]['jets']:,} differ" if found else None
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text()) if path.is_file() else None
 
 
 # ---- the table ----

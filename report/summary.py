@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tritag.export.cost import count_cost
 from tritag.export.graph import read_graph
+from tritag.files import read_json_if_there
 
 
 def summarise(directory: Path, float_directory: Path | None = None) -> dict[str, Any]:
@@ -20,8 +20,8 @@ def summarise(directory: Path, float_directory: Path | None = None) -> dict[str,
     float_directory
         That of the float run the quantized one started from.
     """
-    metrics = _read(directory / "metrics.json")
-    float_metrics = _read(float_directory / "metrics.json") if float_directory else None
+    metrics = read_json_if_there(directory / "metrics.json")
+    float_metrics = read_json_if_there(float_directory / "metrics.json") if float_directory else None
     model = directory / "model.qonnx.onnx"
     return {
         "run": directory.name,
@@ -29,14 +29,10 @@ def summarise(directory: Path, float_directory: Path | None = None) -> dict[str,
             "float": float_metrics["test"] if float_metrics else None,
             "quantized": metrics["test"] if metrics else None,
         },
-        "bit_accuracy": _read(directory / "verify.json"),
+        "bit_accuracy": read_json_if_there(directory / "verify.json"),
         "cost": count_cost(read_graph(model)) if model.is_file() else None,
-        "csim": _read(directory / "csim.json"),
-        "rtl": _read(directory / "rtl.json"),
-        "synth": _read(directory / "synth.json"),
-        "provenance": _read(directory / "provenance.json"),
+        "csim": read_json_if_there(directory / "csim.json"),
+        "rtl": read_json_if_there(directory / "rtl.json"),
+        "synth": read_json_if_there(directory / "synth.json"),
+        "provenance": read_json_if_there(directory / "provenance.json"),
     }
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text()) if path.is_file() else None

@@ -109,9 +109,9 @@ class ProgramText:
             lines += self._over_lanes(node.lanes, [f"s{index}[{{lane}}] = {start};"])
         lines.append(f"for (int row = 0; row < {self.rows}; row++) {{")
         inner = [*self._declare(members), *self._groups(members)]
+        self.expressions.inside = set()
         for index in sums:
             node = self.program.nodes[index]
-            self.expressions.inside = set()
             (total,) = self.expressions.emit(index)
             inner += self._over_lanes(node.lanes, [f"s{index}[{{lane}}] = {total};"])
         return [*lines, *("    " + line for line in inner), "}"]
@@ -119,12 +119,12 @@ class ProgramText:
     def _rest_of_outputs(self) -> list[str]:
         """Outputs that no instruction of a pass wrote: sums over rows, and inputs that are handed through."""
         lines: list[str] = []
+        self.expressions.inside = set()
         for index, name in self.outputs.items():
             node = self.program.nodes[index]
             if self._is_computed(index):
                 continue
             row = f"row * {node.lanes} + " if node.per_row else ""
-            self.expressions.inside = set()
             copy = f"{name}[{row}{{lane}}] = to<v32>({self.expressions.read(index)});"
             loop = self._over_lanes(node.lanes, [copy])
             if node.per_row:
@@ -163,9 +163,9 @@ class ProgramText:
 
     def _group(self, group: list[int], lanes: int) -> list[str]:
         inside = {i for i in group if self.program.nodes[i].op != "stack"}
+        self.expressions.inside = inside
         statements: list[str] = []
         for index in group:
-            self.expressions.inside = inside
             results = self.expressions.emit(index)
             if self.program.nodes[index].op == "stack":
                 for lane, result in enumerate(results):

@@ -97,7 +97,7 @@ class _Writer:
                 traced[layer.name] = (position, self._size(layer.name))
                 position += self._size(layer.name)
         body = self._block(calls, places, traced)
-        top = self._top(words)
+        top = self._top(words, places)
         source = translation_unit([*self.functions.values(), body], [top])
         return EmulatorText(source, f"{self.name}_run", traced)
 
@@ -173,13 +173,11 @@ class _Writer:
                     "        for (int b = 0; b < jets; b++)",
                     f"            trace[b * stride + {position} + i] = work[{places[layer.name]} + i][b];",
                 ]
-        self.output_place = places[self.graph.outputs[0]]
-        self.input_places = [places[name] for name in self.graph.inputs]
         return "\n".join([*lines, "}", ""])
 
-    def _top(self, words: int) -> str:
+    def _top(self, words: int, places: dict[str, int]) -> str:
         n_codes, n_outputs = self._size("codes"), self.graph.n_outputs
-        codes, count = self.input_places
+        codes, count, output = (places[name] for name in (*self.graph.inputs, *self.graph.outputs))
         stride = sum(self._size(layer.name) for layer in self.graph.layers) if self.trace else 0
         step = f"trace + first * {stride}L" if self.trace else "nullptr"
         return f"""\
@@ -200,7 +198,7 @@ extern "C" long {self.name}_run(const int *codes, const int *count, long long *o
         }}
         one_block(work, scratch, {step}, {stride}, here);
         for (int b = 0; b < here; b++)
-            for (int i = 0; i < {n_outputs}; i++) out[(first + b) * {n_outputs} + i] = work[{self.output_place} + i][b];
+            for (int i = 0; i < {n_outputs}; i++) out[(first + b) * {n_outputs} + i] = work[{output} + i][b];
     }}
     free(memory);
     return 0;
