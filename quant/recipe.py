@@ -20,7 +20,9 @@ from tritag.models.training.start import StartConfig
 from tritag.models.training.training import TrainingConfig, seed_everything
 from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
+from tritag.quant.layers.factory import quantized_form
 from tritag.quant.layers.tagger import QuantTagger
+from tritag.quant.simulated.forms import simulated_form
 from tritag.quant.simulated.tagger import SimulatedTagger
 
 
@@ -102,6 +104,17 @@ def fresh_tagger(recipe: Recipe) -> Tagger:
     if recipe.quant is None:
         return make_tagger(recipe.tagger)
     return (QuantTagger if recipe.quant.exact else SimulatedTagger)(recipe.tagger, recipe.quant)
+
+
+def source_modules(recipe: Recipe) -> set[str]:
+    """Names of the modules whose code makes the recipe's tagger: of the network, its layers, their other forms, ops."""
+    network = make_tagger(recipe.tagger)
+    things: list[Any] = [type(module) for module in network.modules()]
+    if recipe.quant is not None:
+        things += [type(module) for module in fresh_tagger(recipe).modules()]
+        forms = [find(kind) for kind in set(things) for find in (quantized_form, simulated_form)]
+        things += [form for form in forms if form is not None]
+    return {thing.__module__ for thing in things}
 
 
 def trained_tagger(recipe: Recipe, weights: Path) -> Tagger:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from tritag.advice import command_line
 from tritag.commands import COMMANDS
 from tritag.errors import CheckFailed, TritagError
 from tritag.terminal import print_error, print_progress, print_result
@@ -76,7 +77,8 @@ def _tritag(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit status."""
     try:
-        status = app(args=arguments, prog_name="tritag", standalone_mode=False)
+        with command_line():
+            status = app(args=arguments, prog_name="tritag", standalone_mode=False)
     except CheckFailed as error:
         print_error(str(error))
         return 1

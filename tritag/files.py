@@ -69,8 +69,8 @@ def only_one(lock: Path) -> Iterator[None]:
     """Wait while another process holds the same lock file; that of a killed process is free."""
     import fcntl
 
-    lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
+        lock.parent.mkdir(parents=True, exist_ok=True)  # again: the holder before may have removed the folder
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # The holder before has removed the file that was waited for; by now someone else may have locked a new one.

@@ -2,34 +2,35 @@
 
     runs/<name>-<digest8>/
       config.yaml  provenance.json  logs/        every step
+      fingerprint.json                           what its steps were made of (tritag/pipeline/fingerprint.py)
       weights.safetensors  history.jsonl  ...    see tritag/steps.py
 
-Every file is written whole or not at all (:mod:`tritag.files`). The digest belongs to the resolved configuration: the
-same settings give the same directory.
+Every file is written whole or not at all (:mod:`tritag.files`). The digest belongs to the resolved configuration, in
+which the content of a jet file stands for its path: the same settings and jets give the same directory.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
-import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
-from tritag.configs import digest
+from tritag import advice
 from tritag.environment import runs_root
 from tritag.errors import RunError, unknown_name
 from tritag.files import write_json, write_text
 from tritag.provenance import describe_software
+from tritag.run_config import RUN_FORMAT, asked_for, identity, plain_values, read_config
 from tritag.steps import STEPS, step_of, steps_built_on
 
-RUN_FORMAT = 1
+Suits: TypeAlias = Callable[[Mapping[str, object]], bool]
 _DIRECTORY = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<digest>[0-9a-f]{8})")
 
 
@@ -44,9 +45,18 @@ class Run:
     name: str
     digest: str
     config: dict[str, Any]
+    # Digest of the content of the jet file that it was trained on; None of a data configuration.
+    jets: str | None = None
 
     @classmethod
-    def create(cls, name: str, config: Mapping[str, Any]) -> Run:
+    def create(
+        cls,
+        name: str,
+        config: Mapping[str, Any],
+        jets: str | None = None,
+        call: Mapping[str, Any] | None = None,
+        teacher: bool = False,
+    ) -> Run:
         """Make the directory of ``config``, or open it when the same settings were used before.
 
         Parameters
@@ -55,38 +65,82 @@ class Run:
             Usually the tagger's name: letters, digits, ``.``, ``_`` and ``-``.
         config : mapping
             The resolved settings; dataclasses, tuples and paths in it are stored as plain YAML.
+        jets : str, optional
+            Digest of the content of the jet file ``config["data"]``, which stands for its path in the run's digest.
+        call : mapping, optional
+            The call that trains it (:func:`tritag.advice.training`), for messages.
+        teacher : bool
+            It is trained for the sake of another run: a tagger's name alone does not find it.
 
         Raises
         ------
         RunError
             A name that cannot be a directory, or settings that YAML cannot hold.
         """
-        plain = _plain(config)
-        digest8 = digest(plain)
+        plain = plain_values(config)
+        digest8 = identity(plain, jets)
         if not _DIRECTORY.fullmatch(f"{name}-{digest8}"):
             raise RunError(
                 f"a run's name must begin with a letter or digit and hold only these and '.', '_', '-', got {name!r}"
             )
         directory = runs_root() / f"{name}-{digest8}"
-        stored = {"run_format": RUN_FORMAT, "name": name, "digest": digest8, "config": plain}
+        stored: dict[str, Any] = {"run_format": RUN_FORMAT, "name": name, "digest": digest8, "config": plain}
+        stored |= {key: plain_values(value) for key, value in (("jets", jets), ("call", call)) if value is not None}
+        if teacher and not asked_for(directory / "config.yaml"):
+            stored["teacher"] = True
         write_text(directory / "config.yaml", yaml.safe_dump(stored, sort_keys=False, allow_unicode=True))
-        return cls(directory, name, digest8, plain)
+        return cls(directory, name, digest8, plain, jets)
 
     @classmethod
-    def open(cls, where: Path | str) -> Run:
+    def open(cls, where: Path | str, needs: Sequence[str] = (), suits: Suits | None = None) -> Run:
         """Open a run by path, or by the beginning of its directory's name under the runs folder (the newest one).
 
         ``transformer-2k`` finds the newest run of that tagger, ``transformer-2k-k16`` the newest with 16 constituents.
+        A float run that was trained on the way to a quantized one is found by a name that says ``float``.
+
+        Parameters
+        ----------
+        needs : sequence of str
+            Files that the run must have: a name means the newest run that has them.
+        suits : callable, optional
+            Whether a run's settings are of the wanted kind: a name means the newest such run, if there is one.
 
         Raises
         ------
         RunError
-            No such run (the candidates are listed), a damaged or edited ``config.yaml``, or a run that another version
-            of tritag wrote.
+            No such run (the candidates are listed), one that lacks a file of ``needs`` (the message holds the command
+            that makes it), a damaged or edited ``config.yaml``, or a run that another version of tritag wrote.
         """
-        directory = _find(where)
-        stored = _read_config(directory / "config.yaml")
-        return cls(directory, stored["name"], stored["digest"], stored["config"])
+        directories = _find(where)
+        found: Run | None = None
+        for directory in directories:
+            if len(directories) == 1 or all(_is_there(directory / filename) for filename in needs):
+                run = cls._read(directory)
+                if suits is None or suits(run.config):
+                    found = run
+                    break
+                found = found or run
+        found = found or cls._read(directories[0])
+        for filename in needs:
+            found.require(filename)
+        return found
+
+    @classmethod
+    def _read(cls, directory: Path) -> Run:
+        stored = read_config(directory / "config.yaml")
+        return cls(directory, stored["name"], stored["digest"], stored["config"], stored.get("jets"))
+
+    def call(self) -> dict[str, Any]:
+        """The call that trains this run, as :func:`tritag.advice.training` takes it."""
+        known = read_config(self.path("config.yaml")).get("call")
+        if isinstance(known, dict) and "tagger" in known:
+            return known
+        # An older run does not say; its name and settings tell the most of it.
+        tagger, precision = self.config.get("tagger"), self.config.get("precision")
+        constituents = tagger.get("n_constituents") if isinstance(tagger, dict) else None
+        guess = {"tagger": self.name.split(f"-k{constituents}-")[0], "data": self.config.get("data")}
+        guess |= {"constituents": constituents, "precision": precision}
+        return {key: value for key, value in guess.items() if value is not None}
 
     def path(self, filename: str) -> Path:
         """Path of ``filename`` in this run, whether it exists or not."""
@@ -101,12 +155,12 @@ class Run:
             The file is missing or empty; the message holds the command that makes it.
         """
         path = self.path(filename)
-        if path.is_dir() or (path.is_file() and path.stat().st_size > 0):
+        if _is_there(path):
             return path
         state = "empty" if path.is_file() else "missing"
         step = step_of(filename)
-        advice = f"; make it with '{self.command_for(step)}'" if step else ""
-        raise RunError(f"{filename} must be in {self.directory}, but it is {state}{advice}")
+        how = f"; make it with {self.command_for(step)}" if step else ""
+        raise RunError(f"{filename} must be in {self.directory}, but it is {state}{how}")
 
     def read_json(self, filename: str) -> Any:
         """Content of the JSON file ``filename``, which an earlier step must have made.
@@ -122,17 +176,14 @@ class Run:
             return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             step = step_of(filename)
-            fresh = " --fresh" if step == "train" else ""
-            advice = f"; make it again with '{self.command_for(step)}{fresh}'" if step else ""
-            raise RunError(f"{path} must be JSON, but it is damaged ({error}){advice}") from error
+            how = f"; make it again with {self.command_for(step, again=True)}" if step else ""
+            raise RunError(f"{path} must be JSON, but it is damaged ({error}){how}") from error
 
-    def command_for(self, step: str) -> str:
-        """Command line that runs ``step`` on this run."""
+    def command_for(self, step: str, again: bool = False) -> str:
+        """The command that runs ``step`` on this run, in quotes; ``again``: even where its files are there."""
         if step == "train":
-            return f"tritag train {self.name}"
-        if step == "cost":
-            return f"tritag cost --run {shlex.quote(str(self.directory))}"
-        return f"tritag {step} {shlex.quote(str(self.directory))}"
+            return advice.training(self.call(), again)
+        return advice.command(step, *(["--run"] if step == "cost" else []), self.directory)
 
     def discard_from(self, step: str) -> None:
         """Remove what ``step`` and the steps built on it wrote, so that nothing stays that belongs to other weights."""
@@ -165,53 +216,48 @@ def list_runs() -> list[str]:
     return [path.name for path in sorted(found, key=lambda p: (p / "config.yaml").stat().st_mtime_ns, reverse=True)]
 
 
-def _find(where: Path | str) -> Path:
+def runs_named(name: str) -> list[Run]:
+    """Trained runs whose directories begin with exactly ``name``, newest first; unreadable ones are left out."""
+    found = []
+    for directory in list_runs():
+        if _name_in(directory) == name and _is_there(runs_root() / directory / "weights.safetensors"):
+            with suppress(RunError):
+                found.append(Run.open(directory))
+    return found
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_dir() or (path.is_file() and path.stat().st_size > 0)
+
+
+def _find(where: Path | str) -> list[Path]:
+    """The directory at a path, or those that a name may mean, newest first."""
     text, path = str(where), Path(where)
     if not text.strip():
         raise RunError("run must be a directory or a tagger's name, got ''; name one")
     if (path / "config.yaml").is_file():
-        return path
+        return [path]
     known = list_runs()  # newest first
-    exact = [directory for directory in known if text in (directory, _name_in(directory))]
-    if found := exact or [directory for directory in known if directory.startswith(f"{text}-")]:
-        return runs_root() / found[0]
+    if text in known:
+        return [runs_root() / text]
+    names = known if "float" in text.split("-") else [n for n in known if asked_for(runs_root() / n / "config.yaml")]
+    if found := [n for n in names if _name_in(n) == text] or [n for n in names if n.startswith(f"{text}-")]:
+        return [runs_root() / name for name in found]
     if path.is_dir():
-        raise RunError(f"a run directory must hold config.yaml, got {path}; 'tritag train' makes one")
-    advice = f"make it with 'tritag train {shlex.quote(_name_in(path.name))}'"
+        raise RunError(f"a run directory must hold config.yaml, got {path}; name one that {_TRAIN} has made")
+    how = f"train one with {_TRAIN}"
     if not known:
-        raise RunError(f"no run {text!r}: there are no runs in {runs_root()}; {advice}")
+        raise RunError(f"no run {text!r}: there are no runs in {runs_root()}; {how}")
     candidates = {*known[:10], *map(_name_in, known)}
-    raise RunError(f"{unknown_name('run', text, candidates)}; {advice}")
+    raise RunError(f"{unknown_name('run', text, candidates)}; {how}")
+
+
+_TRAIN = advice.command("train", "TAGGER")
 
 
 def _name_in(directory: str) -> str:
     match = _DIRECTORY.fullmatch(directory)
     return match["name"] if match else directory
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    again = "train again"
-    try:
-        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).replace("\n", " ")
-        raise RunError(f"{path} must be YAML, but it is damaged ({reason}); {again}") from error
-    if not isinstance(stored, dict) or type(stored.get("run_format")) is not int:  # bool is an int for isinstance
-        raise RunError(f"{path} must hold run_format, but it is truncated or was not written by tritag; {again}")
-    if stored["run_format"] != RUN_FORMAT:
-        raise RunError(
-            f"{path.parent} was written by tritag run format {stored['run_format']}, this tritag reads {RUN_FORMAT}; "
-            f"train again or use that version"
-        )
-    missing = [key for key in ("name", "digest", "config") if key not in stored]
-    if missing or not isinstance(stored["config"], dict):
-        raise RunError(f"{path} must hold {', '.join(missing) or 'config as a mapping'}, but it is truncated; {again}")
-    if digest(stored["config"]) != stored["digest"]:
-        raise RunError(
-            f"{path} must be as training wrote it (digest {stored['digest']}), but it was edited "
-            f"(digest {digest(stored['config'])}); undo the edit, or train with the new settings"
-        )
-    return stored
 
 
 def _read_notes(path: Path) -> dict[str, Any]:
@@ -221,23 +267,3 @@ def _read_notes(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return notes if isinstance(notes, dict) else {}
-
-
-def _plain(value: Any) -> Any:
-    """``value`` in the types that YAML and JSON keep: what is read back equals what was written."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, bool):
-        return value
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)  # an enumeration's member or a NumPy float becomes the plain value
-    raise RunError(
-        f"a run's settings must be numbers, texts, lists and mappings, got {value!r} ({type(value).__name__})"
-    )

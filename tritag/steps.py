@@ -41,3 +41,16 @@ def steps_built_on(name: str) -> list[str]:
         if other not in found and set(step.after) & set(found):
             found.append(other)
     return found
+
+
+def steps_before(names: set[str]) -> list[str]:
+    """``names`` and every step that they build on, directly or not, in an order in which they can be run.
+
+    >>> steps_before({"csim"})
+    ['train', 'export', 'csim']
+    """
+    wanted = set(names)
+    for name in reversed(STEPS):
+        if name in wanted:
+            wanted.update(STEPS[name].after)
+    return [name for name in STEPS if name in wanted]

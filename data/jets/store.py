@@ -46,14 +46,15 @@ def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> s
     digest = hashlib.sha256(
         json.dumps({name: list(bounds) for name, bounds in splits.items()}, sort_keys=True).encode()
     )
-    for name, dtype in _stored(jets).items():
+    for name, dtype in stored_datasets(jets).items():
         digest.update(np.ascontiguousarray(getattr(jets, name), dtype).tobytes())
     if jets.classes != TWO_CLASSES:
         digest.update(json.dumps(jets.classes).encode())
     return digest.hexdigest()
 
 
-def _stored(jets: RaggedJets) -> dict[str, str]:
+def stored_datasets(jets: RaggedJets) -> dict[str, str]:
+    """Names of the datasets that a file of these jets has, and their types, in the order of the content digest."""
     return DATASETS | {name: dtype for name, dtype in OPTIONAL_DATASETS.items() if getattr(jets, name) is not None}
 
 
@@ -121,7 +122,7 @@ def write_jets(
             raise DataError(f"split {name!r} must lie in 0..{len(jets)}, got {start}:{stop}; correct its bounds")
     digest = content_digest(jets, splits)
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
-        for name, dtype in _stored(jets).items():
+        for name, dtype in stored_datasets(jets).items():
             values = np.ascontiguousarray(getattr(jets, name), dtype)
             file.create_dataset(
                 name, data=values, compression=compression, shuffle=True, fletcher32=True, chunks=_chunks(values.shape)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from tritag import advice
 from tritag.errors import RunError
 from tritag.files import atomic_path, write_text
 
@@ -85,16 +86,18 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
         version, found = content["version"], content["settings"]
     except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
         reason = type(error).__name__  # PyTorch's text is a page long
-        raise RunError(f"{path} must be a checkpoint of tritag, got {reason}; discard it with fresh=True") from error
+        raise RunError(
+            f"{path} must be a checkpoint of tritag, got {reason}; discard it with {advice.fresh()}"
+        ) from error
     if version != _VERSION:
-        raise RunError(f"{path} must have version {_VERSION}, got {version}; discard it with fresh=True")
+        raise RunError(f"{path} must have version {_VERSION}, got {version}; discard it with {advice.fresh()}")
     if found != settings:
         changed = [
             f"{k} {found.get(k)} -> {settings.get(k)}" for k in settings | found if found.get(k) != settings.get(k)
         ]
         raise RunError(
             f"{path} must belong to the same training, got other settings: {', '.join(changed)}; "
-            "train in another directory, or discard it with fresh=True"
+            f"train in another directory, or discard it with {advice.fresh()}"
         )
     model.load_state_dict(content["model"])
     optimizer.load_state_dict(content["optimizer"])

@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor
 
+from tritag import advice
 from tritag.errors import TritagError
 from tritag.models.jets.inputs import PreparedJets
 from tritag.models.layers.tagger import Tagger
@@ -44,5 +45,6 @@ def check_finite(loss: float, gradient_norm: float, step: int, config: TrainingC
         what, value = ("gradient norm", gradient_norm) if math.isfinite(loss) else ("training loss", loss)
         raise TritagError(
             f"{what} must be finite, got {value} at step {step} of {config.iterations}; lower learning_rate "
-            f"(now {config.learning_rate:g}; gradient_clip is {config.gradient_clip:g}) and start again with fresh=True"
+            f"(now {config.learning_rate:g}; gradient_clip is {config.gradient_clip:g}) "
+            f"and start again with {advice.fresh()}"
         )

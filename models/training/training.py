@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tritag import advice
 from tritag.configs import digest, plain_settings
 from tritag.errors import RunError
 from tritag.models.figures.head_metrics import HeadMetrics, read_metrics
@@ -224,7 +225,7 @@ class _Session:
         if (directory / WEIGHTS_FILE).exists():
             raise RunError(
                 f"{directory} must not hold a finished training, got {WEIGHTS_FILE}; "
-                "train in another directory, or discard it with fresh=True"
+                f"train in another directory, or discard it with {advice.fresh()}"
             )
         (directory / HISTORY_FILE).unlink(missing_ok=True)
         seed_everything(self.training.config.seed)

@@ -119,3 +119,8 @@ def quantizes(kind: Callable[P, nn.Module]) -> Callable[[QuantizedForm[P]], Quan
         return _QUANTIZED.register(kind, form)
 
     return decorate
+
+
+def quantized_form(kind: Any) -> Callable[..., nn.Module] | None:
+    """The function that makes the quantized form of ``kind``; None where there is none."""
+    return _QUANTIZED.find(kind)

@@ -54,6 +54,11 @@ def simulates(kind: type[Layer]) -> Callable[[SimulatedForm[Layer]], SimulatedFo
     return decorate
 
 
+def simulated_form(kind: Any) -> Callable[..., None] | None:
+    """The function that quantizes layers of ``kind`` in place; None where they stay as they are."""
+    return _SIMULATED.find(kind)
+
+
 def simulate(recipe: QuantConfig, layer: nn.Module, chosen: bool | None) -> None:
     """Quantize a layer in place, if its kind has a simulated form."""
     form = _SIMULATED.find(type(layer))

@@ -42,9 +42,9 @@ def export(run: RunLike) -> ExportResult:
 
         model = tritag.export("transformer-2k").model
     """
-    from tritag.pipeline.opened import open_run
+    from tritag.pipeline.opened import is_exact, open_run
 
-    opened = open_run(run, needs=("weights.safetensors",))
+    opened = open_run(run, needs=("weights.safetensors",), suits=is_exact)
     from tritag.pipeline.export import export_run
 
     return export_run(opened)
@@ -144,7 +144,7 @@ def verify(
     from tritag.hls_projects.target import load_target
     from tritag.pipeline.opened import open_run
 
-    opened = open_run(run, needs=("model.qonnx.onnx", "weights.safetensors"))
+    opened = open_run(run, needs=("model.qonnx.onnx", "weights.safetensors"), jets=jets is None)
     load_target(target)
     from tritag.pipeline.verify import verify_run
 

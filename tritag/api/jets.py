@@ -109,7 +109,7 @@ def score(run: RunLike, jets: Jets, executor: str = "pytorch", target: str = DEF
     from tritag.hls_projects.target import load_target
     from tritag.pipeline.opened import open_run
 
-    opened = open_run(run, needs=("model.qonnx.onnx",))
+    opened = open_run(run, needs=("model.qonnx.onnx",), jets=False)
     load_target(target)
     from tritag.pipeline.score import score_jets
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION
@@ -129,4 +128,4 @@ def train(
         on_grid=on_grid,
         start=start_of(start, body_rate),
     )
-    return train_run(Path(tagger).stem, recipe, fresh=fresh, progress=progress)
+    return train_run(tagger, recipe, fresh=fresh, progress=progress)

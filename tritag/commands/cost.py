@@ -9,7 +9,7 @@ import typer
 
 from tritag.commands.options import AsJson, Tagger
 from tritag.errors import ConfigError
-from tritag.pipeline.opened import open_run
+from tritag.pipeline.opened import is_exact, open_run
 from tritag.terminal import print_json, print_result, print_table
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def command(
         raise ConfigError("name either a tagger (`tritag cost --list` shows them) or a run with --run")
     result: FormulaCost | CountedCost
     if run is not None:
-        opened = open_run(run)
+        opened = open_run(run, needs=("weights.safetensors",), jets=False, suits=is_exact)
         from tritag.pipeline.cost import cost_run
 
         result = cost_run(opened)

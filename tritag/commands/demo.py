@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,7 +39,7 @@ def command(
 
     changes = [f"training.iterations={iterations}", *(settings or [])]
     recipe = recipe_of(tagger, data, constituents, precision, changes)
-    result = demo_run(Path(tagger).stem, recipe, target, rtl, synth)
+    result = demo_run(tagger, recipe, target, rtl, synth)
     print_table(verdict_table(result.report.summary))
     print_progress(f"project: {result.run.directory / 'hls'}")
     print_progress(f"done in {result.minutes:.1f} minutes")

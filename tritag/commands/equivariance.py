@@ -10,7 +10,7 @@ import typer
 from tritag.arguments import one_run
 from tritag.commands.options import AsJson, OldRun, Run
 from tritag.pipeline.defaults import EQUIVARIANCE_JETS
-from tritag.pipeline.opened import open_run
+from tritag.pipeline.opened import is_quantized, open_run
 from tritag.terminal import print_json, print_table
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def command(
     tagger on the trigger's grid; "fixed" the quantized tagger. For taggers with frames also the change of the
     score when the frames come from float64.
     """
-    opened = open_run(one_run(run, old_run), needs=("weights.safetensors",))
+    opened = open_run(one_run(run, old_run), needs=("weights.safetensors",), jets=jets is None, suits=is_quantized)
     from tritag.pipeline.equivariance import equivariance_run
 
     result = equivariance_run(opened, jets, n_max, seed)

@@ -21,8 +21,8 @@ def command(
     json: AsJson = False,
 ) -> None:
     """Measure accuracy, AUC, background rejection and the response of regressed quantities, with statistical errors."""
-    opened = open_run(one_run(run, old_run), needs=("weights.safetensors",))
-    other = open_run(against, needs=("weights.safetensors",)) if against else None
+    opened = open_run(one_run(run, old_run), needs=("weights.safetensors",), jets=jets is None)
+    other = open_run(against, needs=("weights.safetensors",), jets=jets is None) if against else None
     from tritag.pipeline.evaluate import evaluate_run
 
     result = evaluate_run(opened, jets, other, progress=not json)

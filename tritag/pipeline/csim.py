@@ -14,6 +14,7 @@ from tritag.hls_projects.project import write_testbench
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.hls_projects.vendor import synthesise, vendor_tool
 from tritag.hls_projects.verify import Verdict, compare, require_equal
+from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.opened import OpenedRun
 from tritag.terminal import print_progress
 
@@ -92,6 +93,7 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult
         vendor = synthesise(run.path("hls"), run.log_file("csim"))
     result = CsimResult(opened, target_name, verdict, project.compile_s, vendor)
     write_json(run.path("csim.json"), result.as_dict())
+    record_step(run, "csim")
     run.record_provenance("csim")
     require_equal([compare("pytorch", expected, expected), verdict])
     return result

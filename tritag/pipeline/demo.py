@@ -53,13 +53,13 @@ class DemoResult:
         return {"run": str(self.run.directory), "equal": self.verification.equal, "minutes": self.minutes}
 
 
-def demo_run(name: str, recipe: Recipe, target_name: str, rtl: bool = True, synth: bool = False) -> DemoResult:
+def demo_run(tagger: str, recipe: Recipe, target_name: str, rtl: bool = True, synth: bool = False) -> DemoResult:
     """Train, export, compile the hls4ml project, run the bit check, measure latency and resources, and report.
 
     Parameters
     ----------
-    name : str
-        Beginning of the run's name.
+    tagger : str
+        Name of the tagger, or its YAML file.
     recipe : Recipe
         With an exact precision.
     target_name : str
@@ -81,7 +81,7 @@ def demo_run(name: str, recipe: Recipe, target_name: str, rtl: bool = True, synt
     if synth:  # asked for: better said now than after the training
         synthesis.require_tools()
     began = time.monotonic()
-    opened = train_run(name, recipe).run
+    opened = train_run(tagger, recipe).run
     export_run(opened)
     csim_run(opened, target_name)
     print_progress("bit check: the same jets through every executor")

@@ -14,6 +14,7 @@ from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.layers.tagger import Tagger
+from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
 from tritag.quant.layers.tagger import QuantTagger
@@ -80,6 +81,7 @@ def export_run(opened: OpenedRun) -> ExportResult:
     write_json(run.path("graph.json"), graph.summary())
     with atomic_path(run.path("model.qonnx.onnx")) as path:
         onnx.save(model, str(path))
+    record_step(run, "export")
     run.record_provenance("export")
     print_progress(f"{opened.name}: exported {len(graph.layers)} layers, graph lint passed")
     return ExportResult(opened, run.path("model.qonnx.onnx"), len(graph.layers), len(count))

@@ -12,6 +12,7 @@ from tritag.data.jets.jets import JetBatch
 from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.generate import ensure_data
 from tritag.models.jets.coded_jets import CodedJets
+from tritag.pipeline.names import names_configuration
 from tritag.quant.recipe import Recipe
 
 
@@ -39,17 +40,11 @@ def read_source(
     ConfigError
         Neither a file nor the name of a configuration.
     """
-    path = ensure_data(source) if _names_configuration(source) else Path(source)
+    path = ensure_data(source) if names_configuration(source) else Path(source)
     batch = read_any(path, n_max=n_max, split=split)
     if constituents is not None and is_own_file(path) and constituents > batch.p4.shape[1]:
         batch = batch.leading(constituents)
     return batch
-
-
-def _names_configuration(source: str | Path) -> bool:
-    """Whether ``source`` is a name in ``configs/data`` or a YAML file, and not the path of a jet file."""
-    path = Path(source)
-    return path.suffix in (".yaml", ".yml") or (path.name == str(source) and not path.suffix and not path.is_file())
 
 
 def coded_jets(

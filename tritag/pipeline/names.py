@@ -21,3 +21,9 @@ def check_training_names(tagger: str, data: str, precision: str) -> None:
         raise ConfigError(unknown_name("precision", precision, precision_names()))
     if not Path(data).is_file():
         load_config("data", data)
+
+
+def names_configuration(source: str | Path) -> bool:
+    """Whether ``source`` is a name in ``configs/data`` or a YAML file, and not the path of a jet file."""
+    path = Path(source)
+    return path.suffix in (".yaml", ".yml") or (path.name == str(source) and not path.suffix and not path.is_file())

@@ -6,15 +6,16 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tritag.configs import build
+from tritag.pipeline import fingerprint
 from tritag.pipeline.run_files import MetricsFile
-from tritag.run import Run
+from tritag.run import Run, Suits
 
 if TYPE_CHECKING:
     from tritag.models.layers.tagger import Tagger
@@ -62,9 +63,10 @@ class OpenedRun:
         Raises
         ------
         RunError
-            The run is not trained to its end.
+            The run is not trained to its end, or something that it was made of has changed since.
         """
         weights = self.run.require("weights.safetensors")
+        fingerprint.check(self.run, ("weights.safetensors",), jets=False)
         from tritag.quant.recipe import trained_tagger
 
         return trained_tagger(self.recipe, weights)
@@ -95,23 +97,44 @@ class OpenedRun:
 RunLike: TypeAlias = OpenedRun | Run | Path | str
 
 
-def open_run(where: RunLike, needs: Sequence[str] = ()) -> OpenedRun:
+def open_run(where: RunLike, needs: Sequence[str] = (), *, jets: bool = True, suits: Suits | None = None) -> OpenedRun:
     """Open a run by name or path; one that is open already is taken as it is.
 
     Parameters
     ----------
     where : OpenedRun, Run, Path or str
-        A run directory, or the beginning of its name under the runs folder, which finds the newest such run.
+        A run directory, or the beginning of its name under the runs folder, which finds the newest such run that has
+        what is needed.
     needs : sequence of str
-        Files of the run that must be there.
+        Files of the run that must be there, and be made of what is there now (:mod:`tritag.pipeline.fingerprint`).
+    jets : bool
+        The run's own jets must be those that it was trained with, where they are on this machine.
+    suits : callable, optional
+        Whether a run's settings are of the wanted kind: a name means the newest such run, if there is one.
 
     Raises
     ------
     RunError
-        No such run (the nearest names are offered), a run that was damaged or edited, or a file of ``needs`` that is
-        missing; the message holds the command that makes it.
+        No such run (the nearest names are offered), a run that was damaged or edited, a file of ``needs`` that is
+        missing (the message holds the command that makes it), or something that has changed since they were made.
     """
-    opened = where if isinstance(where, OpenedRun) else OpenedRun(where if isinstance(where, Run) else Run.open(where))
-    for filename in needs:
-        opened.run.require(filename)
+    if isinstance(where, OpenedRun | Run):
+        opened = where if isinstance(where, OpenedRun) else OpenedRun(where)
+        for filename in needs:
+            opened.run.require(filename)
+    else:
+        opened = OpenedRun(Run.open(where, needs, suits))
+    if needs:
+        fingerprint.check(opened.run, needs, jets)
     return opened
+
+
+def is_quantized(config: Mapping[str, object]) -> bool:
+    """Whether a run's settings are those of a quantized tagger."""
+    return config.get("quant") is not None
+
+
+def is_exact(config: Mapping[str, object]) -> bool:
+    """Whether a run's settings are those of a quantized tagger with an exact form in firmware."""
+    quant = config.get("quant")
+    return isinstance(quant, Mapping) and quant.get("activations", "static") == "static"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -16,7 +16,7 @@ from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import HeadConfig
 from tritag.models.nets.registry import load_tagger_config
 from tritag.models.training.start import StartConfig, load_body, weights_hash
-from tritag.pipeline.defaults import SECTIONS
+from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, SECTIONS
 from tritag.pipeline.opened import open_run
 from tritag.quant.recipe import Recipe, make_recipe
 from tritag.run import Run
@@ -137,6 +137,47 @@ def load_start(network: Tagger, start: StartConfig) -> None:
             "name it again with --start"
         )
     load_body(network, weights, start.run)
+
+
+def call_of(tagger: str, recipe: Recipe) -> dict[str, object]:
+    """The call of :func:`tritag.train` that trains ``recipe``, as :func:`tritag.advice.training` takes it.
+
+    It says what differs from the settings of ``tagger``, a name in ``configs/taggers`` or a YAML file.
+    """
+    own = load_tagger_config(tagger)
+    base = make_recipe(own, recipe.data, recipe.precision, on_grid=recipe.on_grid)
+    if recipe.quant is not None:
+        derived = make_recipe(own, recipe.data, recipe.precision, training=dataclasses.asdict(recipe.training))
+        base = dataclasses.replace(base, quant_training=derived.quant_training)
+    parts: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
+        "sizes": (own.sizes, recipe.tagger.sizes),
+        "head": (dataclasses.asdict(own.head), dataclasses.asdict(recipe.tagger.head)),
+    }
+    for name in ("training", "quant", "quant_training"):
+        if getattr(recipe, name) is not None:
+            parts[name] = dataclasses.asdict(getattr(base, name)), dataclasses.asdict(getattr(recipe, name))
+    settings = [
+        f"{section}.{key}={_as_yaml(value)}"
+        for section, (was, now) in parts.items()
+        for key, value in now.items()
+        if was.get(key) != value
+    ]
+    start = recipe.start
+    wanted: dict[str, tuple[object, object]] = {
+        "data": (recipe.data, DEFAULT_DATA),
+        "constituents": (recipe.tagger.n_constituents, own.n_constituents),
+        "precision": (recipe.precision, DEFAULT_PRECISION),
+        "on_grid": (recipe.on_grid, True),
+        "settings": (settings, []),
+        "start": (start.run if start else None, None),
+        "body_rate": (start.body_rate if start else 1.0, 1.0),
+    }
+    return {"tagger": tagger, **{key: value for key, (value, default) in wanted.items() if value != default}}
+
+
+def _as_yaml(value: object) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=10**6).removesuffix("\n").removesuffix("\n...")
 
 
 def run_name(name: str, recipe: Recipe) -> str:

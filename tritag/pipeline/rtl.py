@@ -22,6 +22,7 @@ from tritag.export.rtl.tools.simulation import require_tools
 from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.defaults import RTL_JETS
+from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
 from tritag.report.firmware import simulated_jets
@@ -152,6 +153,7 @@ def rtl_run(
         _write_verilog(opened, design)
         unmeasured = RtlResult(opened, settings, **not_simulated(design))
         write_json(run.path("rtl.json"), unmeasured.as_dict())
+        record_step(run, "rtl")
         run.record_provenance("rtl")
         print_progress(f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated")
         return unmeasured
@@ -165,6 +167,7 @@ def rtl_run(
     inputs = {"codes": codes.astype(np.int64), "count": count.astype(np.int64)[:, None, None]}
     result = RtlResult(opened, settings, **check_design(design, inputs, expected))
     write_json(run.path("rtl.json"), result.as_dict())
+    record_step(run, "rtl")
     run.record_provenance("rtl")
     differ, simulated = simulated_jets(result.as_dict())
     print_progress(

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tritag.data.jets.identity import jets_id
+from tritag.data.simulation.generate import ensure_data
 from tritag.files import JsonObject, atomic_path, only_one, write_json
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.layers.tagger import Tagger
+from tritag.models.training.checkpoint import CHECKPOINT_FILE
 from tritag.models.training.evaluate import scores
+from tritag.models.training.start import weights_hash
 from tritag.models.training.training import train
+from tritag.models.training.weights import WEIGHTS_FILE
+from tritag.pipeline import fingerprint
 from tritag.pipeline.jets import coded_jets
+from tritag.pipeline.names import names_configuration
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.recipes import load_start, run_name
+from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.quant.recipe import Recipe, fresh_tagger
 from tritag.run import Run
@@ -45,48 +54,93 @@ class TrainResult:
         return {"run": str(self.run.directory), **self.metrics}  # type: ignore[dict-item]
 
 
-def train_run(name: str, recipe: Recipe, fresh: bool = False, progress: bool = True) -> TrainResult:
+def train_run(
+    tagger: str, recipe: Recipe, fresh: bool = False, progress: bool = True, teacher: bool = False
+) -> TrainResult:
     """Train ``recipe`` into its run directory, or find it finished.
 
     A quantized recipe first trains, or finds, the float run that it starts from. Two processes with the same recipe do
-    not write into each other's files: the second waits, and finds the run finished.
+    not write into each other's files: the second waits, and finds the run finished. A training that fails before its
+    first checkpoint leaves no directory.
 
     Parameters
     ----------
-    name : str
-        Beginning of the run's name, usually the tagger's.
+    tagger : str
+        Name of the tagger or its YAML file, whose stem begins the run's name.
     fresh : bool
-        Discard what is there and train again.
+        Discard what is there, the float run included, and train again.
     progress : bool
         Show a bar on a terminal.
+    teacher : bool
+        It is trained for the sake of another run, and a tagger's name alone does not find it.
 
     Raises
     ------
     DataError
         The jets do not fit the tagger's head.
+    RunError
+        Something that the finished run was made of has changed since: sources, jets, the trigger grid.
     TritagError
         The loss or its gradient is not finite.
     """
-    with only_one(Run.create(run_name(name, recipe), recipe.settings()).path(".training.lock")):
-        return _train_run(name, recipe, fresh, progress)
+    asked = _Asked(tagger, recipe, fresh, progress, teacher)
+    run = asked.make_run()
+    try:
+        with only_one(run.path(".training.lock")):
+            return _train_run(asked)
+    except BaseException:
+        if not any(run.path(name).exists() for name in (CHECKPOINT_FILE, WEIGHTS_FILE)):
+            shutil.rmtree(run.directory, ignore_errors=True)
+        raise
 
 
-def _train_run(name: str, recipe: Recipe, fresh: bool, progress: bool) -> TrainResult:
-    run = Run.create(run_name(name, recipe), recipe.settings())
-    if fresh:
+@dataclass(frozen=True)
+class _Asked:
+    """What :func:`train_run` was asked for."""
+
+    tagger: str
+    recipe: Recipe
+    fresh: bool
+    progress: bool
+    teacher: bool
+
+    def make_run(self) -> Run:
+        """The run's directory; a jet file counts by its content."""
+        recipe = self.recipe
+        jets = None if names_configuration(recipe.data) else jets_id(fingerprint.describe_jets(recipe.data)["splits"])
+        name, call = run_name(Path(self.tagger).stem, recipe), call_of(self.tagger, recipe)
+        if not self.fresh:
+            fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
+        return Run.create(name, recipe.settings(), jets, call, self.teacher)
+
+    def float_run(self) -> OpenedRun:
+        """The float run that a quantized training starts from."""
+        part = self.recipe.float_part()
+        return train_run(self.tagger, part, self.fresh, self.progress, teacher=True).run
+
+
+def _train_run(asked: _Asked) -> TrainResult:
+    recipe, progress = asked.recipe, asked.progress
+    run = asked.make_run()
+    name = run.directory.name
+    if asked.fresh:
         run.discard_from("train")
-    elif run.path("metrics.json").is_file() and run.path("weights.safetensors").is_file():
-        print_progress(f"{run.directory.name}: trained already")
-        return _result(run)
-    float_run = None
-    if recipe.quant is not None:
-        float_run = train_run(name, recipe.float_part(), progress=progress).run
-        # Written again, so that a tagger's name finds this run and not the float one that it begins with.
-        run = Run.create(run_name(name, recipe), recipe.settings())
+    else:
+        finished = all(run.path(filename).is_file() for filename in ("metrics.json", WEIGHTS_FILE))
+        if finished or run.path(CHECKPOINT_FILE).is_file():
+            fingerprint.check_training(run)
+        if finished:
+            print_progress(f"{name}: trained already")
+            return _result(run)
+    float_run = asked.float_run() if recipe.quant is not None else None
+    if names_configuration(recipe.data):
+        ensure_data(recipe.data)
+    teacher = weights_hash(float_run.run.require(WEIGHTS_FILE)) if float_run is not None else None
+    fingerprint.record_training(run, recipe, teacher)
     jets = {split: coded_jets(recipe, split) for split in ("train", "val", "test")}
     network = fresh_tagger(recipe)
-    # One thread: the weights do not depend on the number of cores.
-    torch.set_num_threads(1)
+    # The weights do not depend on the number of cores.
+    torch.set_num_threads(fingerprint.TRAINING_THREADS)
     targets = None
     if float_run is not None:
         targets = _learn_from_float(network, recipe, float_run, jets["train"], progress)
@@ -103,8 +157,8 @@ def _train_run(name: str, recipe: Recipe, fresh: bool, progress: bool) -> TrainR
         head=recipe.tagger.head,
         targets=targets,
         body_rate=recipe.start.body_rate if recipe.start is not None and float_run is None else 1.0,
-        name=run.directory.name,
-        fresh=fresh or run.path("weights.safetensors").is_file(),
+        name=name,
+        fresh=asked.fresh or run.path(WEIGHTS_FILE).is_file(),
         config_digest=run.digest,
     )
     test = _test(run, recipe, network, jets["test"], progress)
@@ -116,7 +170,7 @@ def _train_run(name: str, recipe: Recipe, fresh: bool, progress: bool) -> TrainR
         "float_run": float_run.name if float_run is not None else None,
     }
     write_json(run.path("metrics.json"), {**metrics, **started})
-    print_progress(f"{run.directory.name}: {test}")
+    print_progress(f"{name}: {test}")
     return _result(run)
 
 

@@ -80,7 +80,7 @@ def row_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Recipe:
     changes = [*common, *row.settings, f"training.seed={seed}"]
     start = row.start
     if start == PRETRAINING:
-        start = train_run(row.name, pretraining_recipe(config, row, seed), progress=False).run.name
+        start = train_run(row.tagger, pretraining_recipe(config, row, seed), progress=False).run.name
     return recipe_of(
         row.tagger,
         config.data,

@@ -60,7 +60,7 @@ def _groups(config: StudyConfig) -> list[_Group]:
 def _train_group(config: StudyConfig, group: _Group) -> None:
     for row, seed in group:
         recipe = row_recipe(config, row, seed)
-        opened = train_run(row.name, recipe, progress=False).run
+        opened = train_run(row.tagger, recipe, progress=False).run
         if recipe.quant is not None and recipe.quant.exact:
             cost_run(opened)
 
@@ -70,7 +70,7 @@ def check_all(config: StudyConfig) -> None:
     recipes = [(row, row_recipe(config, row, config.seeds[0])) for row in config.rows]
     exact = [(row, recipe) for row, recipe in recipes if recipe.quant is not None and recipe.quant.exact]
     for index, (row, recipe) in enumerate(exact, start=1):
-        opened = train_run(row.name, recipe, progress=False).run
+        opened = train_run(row.tagger, recipe, progress=False).run
         print_progress(f"firmware {index} of {len(exact)}: {opened.name}")
         if not opened.run.path("model.qonnx.onnx").is_file():
             export_run(opened)

@@ -91,7 +91,7 @@ def _row_runs(config: StudyConfig, row: StudyRow) -> _RowRuns:
     firmware: JsonObject | None = None
     for seed in config.seeds:
         recipe = row_recipe(config, row, seed)
-        opened = train_run(row.name, recipe, progress=False).run
+        opened = train_run(row.tagger, recipe, progress=False).run
         if recipe.quant is not None and recipe.quant.exact:
             costs.append(cost_run(opened).counts)
             firmware = firmware or (_firmware(opened) if config.firmware else None)

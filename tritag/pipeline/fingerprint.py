@@ -1,0 +1,277 @@
+"""Fingerprints of a run: what its steps were made of besides the settings, recorded once and compared on every use.
+
+A run's directory is named by its settings (and, where the jets come from a file, by their content). What else decides
+about numbers stands in ``fingerprint.json``, step by step: the sources of the network, its layers, their quantized
+forms, ops and the training, the version of tritag, the constants of the trigger grid, the content of the jets. A step
+that finds another fingerprint than the recorded one stops and names what changed (docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+
+from tritag import advice
+from tritag._version import __version__
+from tritag.errors import RunError
+from tritag.files import read_json_if_there, write_json
+from tritag.pipeline.names import names_configuration
+from tritag.pipeline.sources import SourceDigest, changed_sources, closure, digest_sources
+from tritag.run import Run, runs_named
+from tritag.run_config import plain_values
+from tritag.steps import step_of, steps_before
+from tritag.terminal import print_progress
+
+if TYPE_CHECKING:
+    from tritag.quant.recipe import Recipe
+
+FILE = "fingerprint.json"
+# PyTorch's threads in a training: with another number sums are rounded in another order.
+TRAINING_THREADS = 1
+_TAGGER = ("tritag.models.layers", "tritag.models.nets", "tritag.models.jets", "tritag.quant", "tritag.data.jets")
+_TRAINING = ("tritag.models.training", "tritag.models.figures", "tritag.models.jets", "tritag.quant.recipe")
+# By step: the modules that make its files, and the packages in which their imports are followed.
+_MADE_BY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "export": (("tritag.export.qonnx_file", "tritag.export.graph"), ("tritag.export",)),
+    "csim": (("tritag.hls_projects.csim",), ("tritag.hls_projects",)),
+    "rtl": (("tritag.export.rtl.design.search",), ("tritag.export",)),
+}
+_DONE = {"train": "trained", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
+
+
+class JetsPart(TypedDict):
+    """The jets of a training: digests by split, and of the settings of a data configuration, where it is one."""
+
+    splits: dict[str, str]
+    settings: NotRequired[str]
+
+
+class StepPrint(TypedDict):
+    """What one step was made of."""
+
+    tritag: str
+    sources: dict[str, SourceDigest]
+    training_sources: NotRequired[dict[str, SourceDigest]]
+    grid: NotRequired[dict[str, float]]
+    jets: NotRequired[JetsPart]
+    threads: NotRequired[int]
+    teacher: NotRequired[str]
+
+
+def record_training(run: Run, recipe: Recipe, teacher: str | None = None) -> None:
+    """Record what a training is made of, at its beginning.
+
+    Parameters
+    ----------
+    teacher : str, optional
+        Hash of the weights of the float run that a quantized training starts from.
+
+    Raises
+    ------
+    RunError
+        A layer has no source file, or the training began with another fingerprint and is not finished.
+    """
+    from tritag.quant.recipe import source_modules
+
+    beside = run.directory.resolve()
+    made = StepPrint(
+        tritag=__version__,
+        sources=digest_sources(closure(source_modules(recipe), _TAGGER), beside),
+        training_sources=digest_sources(closure(["tritag.models.training.training"], _TRAINING), beside),
+        grid=grid_constants(),
+        jets=describe_jets(recipe.data),
+        threads=TRAINING_THREADS,
+    )
+    if teacher is not None:
+        made["teacher"] = teacher
+    _write(run, "train", made)
+
+
+def record_step(run: Run, step: str) -> None:
+    """Record which sources made the files of ``step``."""
+    modules, within = _MADE_BY[step]
+    _write(run, step, StepPrint(tritag=__version__, sources=digest_sources(closure(modules, within), run.directory)))
+
+
+def _write(run: Run, step: str, made: StepPrint) -> None:
+    kept = read_json_if_there(run.path(FILE)) or {}
+    write_json(run.path(FILE), {**kept, step: made})
+
+
+def grid_constants() -> dict[str, float]:
+    """Constants of the trigger grid by name."""
+    from tritag.data.jets.trigger_grid import TriggerGrid
+
+    return {name: value for name, value in vars(TriggerGrid).items() if name.isupper()}
+
+
+def describe_jets(data: str) -> JetsPart:
+    """Digests of the jets that ``data`` names: a data configuration, or a jet file; none of a file that is missing."""
+    from tritag.data.jets.identity import jet_digests
+    from tritag.data.readers.formats import is_own_file
+
+    if not names_configuration(data):
+        return {"splits": jet_digests(data, is_own_file(data)) if Path(data).is_file() else {}}
+    from tritag.configs import digest
+    from tritag.data.simulation.config import load_data_config
+    from tritag.data.simulation.generate import default_path
+
+    config = load_data_config(data)
+    made = default_path(data, config)
+    return {"splits": jet_digests(made, own=True) if made.is_file() else {}, "settings": digest(config.settings())}
+
+
+def changes(run: Run, step: str, jets: bool = True, training: bool = False) -> list[str] | None:
+    """What has changed since ``step`` was made: a phrase each; None where nothing was recorded.
+
+    Parameters
+    ----------
+    jets : bool
+        Compare the run's jets, too, where they are on this machine.
+    training : bool
+        Compare the sources of the training, too, which a finished run does not need any more.
+    """
+    recorded: StepPrint | None = (read_json_if_there(run.path(FILE)) or {}).get(step)
+    if recorded is None:
+        return None
+    beside = run.directory.resolve()
+    found = [f"tritag's version ({recorded['tritag']} -> {__version__})"] if recorded["tritag"] != __version__ else []
+    found = [f"{change} changed" for change in [*found, *_changed_grid(recorded), *_changed_threads(recorded)]]
+    found += changed_sources(recorded["sources"], beside)
+    if training:
+        found += changed_sources(recorded.get("training_sources", {}), beside)
+    if jets and "jets" in recorded:
+        found += _changed_jets(str(run.config["data"]), recorded["jets"])
+    return found
+
+
+def _changed_grid(recorded: StepPrint) -> list[str]:
+    if "grid" not in recorded:
+        return []
+    was, now = recorded["grid"], grid_constants()
+    names = [name for name in was | now if was.get(name) != now.get(name)]
+    return [f"the trigger grid's {name} ({was.get(name)} -> {now.get(name)})" for name in names]
+
+
+def _changed_threads(recorded: StepPrint) -> list[str]:
+    was = recorded.get("threads", TRAINING_THREADS)
+    return [f"the training's threads ({was} -> {TRAINING_THREADS})"] if was != TRAINING_THREADS else []
+
+
+def _changed_jets(data: str, recorded: JetsPart) -> list[str]:
+    if names_configuration(data) and data.endswith((".yaml", ".yml")) and not Path(data).is_file():
+        return []
+    now = describe_jets(data)
+    if recorded.get("settings") != now.get("settings"):
+        return [f"the data configuration {data} changed"]
+    if not recorded["splits"] or not now["splits"]:
+        return []
+    names = sorted(recorded["splits"] | now["splits"])
+    changed = [name for name in names if recorded["splits"].get(name) != now["splits"].get(name)]
+    return [f"the content of {data} ({', '.join(changed)}) changed"] if changed else []
+
+
+def check(run: Run, needs: Sequence[str], jets: bool = True) -> None:
+    """Refuse a run of which something has changed since the steps that wrote ``needs``, and those before them.
+
+    Raises
+    ------
+    RunError
+        The message names what changed, and the command that makes it again.
+    """
+    for step in steps_before({step_of(filename) or "train" for filename in needs}):
+        if (found := changes(run, step, jets)) is None:
+            if step == "train" and run.path("weights.safetensors").is_file():
+                _tell_unknown(run)
+        elif found:
+            raise RunError(f"{summary(found)} since {run.directory.name} was {_DONE[step]}; {_advice(run, step)}")
+
+
+def check_training(run: Run) -> None:
+    """Refuse a run that a training would not make, or not continue, as it is: also when the training's sources changed.
+
+    Raises
+    ------
+    RunError
+        The message names what changed, and the command that trains again.
+    """
+    found = changes(run, "train", training=True)
+    if found is None:
+        _tell_unknown(run)
+        return
+    if (recorded := teacher_of(run)) and (was := _float_weights(run)) and was != recorded:
+        found.append("the float run that it starts from changed")
+    if found:
+        state = "trained" if run.path("metrics.json").is_file() else "begun"
+        raise RunError(f"{summary(found)} since {run.directory.name} was {state}; {_advice(run, 'train')}")
+
+
+def refuse_other_jets(name: str, settings: Mapping[str, object], jets: str | None, call: Mapping[str, object]) -> None:
+    """Refuse a training on a jet file that has another content than when a run with the same call was trained.
+
+    Parameters
+    ----------
+    name : str
+        Readable part of the run's name.
+    settings, call : mapping
+        Of the run that is asked for.
+    jets : str, optional
+        Digest of the jet file's content; None of a data configuration.
+
+    Raises
+    ------
+    RunError
+        The message names the file and the command that trains on its new content.
+    """
+    if jets is None:
+        return
+    others = [run for run in runs_named(name) if run.jets is not None and run.config == plain_values(settings)]
+    if others and all(other.jets != jets for other in others):
+        found = changes(others[0], "train") or [f"the content of {settings['data']} changed"]
+        raise RunError(
+            f"{summary(found)} since {others[0].directory.name} was trained; put it back, or train again with "
+            f"{advice.training(call, again=True)}"
+        )
+
+
+def _float_weights(run: Run) -> str | None:
+    """Hash of the weights that the float run of a finished quantized run has now."""
+    metrics = read_json_if_there(run.path("metrics.json")) or {}
+    weights = run.directory.parent / str(metrics.get("float_run")) / "weights.safetensors"
+    if not weights.is_file():
+        return None
+    from tritag.models.training.start import weights_hash
+
+    return weights_hash(weights)
+
+
+_TOLD: set[Path] = set()
+
+
+def _tell_unknown(run: Run) -> None:
+    """Say once in a process that an older run cannot be compared."""
+    if run.directory not in _TOLD:
+        _TOLD.add(run.directory)
+        print_progress(
+            f"{run.directory.name} holds no {FILE}: an older tritag trained it, and whether sources or jets have "
+            "changed since cannot be told"
+        )
+
+
+def _advice(run: Run, step: str) -> str:
+    again = f"train again with {advice.training(run.call(), again=True)}" if step == "train" else None
+    return f"put it back, or {again or f'run {advice.command(step, run.directory)} again'}"
+
+
+def summary(found: Iterable[str]) -> str:
+    """Changes in one phrase: the first two, and how many more there are."""
+    listed = list(found)
+    more = f" and {len(listed) - 2} more changes" if len(listed) > 2 else ""
+    return ", ".join(listed[:2]) + more
+
+
+def teacher_of(run: Run) -> str | None:
+    """Hash of the float weights that a quantized training started from, where it was recorded."""
+    recorded = (read_json_if_there(run.path(FILE)) or {}).get("train", {})
+    return cast("str | None", recorded.get("teacher"))
