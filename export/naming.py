@@ -1,6 +1,6 @@
 """The name and version under which an artefact goes out: every name in it begins with them.
 
-Two taggers meet in one process, one simulator and one Vivado project. They do not meet in a name there, because modules,
+Two taggers may stand in one process, one simulator and one Vivado project without meeting in a name, because modules,
 memories, namespaces, header guards, C functions and libraries all carry ``NAME_vN``.
 """
 
