@@ -159,14 +159,14 @@ def _referred(cls: Any, name: str) -> tuple[type[Tagger], type]:
         )
     if len(parameters) == 2:
         return cls, NoSizes
-    config: Any
+    sizes: Any
     try:
-        config = typing.get_type_hints(cls.__init__).get(parameters[2])
+        sizes = typing.get_type_hints(cls.__init__).get(parameters[2])
     except NameError:
-        config = cls.__init__.__annotations__[parameters[2]]
-    if not dataclasses.is_dataclass(config):
+        sizes = cls.__init__.__annotations__[parameters[2]]
+    if not dataclasses.is_dataclass(sizes):
         raise ConfigError(
-            f"network {name} must annotate {parameters[2]!r} with the dataclass of its sizes, got {config!r} in "
+            f"network {name} must annotate {parameters[2]!r} with the dataclass of its sizes, got {sizes!r} in "
             f"{plugins.place_of(cls)}"
         )
-    return cls, config
+    return cls, typing.cast(type, sizes)
