@@ -6,7 +6,6 @@ file, so that two executors can be compared layer by layer.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,12 +14,13 @@ import numpy as np
 import torch
 from onnx import ModelProto, NodeProto
 
-from tritag.errors import DataError
+from tritag.errors import DataError, ExportError
 from tritag.export.graph import FirmwareGraph
 from tritag.export.qonnx_file import BATCH, METADATA_MODULES, run_all, session
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN
+from tritag.structured import parse_json
 
 Progress = Callable[[int], None]
 
@@ -104,7 +104,9 @@ class TorchExecutor(Executor):
         super().__init__(graph)
         self.tagger = tagger.eval()
         metadata = {p.key: p.value for p in model.metadata_props}
-        self.modules: dict[str, str] = json.loads(metadata[METADATA_MODULES])
+        self.modules: dict[str, str] = parse_json(
+            metadata.get(METADATA_MODULES, ""), f"metadata {METADATA_MODULES}", ExportError, "export the run again"
+        )
 
     def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
         with torch.no_grad():

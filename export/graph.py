@@ -7,14 +7,14 @@ a graph that parses has an exact integer meaning (the *graph lint*).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import FunctionProto, ModelProto, NodeProto, helper, numpy_helper
 
+from tritag.closed import closed
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import (
     Concat,
@@ -28,12 +28,14 @@ from tritag.export.firmware_layers import (
     Sum,
 )
 from tritag.export.functions import op_function
+from tritag.export.model_file import read_model
 from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, run_all
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.formats.tensor import check_float32
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
+from tritag.structured import parse_json
 
 __all__ = [
     "Concat",
@@ -57,8 +59,14 @@ def read_graph(source: ModelProto | Path | str) -> FirmwareGraph:
     ExportError
         A node or a number has no exact form in firmware; the message names the node and what is accepted.
     """
-    model = source if isinstance(source, ModelProto) else onnx.load(source)
-    return _Reader(model).read()
+    model = source if isinstance(source, ModelProto) else read_model(source)
+    where = "the exported model" if isinstance(source, ModelProto) else source
+    with closed(where, ExportError, "as `tritag export` wrote it", "export the run again"):
+        return _Reader(model).read()
+
+
+def _metadata(metadata: Mapping[str, str], key: str, default: str = "") -> Any:
+    return parse_json(metadata.get(key, default), f"metadata {key}", ExportError, "export the run again")
 
 
 class _Reader:
@@ -67,7 +75,7 @@ class _Reader:
         metadata = {p.key: p.value for p in model.metadata_props}
         if METADATA_PROGRAMS not in metadata or METADATA_INPUTS not in metadata:
             raise ExportError("the file must have been written by `tritag export`: it carries no integer programs")
-        self.programs = json.loads(metadata[METADATA_PROGRAMS])
+        self.programs = _metadata(metadata, METADATA_PROGRAMS)
         self.bodies = {(f.domain, f.name): f for f in model.functions}
         self.checked: set[str] = set()
         self.constants = self._evaluate_constants()
@@ -75,12 +83,12 @@ class _Reader:
         for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
             dims = value.type.tensor_type.shape.dim
             self.graph.shapes[value.name] = tuple(d.dim_value for d in dims[1:])
-        for name, (low, high, fraction) in json.loads(metadata[METADATA_INPUTS]).items():
+        for name, (low, high, fraction) in _metadata(metadata, METADATA_INPUTS).items():
             self.graph.inputs.append(name)
             self.graph.grids[name] = Grid(low, high, fraction)
         self.graph.outputs = [x.name for x in model.graph.output]
         # Files written before there were several outputs have a logit.
-        self.graph.output_names = tuple(json.loads(metadata.get(METADATA_OUTPUTS, '["logit"]')))
+        self.graph.output_names = tuple(_metadata(metadata, METADATA_OUTPUTS, '["logit"]'))
         if len(self.graph.outputs) != 1 or self.graph.n_outputs != len(self.graph.output_names):
             raise ExportError(
                 f"graph lint: the file must have one output tensor of {len(self.graph.output_names)} numbers "

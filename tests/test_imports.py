@@ -28,7 +28,18 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
-LEAF_FILES = ("errors", "environment", "files", "noise", "progress", "workers", "_version")
+LEAF_FILES = (
+    "errors",
+    "environment",
+    "closed",
+    "archive",
+    "structured",
+    "files",
+    "noise",
+    "progress",
+    "workers",
+    "_version",
+)
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
 CLIENTS = ("tritag.commands", "tritag.api", "tritag.arguments", "tritag.cli")
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from tritag.errors import ExportError
 from tritag.quant.integer.instructions import INSTRUCTIONS
+from tritag.structured import parse_json
 
 FORMAT_VERSION = 1
 
@@ -81,7 +82,7 @@ class Program:
         ExportError
             The text was written in another format version, or has an instruction that nobody knows.
         """
-        plain = json.loads(text)
+        plain = parse_json(text, "an integer program", ExportError, "export the run again")
         if plain["format"] != FORMAT_VERSION:
             raise ExportError(
                 f"integer program format must be {FORMAT_VERSION}, got {plain['format']}; export the run again"

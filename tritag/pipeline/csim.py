@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-import numpy as np
-
 from tritag.export.graph import read_graph
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects.csim import CsimExecutor, compile_project
@@ -70,8 +68,8 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult
     """
     run = opened.run
     graph = read_graph(run.require("model.qonnx.onnx"))
-    with np.load(run.require("vectors.npz")) as vectors:
-        codes, count, expected = vectors["codes"], vectors["count"], vectors["logit"]
+    vectors = run.read_npz("vectors.npz", ("codes", "count", "logit"))
+    codes, count, expected = vectors["codes"], vectors["count"], vectors["logit"]
     target = load_target(target_name)
     run.discard_from("csim")
     project = compile_project(graph, target, log=run.log_file("csim"))

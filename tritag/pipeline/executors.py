@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import onnx
-
 from tritag.errors import ConfigError, unknown_name
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
+from tritag.export.model_file import read_model
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.emulator.library import compile_emulator
@@ -52,7 +51,7 @@ def run_executors(
     for name in names:
         if name not in EXECUTORS:
             raise ConfigError(unknown_name("executor", name, EXECUTORS))
-    model = onnx.load(opened.run.require("model.qonnx.onnx"))
+    model = read_model(opened.run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     executors: list[Executor] = []
     for name in names:

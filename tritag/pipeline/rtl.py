@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
-import onnx
 
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.graph import FirmwareGraph, read_graph
+from tritag.export.model_file import read_model
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.search import choose_design
 from tritag.export.rtl.text.delays import DelayModel
@@ -145,7 +145,7 @@ def rtl_run(
     run, recipe = opened.run, opened.recipe
     if jets:
         require_tools()
-    model = onnx.load(run.require("model.qonnx.onnx"))
+    model = read_model(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
     if not jets:
