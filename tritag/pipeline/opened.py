@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tritag.configs import build
+from tritag.pipeline.plugins import load_plugins
 from tritag.pipeline.run_files import MetricsFile
 from tritag.run import Run
 
@@ -50,10 +51,12 @@ class OpenedRun:
         Raises
         ------
         ConfigError
-            Another version of tritag wrote settings that this one does not know.
+            Another version of tritag wrote settings that this one does not know, or the run's copy of a plug-in is
+            damaged.
         """
         from tritag.quant.recipe import Recipe
 
+        load_plugins(self.run)
         return build(Recipe, self.run.config, where="config.yaml")
 
     def tagger(self) -> Tagger:
