@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 from tritag.errors import ExportError
@@ -16,6 +15,7 @@ from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.layers.tagger import Tagger
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.vectors import write_vectors
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.simulated.tagger import why_not_exact
 from tritag.terminal import print_progress
@@ -75,8 +75,7 @@ def export_run(opened: OpenedRun) -> ExportResult:
     graph = read_graph(model)
     codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True)
     outputs = TorchExecutor(graph, tagger, model).run(codes, count)
-    with atomic_path(run.path("vectors.npz")) as path:
-        np.savez_compressed(path, codes=codes, count=count, logit=outputs)
+    write_vectors(run, graph, (codes, count), outputs)
     write_json(run.path("graph.json"), graph.summary())
     with atomic_path(run.path("model.qonnx.onnx")) as path:
         onnx.save(model, str(path))

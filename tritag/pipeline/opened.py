@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tritag.configs import build
+from tritag.errors import RunError
 from tritag.pipeline.run_files import MetricsFile
 from tritag.run import Run
 
@@ -43,6 +44,11 @@ class OpenedRun:
         """Name of the run directory, which names the run."""
         return self.run.directory.name
 
+    @property
+    def imported(self) -> bool:
+        """Whether the run was made of somebody's ONNX file (``tritag import``), and not trained."""
+        return "import" in self.run.config
+
     @cached_property
     def recipe(self) -> Recipe:
         """Everything that decided about the weights: tagger, jets, precision, trainings.
@@ -51,7 +57,11 @@ class OpenedRun:
         ------
         ConfigError
             Another version of tritag wrote settings that this one does not know.
+        RunError
+            The run was imported: it has no training.
         """
+        if self.imported:
+            raise RunError(f"this needs a run that tritag trained, got {self.name}, which `tritag import` made")
         from tritag.quant.recipe import Recipe
 
         return build(Recipe, self.run.config, where="config.yaml")
