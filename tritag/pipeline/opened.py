@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tritag.configs import build
 from tritag.errors import RunError
+from tritag.pipeline.plugins import load_plugins
 from tritag.pipeline.run_files import MetricsFile
 from tritag.run import Run
 
@@ -56,7 +57,8 @@ class OpenedRun:
         Raises
         ------
         ConfigError
-            Another version of tritag wrote settings that this one does not know.
+            Another version of tritag wrote settings that this one does not know, or the run's copy of a plug-in is
+            damaged.
         RunError
             The run was imported: it has no training.
         """
@@ -64,6 +66,7 @@ class OpenedRun:
             raise RunError(f"this needs a run that tritag trained, got {self.name}, which `tritag import` made")
         from tritag.quant.recipe import Recipe
 
+        load_plugins(self.run)
         return build(Recipe, self.run.config, where="config.yaml")
 
     def tagger(self) -> Tagger:
