@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
+from tritag.export.feature_vectors import load_vectors, real_values
 from tritag.export.graph import read_graph
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects.csim import CsimExecutor, compile_project
@@ -13,7 +14,6 @@ from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.hls_projects.vendor import synthesise, vendor_tool
 from tritag.hls_projects.verify import Verdict, compare, require_equal
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.vectors import read_vectors, real_values
 from tritag.terminal import print_progress
 
 # Jets of the project's own test bench: each costs minutes of co-simulation.
@@ -69,7 +69,7 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult
     """
     run = opened.run
     graph = read_graph(run.require("model.qonnx.onnx"))
-    inputs, expected = read_vectors(run, graph)
+    inputs, expected = load_vectors(run.require("vectors.npz"), graph)
     target = load_target(target_name)
     run.discard_from("csim")
     project = compile_project(graph, target, log=run.log_file("csim"))

@@ -9,13 +9,13 @@ import onnx
 
 from tritag.errors import ExportError
 from tritag.export.executors import TorchExecutor
+from tritag.export.feature_vectors import save_vectors
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.layers.tagger import Tagger
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.vectors import write_vectors
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.simulated.tagger import why_not_exact
 from tritag.terminal import print_progress
@@ -75,7 +75,8 @@ def export_run(opened: OpenedRun) -> ExportResult:
     graph = read_graph(model)
     codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True)
     outputs = TorchExecutor(graph, tagger, model).run(codes, count)
-    write_vectors(run, graph, (codes, count), outputs)
+    with atomic_path(run.path("vectors.npz")) as path:
+        save_vectors(path, graph, (codes, count), outputs)
     write_json(run.path("graph.json"), graph.summary())
     with atomic_path(run.path("model.qonnx.onnx")) as path:
         onnx.save(model, str(path))

@@ -10,6 +10,7 @@ from typing import TypedDict
 import onnx
 
 from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.feature_vectors import port_values
 from tritag.export.graph import FirmwareGraph, read_graph
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.search import choose_design
@@ -22,7 +23,7 @@ from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.vectors import port_values, run_inputs
+from tritag.pipeline.vectors import run_inputs
 from tritag.report.firmware import simulated_jets
 from tritag.terminal import print_progress
 
