@@ -22,7 +22,8 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "train", "export", "cost", "csim"),
+        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "train"),
+        *("export", "cost", "csim"),
         *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
