@@ -6,6 +6,7 @@ its co-simulation alike, and keeps hls4ml's files, so that the project's Tcl scr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,19 @@ from tritag.files import write_text
 INPUTS, OUTPUTS = "tb_input_features.dat", "tb_output_predictions.dat"
 
 
-def write_testbench(folder: Path, codes: np.ndarray, count: np.ndarray, outputs: np.ndarray) -> None:
+def write_testbench(folder: Path, inputs: Sequence[np.ndarray], outputs: np.ndarray) -> None:
     """Give the project's own test bench (vendor C-simulation and co-simulation) jets and their expected outputs.
 
     Parameters
     ----------
-    codes, count : (n, K, 3) and (n,) integers
+    inputs : arrays of n jets
+        Values of the graph's inputs in its order.
     outputs : (n,) or (n, outputs) float
     """
     data = folder / "tb_data"
-    inputs = np.concatenate([codes.reshape(len(codes), -1), count.reshape(-1, 1)], axis=1)
-    write_text(data / INPUTS, "".join(" ".join(map(str, row)) + "\n" for row in inputs.tolist()))
-    rows = outputs.reshape(len(codes), -1).tolist()
+    features = np.concatenate([x.reshape(len(x), -1) for x in inputs], axis=1)
+    write_text(data / INPUTS, "".join(" ".join(map(str, row)) + "\n" for row in features.tolist()))
+    rows = outputs.reshape(len(features), -1).tolist()
     write_text(data / OUTPUTS, "".join(" ".join(map(repr, row)) + "\n" for row in rows))
 
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -129,23 +129,26 @@ class CsimExecutor(Executor):
         self.library = ctypes.CDLL(str(project.library))
         self.top = self._function("double")
         self.top.restype = None
-        self.top.argtypes = [ndpointer(ctypes.c_double, flags="C_CONTIGUOUS")] * 3
+        self.top.argtypes = [ndpointer(ctypes.c_double, flags="C_CONTIGUOUS")] * (len(graph.inputs) + 1)
         self.size = int(np.prod(graph.shapes[graph.outputs[0]]))
 
     def _function(self, name: str) -> Any:
         return getattr(self.library, f"{self.project.naming.prefix}{name}")
 
-    def _one(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+    def _one(self, *inputs: np.ndarray) -> np.ndarray:
         out = np.zeros(self.size)
-        self.top(codes, count, out)
+        self.top(*inputs, out)
         return out
 
-    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
-        codes, count = codes.astype(np.float64), count.astype(np.float64)
-        with ThreadPoolExecutor(self.threads) as pool:
-            return np.stack(list(pool.map(self._one, codes, count)))
+    def _reals(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Values of the inputs as the top function takes them, float64."""
+        return [x * 2.0 ** -self.graph.grids[name].fraction for name, x in zip(self.graph.inputs, inputs, strict=True)]
 
-    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
+        with ThreadPoolExecutor(self.threads) as pool:
+            return np.stack(list(pool.map(self._one, *self._reals(inputs))))
+
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Every layer's values; needs a project compiled with ``trace``."""
         collect: Callable[..., None] = self._function("collect_trace_output")
         named = [layer for layer in self.graph.layers if type(layer).__name__ != "Reshape"]
@@ -153,8 +156,8 @@ class CsimExecutor(Executor):
         found: dict[str, list[np.ndarray]] = {}
         self._function("allocate_trace_storage")(ctypes.c_size_t(ctypes.sizeof(ctypes.c_double)))
         try:
-            for jet_codes, jet_count in zip(codes.astype(np.float64), count.astype(np.float64), strict=True):
-                self._one(jet_codes, jet_count)
+            for jet in zip(*self._reals(inputs), strict=True):
+                self._one(*jet)
                 collect(entries)
                 for entry in entries:
                     if not entry.name:

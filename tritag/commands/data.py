@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import AsJson, FirstJets, JetFile, Split
+from tritag.commands.options import AsJson, FirstJets, JetFile, Plugins, Split
 from tritag.terminal import print_json, print_progress, print_result, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Make, convert and inspect jet files.")
@@ -30,7 +30,9 @@ def make(
 
 
 @app.command()
-def check(file: JetFile, n_max: FirstJets = None, split: Split = None, json: AsJson = False) -> None:
+def check(
+    file: JetFile, n_max: FirstJets = None, split: Split = None, plugin: Plugins = None, json: AsJson = False
+) -> None:
     """Compare a set with figures of public jets; exit status 1 when one is off.
 
     Such figures are known for top tagging and for quark and gluon jets. Other sets are shown without a verdict, and
@@ -57,6 +59,7 @@ def compare(
     file: JetFile,
     other: Annotated[Path, typer.Argument(metavar="OTHER", help="The set to compare with, for example real jets.")],
     n_max: Annotated[int, typer.Option(min=200, help="Jets to read of each set.")] = 20_000,
+    plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Train a classifier to tell two sets apart, class by class: AUC 0.5 = it cannot."""
@@ -101,6 +104,7 @@ def convert(
     n_max: FirstJets = None,
     leading: Annotated[int | None, typer.Option(min=1, help="Only the leading constituents of each jet.")] = None,
     split: Annotated[str | None, typer.Option(help="What the jets count as: train, val or test.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Copy jets of any known file into this project's format."""
     from tritag.data.readers.convert import convert_jets

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tritag import plugins
+
 Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run directory or tagger name.", show_default=False)]
 # How the run was named before it was an argument.
 OldRun = Annotated[str | None, typer.Option("--run", hidden=True)]
@@ -29,4 +31,14 @@ Settings = Annotated[
 ]
 JetFile = Annotated[Path, typer.Argument(metavar="FILE", help="A jet file of any known kind.")]
 FirstJets = Annotated[int | None, typer.Option("--n-max", min=1, help="Only the first jets.")]
+# Its content is loaded while the call is read: a command has nothing to do with it.
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        callback=plugins.use,
+        help="A Python file with taggers, layers, ops or readers of your own; may be repeated.",
+    ),
+]
 Split = Annotated[str | None, typer.Option(help="train, val or test.")]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-import numpy as np
-
+from tritag.export.feature_vectors import load_vectors, real_values
 from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
 from tritag.files import JsonObject, write_json
@@ -83,17 +82,17 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Namin
     """
     run = opened.run
     graph = read_graph(run.require("model.qonnx.onnx"))
-    with np.load(run.require("vectors.npz")) as vectors:
-        codes, count, expected = vectors["codes"], vectors["count"], vectors["logit"]
+    inputs, expected = load_vectors(run.require("vectors.npz"), graph)
     target = load_target(target_name)
     naming = naming or Naming.of_run(opened.name)
     run.discard_from("csim")
     project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
-    verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(codes, count))
+    verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
     shutil.copytree(project.folder, run.path("hls"), ignore=shutil.ignore_patterns("*.so", "complete.json"))
     (output,) = graph.outputs
     some = slice(0, _TESTBENCH_JETS)
-    write_testbench(run.path("hls"), codes[some], count[some], expected[some] * graph.grids[output].type.lsb)
+    values = [real_values(graph, name, x[some]) for name, x in zip(graph.inputs, inputs, strict=True)]
+    write_testbench(run.path("hls"), values, expected[some] * graph.grids[output].type.lsb)
     state = "from the cache, " if project.cached else ""
     print_progress(
         f"{opened.name}: C-simulation ({state}compiled in {project.compile_s:.0f} s), "
