@@ -7,14 +7,14 @@ a graph that parses has an exact integer meaning (the *graph lint*).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import FunctionProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
+from tritag.closed import closed
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import (
     Concat,
@@ -29,12 +29,14 @@ from tritag.export.firmware_layers import (
 )
 from tritag.export.functions import op_function
 from tritag.export.graph_proof import check_domain, check_name, layer_shape, prove_op
+from tritag.export.model_file import read_model
 from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, run_all
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.formats.tensor import check_float32
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
+from tritag.structured import parse_json
 
 __all__ = [
     "Concat",
@@ -58,8 +60,14 @@ def read_graph(source: ModelProto | Path | str) -> FirmwareGraph:
     ExportError
         A node or a number has no exact form in firmware; the message names the node and what is accepted.
     """
-    model = source if isinstance(source, ModelProto) else onnx.load(source)
-    return _Reader(model).read()
+    model = source if isinstance(source, ModelProto) else read_model(source)
+    where = "the exported model" if isinstance(source, ModelProto) else source
+    with closed(where, ExportError, "as `tritag export` wrote it", "export the run again"):
+        return _Reader(model).read()
+
+
+def _metadata(metadata: Mapping[str, str], key: str, default: str = "") -> Any:
+    return parse_json(metadata.get(key, default), f"metadata {key}", ExportError, "export the run again")
 
 
 def _shapes(values: Iterable[ValueInfoProto]) -> dict[str, tuple[int, ...]]:
@@ -77,7 +85,7 @@ class _Reader:
         metadata = {p.key: p.value for p in model.metadata_props}
         if METADATA_PROGRAMS not in metadata or METADATA_INPUTS not in metadata:
             raise ExportError("the file must have been written by `tritag export`: it carries no integer programs")
-        self.programs = json.loads(metadata[METADATA_PROGRAMS])
+        self.programs = _metadata(metadata, METADATA_PROGRAMS)
         self.bodies = {(f.domain, f.name): f for f in model.functions}
         self.checked: set[str] = set()
         self.constants = self._evaluate_constants()
@@ -85,7 +93,7 @@ class _Reader:
         # Shapes that the file claims of what is computed; the graph's own follow from the inputs.
         self.claimed = _shapes((*model.graph.value_info, *model.graph.output))
         self.graph.shapes = _shapes(model.graph.input)
-        for name, (low, high, fraction) in json.loads(metadata[METADATA_INPUTS]).items():
+        for name, (low, high, fraction) in _metadata(metadata, METADATA_INPUTS).items():
             check_name(name)
             self.graph.inputs.append(name)
             self.graph.grids[name] = Grid(low, high, fraction)
@@ -97,7 +105,7 @@ class _Reader:
             )
         self.graph.outputs = [x.name for x in model.graph.output]
         # Files written before there were several outputs have a logit.
-        self.graph.output_names = tuple(json.loads(metadata.get(METADATA_OUTPUTS, '["logit"]')))
+        self.graph.output_names = tuple(_metadata(metadata, METADATA_OUTPUTS, '["logit"]'))
 
     def _evaluate_constants(self) -> dict[str, np.ndarray]:
         constants = {i.name: numpy_helper.to_array(i) for i in self.model.graph.initializer}

@@ -22,14 +22,16 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "train", "export", "cost", "csim"),
+        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "train"),
+        *("export", "cost", "csim"),
         *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (
-    *("errors", "environment", "files", "identifiers", "noise", "progress", "workers", "plugin_files", "plugins"),
+    *("errors", "environment", "closed", "archive", "structured", "files", "identifiers", "noise", "progress"),
+    *("workers", "plugin_files", "plugins"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.errors import DataError
+from tritag.errors import DataError, short
 
 UNKNOWN_LABEL = -1
 TWO_CLASSES = ("background", "signal")
@@ -113,6 +114,22 @@ def make_batch(
     batch = JetBatch(p4, count.astype(np.int64), np.asarray(label).astype(np.int64), classes=classes)
     check_jets(batch, where)
     return batch
+
+
+def check_classes(names: Any, where: Path | str) -> tuple[str, ...]:
+    """Names of classes as a tuple.
+
+    Raises
+    ------
+    DataError
+        Not a list of distinct, printable texts of 1 to 100 characters.
+    """
+    named = isinstance(names, list | tuple) and all(isinstance(x, str) and x.isprintable() for x in names)
+    if not named or not all(0 < len(name) <= 100 for name in names):
+        raise DataError(f"{where}: classes must be names of 1 to 100 characters, got {short(names)}; rename them")
+    if not names or len(set(names)) != len(names):
+        raise DataError(f"{where}: each class must have a name of its own, got {short(names)}; rename them")
+    return tuple(names)
 
 
 def check_jets(batch: JetBatch, where: str = "jets") -> None:

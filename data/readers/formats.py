@@ -9,8 +9,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tritag.archive import names_in_npz, read_npz
+from tritag.data.jets.hdf5 import names_of_datasets, open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import JetBatch, make_batch
-from tritag.data.jets.store import FORMAT, open_hdf5, read_jets
+from tritag.data.jets.store import FORMAT, read_jets
 from tritag.data.readers.jetclass import is_root_file, read_jetclass
 from tritag.data.readers.toptagging import is_pandas_table, read_pandas_table
 from tritag.errors import DataError
@@ -54,8 +56,10 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
         if table:
             return read_pandas_table(path, n_max)
         with open_hdf5(path) as file:
-            names = [name for name in file if isinstance(file[name], h5py.Dataset)]
-            return _from_arrays({name: file[name] for name in names}, path, n_max)
+            names = names_of_datasets(file)
+            wanted = [name for name in names if name in ("p4", "n_constituents", *LABEL_NAMES)]
+            arrays = {name: read_rows(plain_dataset(file, name), 0, n_max) for name in wanted}
+        return _from_arrays(arrays, path, n_max, names)
     _refuse_split(path, split)
     if zipfile.is_zipfile(path):
         return _read_npz(path, n_max)
@@ -92,14 +96,8 @@ def _describe(path: Path) -> str:
 
 
 def _read_npz(path: Path, n_max: int | None) -> JetBatch:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in ("p4", "n_constituents", *LABEL_NAMES)}
-            names = archive.files
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise DataError(
-            f"{path} must be a whole .npz file, but it cannot be read ({error}); make or copy it again"
-        ) from error
+    arrays = read_npz(path, DataError, "make or copy it again", ("p4", "n_constituents", *LABEL_NAMES), n_max)
+    names = names_in_npz(path, DataError, "make or copy it again")
     return _from_arrays(arrays, path, n_max, names)
 
 

@@ -18,9 +18,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tritag.closed import closed
 from tritag.errors import ExportError
 from tritag.identifiers import is_identifier, unusable_name
 from tritag.quant.integer.instructions import INSTRUCTIONS
+from tritag.structured import parse_json
 
 FORMAT_VERSION = 1
 # Lanes of a value: what a damaged text may claim at most. A jet of 128 candidates has 128 * 128 pairs.
@@ -88,8 +90,8 @@ class Program:
             The text is damaged, was written in another format version, or has an instruction that nobody knows or a
             name that is no identifier.
         """
-        try:
-            plain = json.loads(text)
+        plain = parse_json(text, "an integer program", ExportError, "export the run again")
+        with closed("an integer program", ExportError, "as `tritag export` wrote it", "export the run again"):
             if plain["format"] != FORMAT_VERSION:
                 raise ExportError(
                     f"integer program format must be {FORMAT_VERSION}, got {plain['format']}; export the run again"
@@ -102,8 +104,6 @@ class Program:
                 [Port(*p) for p in plain["outputs"]],
                 {name: tuple(int(v) for v in contents[name]) for name in plain["tables"]},
             )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ExportError(f"the text of an integer program is damaged ({error}); export the run again") from error
         check_form(program)
         return program
 
