@@ -30,7 +30,18 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (
-    *("errors", "environment", "closed", "archive", "structured", "files", "identifiers", "noise", "progress"),
+    *(
+        "errors",
+        "environment",
+        "closed",
+        "archive",
+        "numbers_as_written",
+        "structured",
+        "files",
+        "identifiers",
+        "noise",
+        "progress",
+    ),
     *("workers", "plugin_files", "plugins"),
     "_version",
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from tritag.configs import INFINITE, check_range
 from tritag.errors import ConfigError
 
 
@@ -44,7 +45,7 @@ class TrainingConfig:
     micro_batch: int = 512
     learning_rate: float = 1e-2
     weight_decay: float = 0.0
-    gradient_clip: float = 1.0
+    gradient_clip: float = field(default=1.0, metadata=INFINITE)
     seed: int = 1
     validate_every: int = 250
     checkpoint_every_s: float = 60.0
@@ -60,6 +61,9 @@ class TrainingConfig:
         for name in ("weight_decay", "seed"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be >= 0, got {getattr(self, name)}")
+        check_range(self, ("iterations", "batch_size", "micro_batch", "validate_every"), 1, 1e9)
+        check_range(self, ("learning_rate", "weight_decay", "checkpoint_every_s"), 0, 1e9)
+        check_range(self, ("seed",), 0, 2**63 - 1)
         if self.keep not in ("last", "best"):
             raise ConfigError(f"keep must be 'last' or 'best', got {self.keep!r}")
 
