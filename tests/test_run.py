@@ -225,7 +225,7 @@ def test_discard_removes_a_step_and_what_is_built_on_it():
     run.log_file("csim").write_text("noise")
     run.discard_from("export")
     kept = {path.name for path in run.directory.iterdir()}
-    stay = ("train", "evaluate", "cost", "equivariance")
+    stay = ("train", "import", "evaluate", "cost", "equivariance")
     assert kept == {"config.yaml", "logs", *(name for step in stay for name in STEPS[step].files)}
     assert not run.log_file("csim").exists()
 
