@@ -236,7 +236,8 @@ def test_steps_are_commands_in_an_order_that_can_be_run():
         assert name in COMMANDS
         assert set(step.after) <= done
         done.add(name)
-    assert steps_built_on("train") == list(STEPS)
+    assert steps_built_on("train") == [name for name in STEPS if name != "import"]
+    assert steps_built_on("import") == ["import", "export", "csim", "verify", "rtl", "synth", "report"]
     assert steps_built_on("csim") == ["csim", "verify", "report"]
 
 

@@ -16,7 +16,7 @@ from tritag.export.importing.steps import Clip, Function
 
 
 def quant(graph: Import, node: NodeProto) -> None:
-    """QONNX's quantizers."""
+    """Quant, IntQuant and BipolarQuant of QONNX."""
     constants = [graph.constant(name) for name in node.input[1:]]
     graph.quantize(node, graph.one(node), quant_node(node, [c.array if c else None for c in constants]))
 
