@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from tritag.closed import require_memory
+from tritag.data.jets.conventions import check_conventions
 from tritag.data.jets.hdf5 import open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import JetBatch, make_batch
 from tritag.errors import DataError, ToolError
@@ -80,6 +81,7 @@ def read_pandas_table(path: Path | str, n_max: int | None = None) -> JetBatch:
     real = np.any(p4 != 0, axis=2)
     # the last non-zero entry ends the jet
     count = np.where(real.any(axis=1), N_CONSTITUENTS - np.argmax(real[:, ::-1], axis=1), 0)
+    check_conventions(p4, count, str(path))
     return make_batch(p4, count, labels, where=str(path))
 
 
