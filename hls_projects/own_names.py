@@ -83,7 +83,7 @@ _BUILD = """\
 set -e
 cd "$(dirname "$0")"
 CXX="${{CXX:-g++}}"
-FLAGS="${{1:--O3}} -fPIC -w -Ifirmware/ap_types/"
+FLAGS="${{1:--O1}} -fPIC -w -Ifirmware/ap_types/"
 
 # half and bfloat16 types need C++23; older compilers refuse it.
 if echo "" | "$CXX" -Werror -fsyntax-only -std=c++23 -xc++ - -o /dev/null &> /dev/null; then

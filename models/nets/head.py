@@ -177,13 +177,17 @@ class HeadConfig:
         """
         return share * self.answered(teacher) + (1 - share) * self.wanted(jets)
 
-    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
         """Sum of the losses of jets: cross-entropy of the scores, Huber or squared error of the known ratios.
 
         Parameters
         ----------
         outputs, wanted : (n, outputs)
+        weights : (n,), optional
+            How much each jet counts; all the same by default.
         """
+        if weights is not None:
+            return (weights * self._losses(outputs, wanted)).sum()
         n = self.n_scores
         if self.binary:
             total = F.binary_cross_entropy_with_logits(outputs[:, 0], wanted[:, 0], reduction="sum")
@@ -195,6 +199,20 @@ class HeadConfig:
         given, target = outputs[:, n:][known], wanted[:, n:][known]
         error = F.huber_loss if self.regression_loss == "huber" else F.mse_loss
         return total + self.regression_weight * error(given, target, reduction="sum")
+
+    def _losses(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        """What :meth:`loss` adds up, (n,)."""
+        n = self.n_scores
+        if self.binary:
+            total = F.binary_cross_entropy_with_logits(outputs[:, 0], wanted[:, 0], reduction="none")
+        else:
+            total = F.cross_entropy(outputs[:, :n], wanted[:, :n], reduction="none")
+        if not self.regression:
+            return total
+        known = ~wanted[:, n:].isnan()
+        error = F.huber_loss if self.regression_loss == "huber" else F.mse_loss
+        errors = error(outputs[:, n:], torch.where(known, wanted[:, n:], outputs[:, n:].detach()), reduction="none")
+        return total + self.regression_weight * errors.sum(dim=1)
 
 
 BINARY = HeadConfig()
