@@ -153,7 +153,9 @@ LOADER = """\
 // loader opens them, and with global ones, each in four threads with models of their own. Status 1 when a jet differs.
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <atomic>
+#include <exception>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -176,10 +178,15 @@ static int differing(const Case &c) {
     int wrong = 0;
     for (int jet = 0; jet < c.jets; jet++) {
         const int *row = &c.numbers[jet * (c.inputs + c.outputs)];
-        model->prepare_input(row);
-        model->predict();
-        model->read_result(out.data());
-        wrong += !std::equal(out.begin(), out.end(), row + c.inputs);
+        try {
+            model->prepare_input(row);
+            model->predict();
+            model->read_result(out.data());
+            wrong += !std::equal(out.begin(), out.end(), row + c.inputs);
+        } catch (const std::exception &error) {
+            std::cerr << "ERROR: " + std::string(error.what()) + "\n";
+            wrong++;
+        }
     }
     c.destroy(model);
     return wrong;
