@@ -20,10 +20,15 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),
     "models": ("layers", "jets", "nets", "figures", "training"),
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "export/importing": (
+        *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
+        *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
+        *("shapes", "output", "importer", "original"),
+    ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "train"),
-        *("export", "cost", "csim"),
+        *("export", "import_file", "cost", "csim"),
         *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
         *("report", "compare"),
         *("demo", "taggers", "data", "study"),

@@ -24,12 +24,13 @@ import sys
 from types import ModuleType
 
 from tritag._version import __version__
-from tritag.api import csim, export, open_run, package, read_jets, rtl, score, synth, train, verify
+from tritag.api import csim, export, import_file, open_run, package, read_jets, rtl, score, synth, train, verify
 
 __all__ = [
     "__version__",
     "csim",
     "export",
+    "import_file",
     "open_run",
     "package",
     "read_jets",

@@ -147,6 +147,8 @@ class Run:
         """Command line that runs ``step`` on this run."""
         if step == "train":
             return f"tritag train {self.name}"
+        if "import" in self.config and step in ("import", "export"):
+            return f"tritag import {shlex.quote(str(self.directory / 'original.onnx'))} --name {self.name}"
         if step == "cost":
             return f"tritag cost --run {shlex.quote(str(self.directory))}"
         return f"tritag {step} {shlex.quote(str(self.directory))}"

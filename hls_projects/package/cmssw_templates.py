@@ -184,7 +184,7 @@ static int differing(const Case &c) {
             model->read_result(out.data());
             wrong += !std::equal(out.begin(), out.end(), row + c.inputs);
         } catch (const std::exception &error) {
-            std::cerr << "ERROR: " + std::string(error.what()) + "\n";
+            std::cerr << "ERROR: " + std::string(error.what()) + "\\n";
             wrong++;
         }
     }

@@ -156,7 +156,9 @@ def verify(
     from tritag.hls_projects.target import load_target
     from tritag.pipeline.opened import open_run
 
-    opened = open_run(run, needs=("model.qonnx.onnx", "weights.safetensors"))
+    opened = open_run(run, needs=("model.qonnx.onnx",))
+    if not opened.imported:
+        opened.run.require("weights.safetensors")
     load_target(target)
     from tritag.pipeline.verify import verify_run
 

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("tritag.commands.cost", "MACs, bit operations and energy of a tagger, by formula or as exported."),
     "evaluate": ("tritag.commands.evaluate", "Measure a tagger: AUC, background rejection and its error."),
     "export": ("tritag.commands.export", "Write the tagger as QONNX with golden integer vectors."),
+    "import": ("tritag.commands.import_file", "Turn anybody's QONNX file into a run for the steps below."),
     "csim": ("tritag.commands.csim", "Write the hls4ml project, compile it, run the C-simulation."),
     "verify": ("tritag.commands.verify", "Check that every executor gives the same integers."),
     "equivariance": ("tritag.commands.equivariance", "Measure how much boosts and rotations change the scores."),

@@ -11,7 +11,7 @@ from tritag import api
 from tritag.arguments import one_run
 from tritag.commands.options import AsJson, FirstJets, OldRun, Plugins, Run, Target
 from tritag.pipeline.defaults import DEFAULT_TARGET
-from tritag.terminal import print_json, print_table
+from tritag.terminal import print_json, print_result, print_table
 
 if TYPE_CHECKING:
     from tritag.pipeline.verify import VerifyResult
@@ -47,3 +47,5 @@ def _print(result: VerifyResult) -> None:
         first = v.first_layer or ("-" if not v.differ else "not searched (--layers)")
         table.add_row(v.executor, f"{v.jets:,}", f"{v.differ:,}", f"{v.largest_lsb} LSB", first)
     print_table(table)
+    for found in result.originals:
+        print_result(str(found))
