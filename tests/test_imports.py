@@ -20,28 +20,49 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),
     "models": ("layers", "jets", "nets", "figures", "training"),
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "export/importing": (
+        *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
+        *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
+        *("shapes", "output", "importer", "original"),
+    ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
         *(
             "defaults",
             "names",
             "run_files",
+            "plugins",
             "sources",
             "fingerprint",
             "opened",
             "recipes",
             "jets",
-            "train",
-            "export",
-            "cost",
-            "csim",
+            "vectors",
         ),
-        *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
+        *("train", "export", "import_file", "cost", "csim"),
+        *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
+        *("report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
-LEAF_FILES = ("errors", "advice", "environment", "files", "noise", "progress", "workers", "_version")
+LEAF_FILES = (
+    *(
+        "errors",
+        "advice",
+        "environment",
+        "closed",
+        "archive",
+        "numbers_as_written",
+        "structured",
+        "files",
+        "identifiers",
+        "noise",
+        "progress",
+    ),
+    *("workers", "plugin_files", "plugins"),
+    "_version",
+)
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
 CLIENTS = ("tritag.commands", "tritag.api", "tritag.arguments", "tritag.cli")
 

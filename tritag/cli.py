@@ -16,7 +16,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from tritag import plugins
 from tritag.advice import command_line
+from tritag.arguments import with_numbers_as_written
 from tritag.commands import COMMANDS
 from tritag.errors import CheckFailed, TritagError
 from tritag.terminal import print_error, print_progress, print_result
@@ -43,10 +45,10 @@ def load_command(name: str) -> Any:
     """Import the module of command ``name`` and return its click command."""
     module = importlib.import_module(COMMANDS[name][0])
     if hasattr(module, "app"):
-        return typer.main.get_group(module.app)
+        return with_numbers_as_written(typer.main.get_group(module.app))
     single = typer.Typer(add_completion=False)
     single.command(name)(module.command)
-    return typer.main.get_command(single)
+    return with_numbers_as_written(typer.main.get_command(single))
 
 
 app = typer.Typer(
@@ -77,7 +79,7 @@ def _tritag(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit status."""
     try:
-        with command_line():
+        with plugins.one_call(), command_line():
             status = app(args=arguments, prog_name="tritag", standalone_mode=False)
     except CheckFailed as error:
         print_error(str(error))
@@ -95,8 +97,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return _print_fault()
         print_error(f"{error.strerror}: {error.filename or 'output'}; free space or check permissions")
         return 2
-    except Exception:
-        return _print_fault()
+    except Exception as error:
+        return _print_fault(plugins.failure_in(error))
     if status == 130:
         print_error("interrupted; files that were complete are kept")
     return status if isinstance(status, int) else 0
@@ -112,8 +114,11 @@ def _print_usage_error(error: typer.TyperException) -> None:
     print_progress(f"see '{context.command_path if context else 'tritag'} --help'")
 
 
-def _print_fault() -> int:
+def _print_fault(in_plugin: str | None = None) -> int:
     traceback.print_exc()
+    if in_plugin is not None:
+        print_error(f"plug-in {in_plugin}")
+        return 2
     print_error("this is a fault of tritag, not of your call; please report it with the lines above")
     return 3
 

@@ -11,24 +11,25 @@ which the content of a jet file stands for its path: the same settings and jets 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import yaml
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tritag import advice
 from tritag.environment import runs_root
-from tritag.errors import RunError, unknown_name
+from tritag.errors import RunError, short, unknown_name
 from tritag.files import write_json, write_text
 from tritag.provenance import describe_software
 from tritag.run_config import RUN_FORMAT, asked_for, identity, plain_values, read_config
 from tritag.steps import STEPS, step_of, steps_built_on
+from tritag.structured import dump_yaml, read_json
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Suits: TypeAlias = Callable[[Mapping[str, object]], bool]
 _DIRECTORY = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<digest>[0-9a-f]{8})")
@@ -88,7 +89,7 @@ class Run:
         stored |= {key: plain_values(value) for key, value in (("jets", jets), ("call", call)) if value is not None}
         if teacher and not asked_for(directory / "config.yaml"):
             stored["teacher"] = True
-        write_text(directory / "config.yaml", yaml.safe_dump(stored, sort_keys=False, allow_unicode=True))
+        write_text(directory / "config.yaml", dump_yaml(stored))
         return cls(directory, name, digest8, plain, jets)
 
     @classmethod
@@ -171,18 +172,34 @@ class Run:
             The file is missing or empty (as in :meth:`require`), or damaged; the message holds the command that makes
             it.
         """
-        path = self.require(filename)
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            step = step_of(filename)
-            how = f"; make it again with {self.command_for(step, again=True)}" if step else ""
-            raise RunError(f"{path} must be JSON, but it is damaged ({error}){how}") from error
+        return read_json(self.require(filename), RunError, self._again(filename))
+
+    def read_npz(self, filename: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Arrays ``names`` of the ``.npz`` file ``filename``, which an earlier step must have made.
+
+        Raises
+        ------
+        RunError
+            The file is missing, damaged, or lacks an array; the message holds the command that makes it.
+        """
+        from tritag.archive import read_npz
+
+        path, again = self.require(filename), self._again(filename)
+        arrays = read_npz(path, RunError, again, names)
+        if missing := [name for name in names if name not in arrays]:
+            raise RunError(f"{path} must hold {', '.join(names)}, but lacks {', '.join(missing)}; {again}")
+        return arrays
+
+    def _again(self, filename: str) -> str:
+        step = step_of(filename)
+        return f"make it again with {self.command_for(step, again=True)}" if step else "remove it"
 
     def command_for(self, step: str, again: bool = False) -> str:
         """The command that runs ``step`` on this run, in quotes; ``again``: even where its files are there."""
         if step == "train":
             return advice.training(self.call(), again)
+        if "import" in self.config and step in ("import", "export"):
+            return advice.command("import", self.directory / "original.onnx", "--name", self.name)
         return advice.command(step, *(["--run"] if step == "cost" else []), self.directory)
 
     def discard_from(self, step: str) -> None:
@@ -247,7 +264,7 @@ def _find(where: Path | str) -> list[Path]:
         raise RunError(f"a run directory must hold config.yaml, got {path}; name one that {_TRAIN} has made")
     how = f"train one with {_TRAIN}"
     if not known:
-        raise RunError(f"no run {text!r}: there are no runs in {runs_root()}; {how}")
+        raise RunError(f"no run {short(text)}: there are no runs in {runs_root()}; {how}")
     candidates = {*known[:10], *map(_name_in, known)}
     raise RunError(f"{unknown_name('run', text, candidates)}; {how}")
 
@@ -263,7 +280,7 @@ def _name_in(directory: str) -> str:
 def _read_notes(path: Path) -> dict[str, Any]:
     """Content of ``provenance.json``; nothing when it is missing or damaged, since no later step needs it."""
     try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        notes = read_json(path, RunError, "remove it")
+    except RunError:
         return {}
     return notes if isinstance(notes, dict) else {}

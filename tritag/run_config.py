@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tritag.configs import digest
-from tritag.errors import RunError
+from tritag.errors import RunError, short
+from tritag.structured import read_yaml
 
 RUN_FORMAT = 2
 # Format 1 knew a jet file by its path.
@@ -26,11 +25,7 @@ def read_config(path: Path) -> dict[str, Any]:
         It is damaged, edited, or of another format.
     """
     again = "train again"
-    try:
-        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).replace("\n", " ")
-        raise RunError(f"{path} must be YAML, but it is damaged ({reason}); {again}") from error
+    stored = read_yaml(path, RunError, again)
     if not isinstance(stored, dict) or type(stored.get("run_format")) is not int:  # bool is an int for isinstance
         raise RunError(f"{path} must hold run_format, but it is truncated or was not written by tritag; {again}")
     if stored["run_format"] not in _READABLE:
@@ -78,5 +73,5 @@ def plain_values(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)  # an enumeration's member or a NumPy float becomes the plain value
     raise RunError(
-        f"a run's settings must be numbers, texts, lists and mappings, got {value!r} ({type(value).__name__})"
+        f"a run's settings must be numbers, texts, lists and mappings, got {short(value)} ({type(value).__name__})"
     )

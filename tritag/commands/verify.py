@@ -9,9 +9,9 @@ import typer
 
 from tritag import api
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, FirstJets, OldRun, Run, Target
+from tritag.commands.options import AsJson, FirstJets, OldRun, Plugins, Run, Target
 from tritag.pipeline.defaults import DEFAULT_TARGET
-from tritag.terminal import print_json, print_table
+from tritag.terminal import print_json, print_result, print_table
 
 if TYPE_CHECKING:
     from tritag.pipeline.verify import VerifyResult
@@ -24,6 +24,7 @@ def command(
     n_max: FirstJets = None,
     layers: Annotated[bool, typer.Option("--layers", help="Name the first layer that differs.")] = False,
     target: Target = DEFAULT_TARGET,
+    plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Compare PyTorch, ONNX Runtime, QONNX, hls4ml's C-simulation and the native emulator.
@@ -46,3 +47,5 @@ def _print(result: VerifyResult) -> None:
         first = v.first_layer or ("-" if not v.differ else "not searched (--layers)")
         table.add_row(v.executor, f"{v.jets:,}", f"{v.differ:,}", f"{v.largest_lsb} LSB", first)
     print_table(table)
+    for found in result.originals:
+        print_result(str(found))

@@ -27,6 +27,7 @@ from tritag.pipeline import fingerprint
 from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.names import names_configuration
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.plugins import keep_plugins, tell_changes
 from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.quant.recipe import Recipe, fresh_tagger
@@ -132,6 +133,8 @@ def _train_run(asked: _Asked) -> TrainResult:
         if finished:
             print_progress(f"{name}: trained already")
             return _result(run)
+    tell_changes(run)
+    keep_plugins(run, recipe.plugins)
     float_run = asked.float_run() if recipe.quant is not None else None
     if names_configuration(recipe.data):
         ensure_data(recipe.data)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tritag.export.executors import Executor
+from tritag.export.importing.original import Compared, compare_with_original
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects import verify
 from tritag.hls_projects.csim import CsimExecutor
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.verify import Verdict, require_equal
-from tritag.pipeline.executors import run_executors
-from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
+from tritag.pipeline.executors import EXECUTORS, run_executors
+from tritag.pipeline.import_file import imported_again
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
 
 _DEFAULT_JETS = 10_000
@@ -29,11 +34,15 @@ class VerifyResult:
     run : OpenedRun
         The run.
     verdicts : tuple of Verdict
-        PyTorch first, which the others are compared with.
+        The reference first, which the others are compared with: PyTorch, or ONNX Runtime of an imported program.
+    originals : tuple of Compared
+        How an imported program compares with the file that it was made of, in float32; a difference there is stated,
+        and no failure.
     """
 
     run: OpenedRun
     verdicts: tuple[Verdict, ...]
+    originals: tuple[Compared, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -91,11 +100,10 @@ def verify_run(
     ToolError
         No g++ on PATH, or the compiler failed.
     """
-    executors = run_executors(opened, target_name=target_name)
+    names = tuple(name for name in EXECUTORS if name != "pytorch") if opened.imported else EXECUTORS
+    executors = run_executors(opened, names, target_name=target_name)
     limit = n_max or (None if jets else _DEFAULT_JETS)
-    codes, count = integer_codes(coded_jets(opened.recipe, None, file=jets, n_max=limit))
-    if jets is None:
-        codes, count = with_crafted(codes, count)
+    inputs = run_inputs(opened, executors[0].graph, limit, file=jets)
 
     def traced(executor: Executor) -> Executor:
         if isinstance(executor, CsimExecutor):
@@ -106,13 +114,25 @@ def verify_run(
 
     verdicts = verify.verify(
         executors,
-        codes,
-        count,
+        *inputs,
         watch=lambda name, total: Progress(name, total, "jets", show=progress),
         traced=traced if layers else None,
     )
-    result = VerifyResult(opened, tuple(verdicts))
+    originals = _originals(opened, executors[0], inputs) if opened.imported else ()
+    result = VerifyResult(opened, tuple(verdicts), originals)
     if jets is None:
+        if opened.imported:
+            write_json(opened.run.path("original.json"), [asdict(found) for found in originals])
         write_json(opened.run.path("verify.json"), result.as_list())
         opened.run.record_provenance("verify")
     return result
+
+
+def _originals(
+    opened: OpenedRun, reference: Executor, inputs: tuple[NDArray[np.int32] | NDArray[np.int64], ...]
+) -> tuple[Compared, ...]:
+    """The original file on the same inputs, in qonnx and in ONNX Runtime."""
+    original, imported = imported_again(opened)
+    graph = reference.graph
+    named = dict(zip(graph.inputs, inputs, strict=True))
+    return tuple(compare_with_original(original, imported, named, reference.run(*inputs), graph.output_lsb))
