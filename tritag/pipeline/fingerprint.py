@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 from tritag import advice
 from tritag._version import __version__
 from tritag.errors import RunError
-from tritag.files import read_json_if_there, write_json
+from tritag.files import write_json
 from tritag.pipeline.names import names_configuration
 from tritag.pipeline.sources import SourceDigest, changed_sources, closure, digest_sources
 from tritag.run import Run, runs_named
 from tritag.run_config import plain_values
 from tritag.steps import step_of, steps_before
+from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
 
 if TYPE_CHECKING:

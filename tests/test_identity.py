@@ -1,0 +1,102 @@
+"""A run says when something that it was made of has changed: a source, a byte of its jets, a constant of the grid."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tests.helpers.jets import SAMPLE
+from tritag import cli
+from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.pipeline.fingerprint import FILE
+from tritag.pipeline.sources import source_digest
+
+SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=4", "--iterations", "4", "-K", "3"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on a jet file of its own, ``own.h5`` in the folder above the runs."""
+    root = tmp_path_factory.mktemp("identity")
+    shutil.copy(SAMPLE, root / "own.h5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setenv("TRITAG_RUNS", "runs")
+        assert cli.run(["train", "transformer-2k", "--data", "own.h5", *SMALL]) == 0
+        assert cli.run(["export", "transformer-2k"]) == 0
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _folder(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("TRITAG_RUNS", "runs")
+
+
+def _run(trained: Path) -> Path:
+    return next(trained.glob("runs/transformer-2k-k3-int8-*"))
+
+
+def _refused(message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (
+        ["train", "transformer-2k", "--data", "own.h5", *SMALL],
+        ["evaluate", "transformer-2k"],
+        ["export", "transformer-2k"],
+        ["verify", "transformer-2k"],
+    ):
+        capsys.readouterr()
+        assert cli.run(command) == 2, command
+        error = " ".join(capsys.readouterr().err.split())
+        assert message in error, (command, error)
+        assert "--fresh" in error
+
+
+@pytest.mark.parametrize(
+    "name", ["models/nets/transformer.py", "models/layers/attention.py", "quant/ops/attention.py", "quant/ops/gelu.py"]
+)
+def test_another_source_is_said(name: str, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The digest of the source is what it was when the run was trained, as if the file had been edited since."""
+    path = _run(trained) / FILE
+    whole = path.read_text()
+    recorded = json.loads(whole)
+    assert name in recorded["train"]["sources"]
+    recorded["train"]["sources"][name] = source_digest("x = 1")
+    path.write_text(json.dumps(recorded))
+    try:
+        _refused(f"source of {name} changed since {_run(trained).name} was trained", capsys)
+    finally:
+        path.write_text(whole)
+
+
+def test_another_byte_of_the_jets_is_said(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with h5py.File("own.h5", "r+") as file:
+        file["px"][-1] += 1
+    try:
+        _refused("the content of own.h5 (test) changed since", capsys)
+    finally:
+        shutil.copy(SAMPLE, "own.h5")
+
+
+def test_another_constant_of_the_grid_is_said(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(TriggerGrid, "PT_LSB_GEV", 0.5)
+    _refused("the trigger grid's PT_LSB_GEV (0.25 -> 0.5) changed since", capsys)
+
+
+def test_the_same_jets_elsewhere_are_the_same_run(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("else").mkdir()
+    shutil.copy(SAMPLE, "else/where.h5")
+    assert cli.run(["train", "transformer-2k", "--data", "else/where.h5", *SMALL]) == 0
+    assert "trained already" in capsys.readouterr().err
+
+
+def test_comments_and_docstrings_do_not_count() -> None:
+    text = 'def f(x):\n    """Say."""\n    return x\n'
+    assert source_digest(text)["code"] == source_digest("# more\n" + text.replace("Say", "Tell"))["code"]
+    assert source_digest(text)["code"] != source_digest(text.replace("return x", "return -x"))["code"]
+    assert source_digest(text)["code"] == "19eddc94538b5d9a"
