@@ -29,13 +29,25 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "train"),
         *("export", "import_file", "cost", "csim"),
-        *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
+        *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
+        *("report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (
-    *("errors", "environment", "closed", "archive", "structured", "files", "identifiers", "noise", "progress"),
+    *(
+        "errors",
+        "environment",
+        "closed",
+        "archive",
+        "numbers_as_written",
+        "structured",
+        "files",
+        "identifiers",
+        "noise",
+        "progress",
+    ),
     *("workers", "plugin_files", "plugins"),
     "_version",
 )

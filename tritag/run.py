@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from tritag.configs import digest
 from tritag.environment import runs_root
 from tritag.errors import RunError, short, unknown_name
 from tritag.files import write_json, write_text
 from tritag.provenance import describe_software
 from tritag.steps import STEPS, step_of, steps_built_on
-from tritag.structured import read_json, read_yaml
+from tritag.structured import dump_yaml, read_json, read_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +70,7 @@ class Run:
             )
         directory = runs_root() / f"{name}-{digest8}"
         stored = {"run_format": RUN_FORMAT, "name": name, "digest": digest8, "config": plain}
-        write_text(directory / "config.yaml", yaml.safe_dump(stored, sort_keys=False, allow_unicode=True))
+        write_text(directory / "config.yaml", dump_yaml(stored))
         return cls(directory, name, digest8, plain)
 
     @classmethod

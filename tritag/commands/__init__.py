@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "frames": ("tritag.commands.frames", "Measure the errors of the Lorentz block at several widths."),
     "rtl": ("tritag.commands.rtl", "Write pipelined Verilog, simulate it, measure latency and II in cycles."),
     "synth": ("tritag.commands.synth", "Count the Verilog's LUTs, FFs, DSPs and memories with Yosys."),
+    "package": ("tritag.commands.package", "Write everything for the firmware engineer into one archive."),
     "report": ("tritag.commands.report", "Write the HTML report of a run."),
     "compare": ("tritag.commands.compare", "Print runs in firmware beside each other and published taggers."),
 }
