@@ -21,6 +21,7 @@ from tritag.export.importing.importer import import_model
 from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.original import compare_with_original
 from tritag.export.importing.source import load_file
+from tritag.export.importing.stock_hls4ml import findings
 
 DOMAIN = "qonnx.custom_op.general"
 CONSTANTS = {
@@ -242,3 +243,29 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     (Path(made["run"]) / "model.qonnx.onnx").unlink()
     assert tritag(["csim", made["run"]]) == 2
     assert "make it with 'tritag import" in capsys.readouterr().err
+
+
+def test_what_stock_hls4ml_misreads() -> None:
+    from tests.helpers.foreign import Transformer, exported
+
+    found = findings(exported(Transformer(), 3, 3))
+    kinds = {(f.node.split()[0], f.kind) for f in found}
+    assert {("MatMul", "silently wrong"), ("Softmax", "silently wrong"), ("Quant", "silently wrong")} <= kinds
+    assert {("MatMul", "fails"), ("ReduceMean", "fails")} <= kinds
+    assert sum(f.reason.startswith("a product of two activations") for f in found) == 2
+    assert not findings(model([WEIGHTS, quant("x", "q"), node("MatMul", ["q", "wq"], "m"), node("Relu", ["m"], "y")]))
+
+
+def test_check_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(_table().SerializeToString())
+    assert tritag(["check", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "an LSB off" in shown
+    assert "tritag import takes it" in shown
+    path.write_bytes(model([WEIGHTS, node("MatMul", ["x", "wq"], "y")]).SerializeToString())
+    assert tritag(["check", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["stock_hls4ml"] == []
+    assert "has no quantizer of its own" in found["refused"]
+    assert tritag(["check", str(tmp_path / "net.txt")]) == 2
