@@ -23,12 +23,12 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "export/importing": (
         *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
         *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
-        *("shapes", "output", "importer", "original"),
+        *("shapes", "output", "importer", "original", "stock_hls4ml"),
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
-        *("export", "import_file", "cost", "csim"),
+        *("export", "import_file", "check_onnx", "cost", "csim"),
         *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
         *("report", "compare"),
         *("demo", "taggers", "data", "study"),

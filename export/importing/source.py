@@ -113,6 +113,8 @@ def read_source(model: ModelProto) -> Source:
             node.input[i] = alias.get(name, name)
         if unknown := [name for name in node.input if name not in known]:
             raise ExportError(f"{label(node)}: its input {unknown[0][:80]!r} must come before it")
+        if twice := [name for name in node.output if name and name in known]:
+            raise ExportError(f"{label(node)}: its output {twice[0][:80]!r} must be nothing else's")
         known.update(node.output)
         if node.op_type in _NOTHING and node.domain == "" and node.input[0] not in source.constants:
             alias[node.output[0]] = node.input[0]
