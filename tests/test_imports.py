@@ -27,7 +27,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "train"),
+        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
         *("export", "import_file", "check_onnx", "cost", "csim"),
         *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
         *("report", "compare"),
