@@ -48,7 +48,7 @@ LEAF_FILES = (
         "noise",
         "progress",
     ),
-    *("workers", "plugin_files", "plugins"),
+    *("workers", "plugin_files", "plugins", "seals"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
