@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from tritag.configs import build, load_config
 from tritag.data.simulation.processes import PROCESS_SETS
-from tritag.errors import ConfigError, unknown_name
+from tritag.errors import ConfigError, short, unknown_name
 
+# a year of one core; what is larger is a slip of the pen
+JETS_MAX = 1_000_000_000
 SPLITS = ("train", "val", "test")
 # settings that came later stand in a file only when they differ from what older sets had: those keep their digest
 _LATER: dict[str, Any] = {"detector": "atlas", "jets_per_event": 1}
@@ -72,18 +74,20 @@ class DataConfig:
             self._check_counts(split)
         if self.n_jets == 0:
             raise ConfigError("at least one split must ask for jets, got none; set train, val or test")
+        if self.n_jets > JETS_MAX:
+            raise ConfigError(f"all splits together must ask for at most {JETS_MAX:,} jets, got {short(self.n_jets)}")
 
     def _check_counts(self, split: str) -> None:
         counts = getattr(self, split)
         if not isinstance(counts, dict):
-            raise ConfigError(f"{split} must map the classes {', '.join(self.classes)} to numbers, got {counts!r}")
+            raise ConfigError(f"{split} must map the classes {', '.join(self.classes)} to numbers, got {short(counts)}")
         for name in counts:
             if name not in self.classes:
                 raise ConfigError(unknown_name(f"class in {split}", str(name), self.classes))
         if missing := [name for name in self.classes if name not in counts]:
             raise ConfigError(f"{split} must name each class of {self.process_set}, but lacks {', '.join(missing)}")
         if any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in counts.values()):
-            raise ConfigError(f"{split} must ask for >= 0 jets of each class, got {counts}; correct it")
+            raise ConfigError(f"{split} must ask for >= 0 jets of each class, got {short(counts)}; correct it")
 
     @property
     def classes(self) -> tuple[str, ...]:
