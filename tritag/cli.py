@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tritag import plugins
+from tritag.arguments import with_numbers_as_written
 from tritag.commands import COMMANDS
 from tritag.errors import CheckFailed, TritagError, short
 from tritag.terminal import print_error, print_progress, print_result
@@ -46,10 +47,10 @@ def load_command(name: str) -> Any:
     """Import the module of command ``name`` and return its click command."""
     module = importlib.import_module(COMMANDS[name][0])
     if hasattr(module, "app"):
-        return typer.main.get_group(module.app)
+        return with_numbers_as_written(typer.main.get_group(module.app))
     single = typer.Typer(add_completion=False)
     single.command(name)(module.command)
-    return typer.main.get_command(single)
+    return with_numbers_as_written(typer.main.get_command(single))
 
 
 app = typer.Typer(

@@ -81,10 +81,16 @@ def score_jets(opened: OpenedRun, jets: Jets, executor: str = "pytorch", target:
         Unknown executor.
     """
     (chosen,) = run_executors(opened, (executor,), target)
-    codes, count = _on_grid(jets, opened.recipe.tagger.n_constituents)
-    (output,) = chosen.graph.outputs
-    integers = chosen.run(codes, count).reshape(len(count), -1)
-    return Scores(integers, float(chosen.graph.grids[output].type.lsb), chosen.graph.output_names, executor)
+    inputs = _features(jets) if opened.imported else _on_grid(jets, opened.recipe.tagger.n_constituents)
+    integers = chosen.run(*inputs).reshape(len(inputs[0]), -1)
+    return Scores(integers, chosen.graph.output_lsb, chosen.graph.output_names, executor)
+
+
+def _features(jets: Jets) -> tuple[Codes, ...]:
+    """Arrays of integers, one for each input of an imported program."""
+    if isinstance(jets, JetBatch | CodedJets):
+        raise DataError("an imported program takes integers of its own inputs, got jets; give one array for each input")
+    return jets if isinstance(jets, tuple) else (np.asarray(jets),)
 
 
 def _on_grid(jets: Jets, constituents: int) -> tuple[Codes, Codes]:
