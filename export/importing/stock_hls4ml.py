@@ -15,7 +15,7 @@ from onnx import ModelProto, NodeProto
 from tritag.errors import ExportError
 from tritag.export.importing.exact import power_of_two, rationals
 from tritag.export.importing.original import exposing
-from tritag.export.importing.source import QUANT_DOMAINS, Source, label, read_source
+from tritag.export.importing.source import QUANT_DOMAINS, Source, label, read_source, readable
 
 VERSION = "1.3.0"
 Kind = Literal["silently wrong", "fails", "an LSB off"]
@@ -56,7 +56,8 @@ def findings(model: ModelProto) -> list[Finding]:
     found = []
     for node in source.nodes:
         for rule in (_by_kind, _products, _rows, _broadcast, _fan_out):
-            result = rule(source, shapes, node)
+            with readable(label(node)):
+                result = rule(source, shapes, node)
             if result is not None:
                 found.append(Finding(label(node), *result))
                 break

@@ -269,3 +269,26 @@ def test_check_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["stock_hls4ml"] == []
     assert "has no quantizer of its own" in found["refused"]
     assert tritag(["check", str(tmp_path / "net.txt")]) == 2
+
+
+def test_malformed_nodes_are_one_error_with_the_node() -> None:
+    """Inputs left out, names given twice, constants of another shape or not finite, settings that are missing."""
+    original = _conv()
+    for number in range(len(original.graph.node)):
+        spoiled = onnx.ModelProto()
+        spoiled.CopyFrom(original)
+        del spoiled.graph.node[number].input[1:]
+        with pytest.raises(ExportError, match=f"{spoiled.graph.node[number].op_type} '|input 'x'"):
+            import_model(spoiled)
+        spoiled.CopyFrom(original)
+        spoiled.graph.node[number].input.extend(["q", "q", "q"] if number > 1 else ["s", "s"])
+        with pytest.raises(ExportError, match="must have at most"):
+            import_model(spoiled)
+        spoiled.CopyFrom(original)
+        spoiled.graph.node[number].output[0] = "x"
+        with pytest.raises(ExportError, match=r"must be nothing else's|must come before it"):
+            import_model(spoiled)
+    (kernel,) = [i for i in original.graph.initializer if i.name == "k"]
+    kernel.CopyFrom(numpy_helper.from_array(np.full((3, 2, 1), np.nan, np.float32), "k"))
+    with pytest.raises(ExportError, match="finite"):
+        import_model(original)
