@@ -64,8 +64,9 @@ def score_jets(opened: OpenedRun, jets: Jets, executor: str = "pytorch", target:
     Parameters
     ----------
     jets : JetBatch, CodedJets, (codes, count) or features
-        Of an imported run the integers of its input, (n, features) or (n, rows, features). Else momenta, which are put on the trigger's grid; or jets that are on it already: codes (n, K, 3) of integers
-        [pT, eta, phi] and counts (n,) of candidates in 0..K.
+        Momenta, which are put on the trigger's grid; or jets that are on it already: codes (n, K, 3) of integers
+        [pT, eta, phi] and counts (n,) of candidates in 0..K. Of an imported run the integers of its input,
+        (n, features) or (n, rows, features).
     executor : str
         ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim`` or ``emulator``, the fastest.
     target : str
