@@ -13,6 +13,7 @@ import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tests.export.test_import import check_exact
+from tritag.api import score
 from tritag.cli import run as tritag
 from tritag.errors import ConfigError, DataError, ExportError
 from tritag.export.executors import OnnxRuntimeExecutor
@@ -238,6 +239,12 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     made = json.loads(capsys.readouterr().out)
     assert Path(made["run"]).name.startswith("my-net-")
     assert tritag(["rtl", made["run"], "--interval", "1", "--jets", "0"]) == 0
+    assert tritag(["compare", made["run"]]) == 0
+    with pytest.raises(ConfigError, match="must be one of onnxruntime, qonnx, csim, emulator"):
+        score(made["run"], np.zeros((2, 4), np.int64))
+    given = score(made["run"], np.ones((2, 4), np.int64), executor="onnxruntime")
+    assert given.integers.shape == (2, 3)
+    capsys.readouterr()
     assert tritag(["evaluate", made["run"]]) == 2
     assert "was made by 'tritag import'" in capsys.readouterr().err
     (Path(made["run"]) / "model.qonnx.onnx").unlink()
