@@ -44,6 +44,7 @@ LEAF_FILES = (
         "numbers_as_written",
         "structured",
         "files",
+        "helper_files",
         "identifiers",
         "noise",
         "progress",
