@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tritag.configs import ADDED
+from tritag.configs import ADDED, INFINITE, check_range
 from tritag.errors import ConfigError, short
 
 BALANCED = "balanced"
@@ -55,7 +55,7 @@ class TrainingConfig:
     micro_batch: int = 512
     learning_rate: float = 1e-2
     weight_decay: float = 0.0
-    gradient_clip: float = 1.0
+    gradient_clip: float = field(default=1.0, metadata=INFINITE)
     seed: int = 1
     validate_every: int = 250
     checkpoint_every_s: float = 60.0
@@ -74,6 +74,9 @@ class TrainingConfig:
         for name in ("weight_decay", "seed"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be >= 0, got {getattr(self, name)}")
+        check_range(self, ("iterations", "batch_size", "micro_batch", "validate_every"), 1, 1e9)
+        check_range(self, ("learning_rate", "weight_decay", "checkpoint_every_s"), 0, 1e9)
+        check_range(self, ("seed",), 0, 2**63 - 1)
         if self.keep not in ("last", "best"):
             raise ConfigError(f"keep must be 'last' or 'best', got {self.keep!r}")
         self._check_weights()
@@ -89,6 +92,7 @@ class TrainingConfig:
                 raise ConfigError(f"class_weights must give each class a finite number > 0, got {short(given)}")
         if self.pt_bins < 2:
             raise ConfigError(f"pt_bins must be >= 2, got {self.pt_bins}")
+        check_range(self, ("pt_bins",), 2, 100_000)
         if self.pt_bins != PT_BINS and not self.pt_reference:
             raise ConfigError(f"pt_bins needs pt_reference, got {self.pt_bins} bins of no class; name the class")
 

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("tritag.commands.evaluate", "Measure a tagger: AUC, background rejection and its error."),
     "export": ("tritag.commands.export", "Write the tagger as QONNX with golden integer vectors."),
     "import": ("tritag.commands.import_file", "Turn anybody's QONNX file into a run for the steps below."),
+    "check": ("tritag.commands.check", "Say in seconds what would become of a file, and what is refused."),
     "csim": ("tritag.commands.csim", "Write the hls4ml project, compile it, run the C-simulation."),
     "verify": ("tritag.commands.verify", "Check that every executor gives the same integers."),
     "equivariance": ("tritag.commands.equivariance", "Measure how much boosts and rotations change the scores."),

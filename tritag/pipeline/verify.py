@@ -19,6 +19,7 @@ from tritag.hls_projects.verify import Verdict, require_equal
 from tritag.pipeline.executors import EXECUTORS, run_executors
 from tritag.pipeline.import_file import imported_again
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
 
@@ -42,6 +43,7 @@ class VerifyResult:
 
     run: OpenedRun
     verdicts: tuple[Verdict, ...]
+    strength: Strength
     originals: tuple[Compared, ...] = ()
 
     @property
@@ -50,22 +52,27 @@ class VerifyResult:
         return not any(verdict.differ for verdict in self.verdicts)
 
     def require_equal(self) -> None:
-        """Raise when any executor differs.
+        """Raise when any executor differs, or when nothing was compared that could have differed.
 
         Raises
         ------
+        DataError
+            No jets with candidates were compared (exit status 2).
         CheckFailed
-            With the counts, the largest difference and the first layer that differs when it is known.
+            All jets have one answer; or an executor differs: with the counts, the largest difference and the first
+            layer that differs when it is known.
         """
         require_equal(self.verdicts)
+        self.strength.require_enough()
 
     def as_list(self) -> list[JsonObject]:
-        """Content of ``verify.json``: one entry an executor."""
-        return [verdict.as_dict() for verdict in self.verdicts]
+        """Content of ``verify.json``: one entry an executor, each with the strength of the comparison."""
+        return [{**verdict.as_dict(), "strength": self.strength.as_dict()} for verdict in self.verdicts]
 
     def as_dict(self) -> JsonObject:
-        """The run's name, whether all integers are equal, and the content of ``verify.json``."""
-        return {"run": self.run.name, "equal": self.equal, "verdicts": self.as_list()}
+        """The run's name, whether all integers are equal, how strong that is, and the content of ``verify.json``."""
+        strength = self.strength.as_dict()
+        return {"run": self.run.name, "equal": self.equal, "strength": strength, "verdicts": self.as_list()}
 
 
 def verify_run(
@@ -112,14 +119,17 @@ def verify_run(
             return run_executors(opened, ("emulator",), trace=True)[0]
         return executor
 
+    answers: list[NDArray[np.int64]] = []
     verdicts = verify.verify(
         executors,
         *inputs,
         watch=lambda name, total: Progress(name, total, "jets", show=progress),
         traced=traced if layers else None,
+        seen=answers.append,
     )
+    strength = strength_of(executors[0].graph, inputs, answers[0])
     originals = _originals(opened, executors[0], inputs) if opened.imported else ()
-    result = VerifyResult(opened, tuple(verdicts), originals)
+    result = VerifyResult(opened, tuple(verdicts), strength, originals)
     if jets is None:
         if opened.imported:
             write_json(opened.run.path("original.json"), [asdict(found) for found in originals])
