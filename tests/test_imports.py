@@ -50,7 +50,7 @@ LEAF_FILES = (
         "noise",
         "progress",
     ),
-    *("workers", "plugin_files", "plugins", "seals"),
+    *("workers", "plugin_files", "plugins", "seals", "build_cache", "tools"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
