@@ -20,6 +20,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),
     "models": ("layers", "jets", "nets", "figures", "training"),
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "report": (".", "plots", "page"),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "opened", "recipes", "jets", "train", "export", "cost", "csim"),

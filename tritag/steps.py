@@ -24,7 +24,7 @@ STEPS: dict[str, Step] = {
     "verify": Step(("verify.json",), after=("csim",)),
     "rtl": Step(("rtl.json", "rtl"), after=("export",)),
     "synth": Step(("synth.json",), after=("rtl",)),
-    "report": Step(("report.html",), after=("evaluate", "verify", "rtl", "synth")),
+    "report": Step(("report.html", "report.json"), after=("evaluate", "verify", "rtl", "synth")),
 }
 
 
