@@ -16,9 +16,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar
 
-import yaml
-
-from tritag.errors import ConfigError, unknown_name
+from tritag.errors import ConfigError, short, unknown_name
+from tritag.structured import parse_yaml, read_yaml
 
 T = TypeVar("T")
 
@@ -47,18 +46,12 @@ def load_config(kind: str, name: str | Path) -> dict[str, Any]:
         Unknown name (the nearest one is offered), unreadable file, or a file that is not a mapping.
     """
     if str(name).endswith((".yaml", ".yml")):
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigError(f"configuration file must exist, got {path}; check the path")
-        text = path.read_text()
+        loaded = read_yaml(name)
     else:
         if str(name) not in config_names(kind):
             raise ConfigError(unknown_name(kind.removesuffix("s"), str(name), config_names(kind)))
-        text = files(__name__).joinpath(kind, f"{name}.yaml").read_text()
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"configuration {name} must be YAML: {error}") from error
+        text = files(__name__).joinpath(kind, f"{name}.yaml").read_text(encoding="utf-8")
+        loaded = parse_yaml(text, f"configuration {name}")
     if not isinstance(loaded, dict):
         raise ConfigError(f"configuration {name} must be a mapping of keys to values, got {type(loaded).__name__}")
     return loaded
@@ -92,16 +85,16 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if isinstance(value, hint):
             return value
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where} must be a mapping of keys to values, got {value!r}")
+            raise ConfigError(f"{where} must be a mapping of keys to values, got {short(value)}")
         return build(hint, value, where)
     if typing.get_origin(hint) is not None:
         return _convert_generic(hint, value, where)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if hint is int and isinstance(value, bool):
-        raise ConfigError(f"{where} must be int, got {value!r}")
+        raise ConfigError(f"{where} must be int, got {short(value)}")
     if isinstance(hint, type) and not isinstance(value, hint):
-        raise ConfigError(f"{where} must be {hint.__name__}, got {value!r}")
+        raise ConfigError(f"{where} must be {hint.__name__}, got {short(value)}")
     return value
 
 
@@ -114,7 +107,7 @@ def _convert_generic(hint: Any, value: Any, where: str) -> Any:
         return _convert(next(a for a in typing.get_args(hint) if a is not NoneType), value, where)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} must be a list, got {value!r}")
+            raise ConfigError(f"{where} must be a list, got {short(value)}")
         return tuple(_convert(typing.get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is typing.Literal and value not in typing.get_args(hint):
         raise ConfigError(unknown_name(f"value of {where}", str(value), map(str, typing.get_args(hint))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from tritag import plugins
 from tritag.errors import ConfigError
 
 Form = TypeVar("Form", bound=Callable[..., Any])
@@ -36,10 +37,10 @@ class Forms:
         """
         known = self._forms.setdefault(kind, form)
         # A file that is run twice, as in a notebook, registers its own forms again.
-        if known is not form and (known.__module__, known.__qualname__) != (form.__module__, form.__qualname__):
+        if not plugins.is_again(known, form):
             raise ConfigError(
-                f"{_name(kind)} must have one {self.purpose} form, got {_name(known)} and {_name(form)}; "
-                "register a class of its own"
+                f"{_name(kind)} must have one {self.purpose} form, got {_name(known)} ({plugins.place_of(known)}) and "
+                f"{_name(form)} ({plugins.place_of(form)}); register a class of its own"
             )
         self._forms[kind] = form
         return form

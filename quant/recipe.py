@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tritag import plugins
 from tritag.configs import ADDED, build, load_config, plain_settings, precision_names
 from tritag.data.simulation.config import load_data_config
 from tritag.errors import ConfigError, unknown_name
@@ -40,6 +41,9 @@ class Recipe:
         Of the quantized tagger; None for precision "float".
     start : StartConfig, optional
         Where the float training takes its body from.
+    plugins : tuple of str
+        Names of the plug-ins (:mod:`tritag.plugins`) that the tagger or the user asked for; they hold digests of their
+        sources.
     """
 
     tagger: TaggerConfig
@@ -50,6 +54,7 @@ class Recipe:
     quant: QuantConfig | None = None
     quant_training: TrainingConfig | None = None
     start: StartConfig | None = field(default=None, metadata=ADDED)
+    plugins: tuple[str, ...] = field(default=(), metadata=ADDED)
 
     def settings(self) -> dict[str, Any]:
         """What a run directory keeps, and what its digest is made of."""
@@ -79,13 +84,15 @@ def make_recipe(
         Unknown precision, data or key, impossible sizes, or a quantized tagger off the grid.
     """
     sizes_of(tagger)
+    own = tagger.network.rpartition(":")[0] if plugins.is_reference(tagger.network) else None
+    needed = tuple(dict.fromkeys((*([own] if own else []), *plugins.used())))
     if not Path(data).is_file():
         load_data_config(data)
     if precision not in precision_names():
         raise ConfigError(unknown_name("precision", precision, precision_names()))
     float_training = build(TrainingConfig, {**tagger.training, **(training or {})}, where="training")
     if precision == "float":
-        return Recipe(tagger, data, "float", on_grid, float_training, start=start)
+        return Recipe(tagger, data, "float", on_grid, float_training, start=start, plugins=needed)
     if not on_grid:
         raise ConfigError("a quantized tagger takes the trigger's integer codes; drop the off-grid option")
     preset = load_config("precisions", precision)["quant"]
@@ -93,7 +100,7 @@ def make_recipe(
     # Fine-tuning: the same batches at a lower rate, which the frozen ranges follow.
     fine = {**dataclasses.asdict(float_training), "learning_rate": 0.5 * float_training.learning_rate}
     second = build(TrainingConfig, {**fine, **(quant_training or {})}, where="quant_training")
-    return Recipe(tagger, data, precision, True, float_training, config, second, start)
+    return Recipe(tagger, data, precision, True, float_training, config, second, start, needed)
 
 
 def fresh_tagger(recipe: Recipe) -> Tagger:

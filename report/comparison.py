@@ -10,9 +10,9 @@ from typing import Any
 from rich.table import Table
 
 from tritag.errors import RunError
-from tritag.files import read_json_if_there
 from tritag.report.firmware import cycles, is_measured, simulated_jets
 from tritag.report.published import PUBLISHED
+from tritag.structured import read_json_if_there
 
 # Where figures come from.
 MEASURED = "measured (simulation)"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
+from tritag.archive import read_npz
+from tritag.errors import RunError
 from tritag.export.cost import count_cost
 from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
-from tritag.files import read_json_if_there
 from tritag.models.nets.head import HeadConfig
+from tritag.models.training.checkpoint import HISTORY_FILE, read_history
 from tritag.report.measured import score_curves
 from tritag.report.widths import layer_widths
+from tritag.structured import read_json_if_there
 
 
 def summarise(directory: Path, float_directory: Path | None = None, head: HeadConfig | None = None) -> dict[str, Any]:
@@ -52,8 +55,7 @@ def summarise(directory: Path, float_directory: Path | None = None, head: HeadCo
 
 
 def _history(directory: Path) -> list[dict[str, Any]]:
-    path = directory / "history.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    return read_history(directory) if (directory / HISTORY_FILE).is_file() else []
 
 
 def _curves(where: dict[str, Path], head: HeadConfig) -> dict[str, Any]:
@@ -62,8 +64,8 @@ def _curves(where: dict[str, Path], head: HeadConfig) -> dict[str, Any]:
     for name, directory in where.items():
         path = directory / "scores.npz"
         if path.is_file():
-            with np.load(path) as file:
-                outputs[name], labels[name] = file["scores"], file["labels"]
+            file = read_npz(path, RunError, "train the tagger again")
+            outputs[name], labels[name] = file["scores"], file["labels"]
     if not outputs:
         return {}
     last = list(labels)[-1]
@@ -76,8 +78,7 @@ def _layers(directory: Path) -> dict[str, Any]:
     model, vectors = directory / "model.qonnx.onnx", directory / "vectors.npz"
     if not (model.is_file() and vectors.is_file()):
         return {"layers": [], "observed_jets": 0}
-    with np.load(vectors) as file:
-        codes, count = file["codes"], file["count"]
     proto = onnx.load(model)
     executor = OnnxRuntimeExecutor(read_graph(proto), proto)
-    return {"layers": layer_widths(executor, codes, count), "observed_jets": len(count)}
+    inputs, expected = load_vectors(vectors, executor.graph)
+    return {"layers": layer_widths(executor, *inputs), "observed_jets": len(expected)}

@@ -11,15 +11,15 @@ from tritag.export.graph import CutTo
 from tritag.quant.formats.fixed import int_bits
 
 
-def layer_widths(executor: Executor, codes: np.ndarray, count: np.ndarray) -> list[dict[str, Any]]:
+def layer_widths(executor: Executor, *inputs: np.ndarray) -> list[dict[str, Any]]:
     """Bits of each layer's values, in the order of execution.
 
     Parameters
     ----------
     executor : Executor
         One that exposes its layers.
-    codes, count : (n, K, 3), (n,) integers
-        Jets to observe.
+    inputs : (n, ...) integers
+        Jets to observe, in the order of the graph's inputs.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def layer_widths(executor: Executor, codes: np.ndarray, count: np.ndarray) -> li
         reached, with ``seen_bits``; ``at_an_end``, the share of a cut's values that lie at an end of its type, which
         saturated or came close.
     """
-    values, rows = executor.layers(codes, count), []
+    values, rows = executor.layers(*inputs), []
     for layer in executor.graph.layers:
         grid, seen = executor.graph.grids[layer.name], values.get(layer.name)
         row: dict[str, Any] = {

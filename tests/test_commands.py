@@ -13,6 +13,7 @@ from tests.helpers.jets import SAMPLE
 from tritag import cli
 from tritag.data.simulation.sample import read_sample
 from tritag.export.graph import read_graph
+from tritag.export.naming import Naming
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import simulation, synthesis
 from tritag.hls_projects import csim
@@ -54,7 +55,7 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     result = json.loads((run / "csim.json").read_text())
     assert result["golden"]["differ"] == 0
     assert result["golden"]["jets"] > 100
-    assert (run / "hls" / "firmware" / "tagger.cpp").is_file()
+    assert (run / "hls" / "firmware" / f"{Naming.of_run(run.name).full}.cpp").is_file()
     batch = read_sample("test")
     np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
     capsys.readouterr()

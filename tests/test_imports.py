@@ -23,13 +23,18 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "report": (".", "plots", "page"),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "opened", "recipes", "jets", "train", "export", "cost", "csim"),
+        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "train"),
+        *("export", "cost", "csim"),
         *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
-LEAF_FILES = ("errors", "environment", "files", "noise", "progress", "workers", "_version")
+LEAF_FILES = (
+    *("errors", "environment", "closed", "archive", "structured", "files", "identifiers", "noise", "progress"),
+    *("workers", "plugin_files", "plugins"),
+    "_version",
+)
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
 CLIENTS = ("tritag.commands", "tritag.api", "tritag.arguments", "tritag.cli")
 

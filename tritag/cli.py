@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from tritag import plugins
 from tritag.commands import COMMANDS
 from tritag.errors import CheckFailed, TritagError
 from tritag.terminal import print_error, print_progress, print_result
@@ -76,7 +77,8 @@ def _tritag(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit status."""
     try:
-        status = app(args=arguments, prog_name="tritag", standalone_mode=False)
+        with plugins.one_call():
+            status = app(args=arguments, prog_name="tritag", standalone_mode=False)
     except CheckFailed as error:
         print_error(str(error))
         return 1
@@ -93,8 +95,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return _print_fault()
         print_error(f"{error.strerror}: {error.filename or 'output'}; free space or check permissions")
         return 2
-    except Exception:
-        return _print_fault()
+    except Exception as error:
+        return _print_fault(plugins.failure_in(error))
     if status == 130:
         print_error("interrupted; files that were complete are kept")
     return status if isinstance(status, int) else 0
@@ -110,8 +112,11 @@ def _print_usage_error(error: typer.TyperException) -> None:
     print_progress(f"see '{context.command_path if context else 'tritag'} --help'")
 
 
-def _print_fault() -> int:
+def _print_fault(in_plugin: str | None = None) -> int:
     traceback.print_exc()
+    if in_plugin is not None:
+        print_error(f"plug-in {in_plugin}")
+        return 2
     print_error("this is a fault of tritag, not of your call; please report it with the lines above")
     return 3
 

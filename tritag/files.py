@@ -54,11 +54,6 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_json_if_there(path: Path) -> Any:
-    """Content of a JSON file that a step may have written; None where it is missing."""
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
 def write_json(path: Path | str, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, atomically."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")

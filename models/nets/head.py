@@ -8,13 +8,15 @@ that firmware applies with one multiplication and one shift.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tritag.configs import ADDED
 from tritag.errors import ConfigError, DataError
 from tritag.models.jets.coded_jets import QUANTITIES, CodedJets
 
@@ -23,6 +25,8 @@ Quantity = Literal["pt", "mass"]
 RATIO_STEP = 0.25
 # Larger ratios count as this one in the loss.
 LARGEST_RATIO = 4.0
+# Least and largest score of an empty jet where outputs are floats: a probability below 2e-28.
+FLOAT_SCORES = (-64.0, 64.0)
 QCD_NAMES = ("background", "QCD", "qcd", "gluon", "quark", "g", "q")
 
 
@@ -43,6 +47,14 @@ class HeadConfig:
         scores than they gain in the ratios (docs/heads.md).
     regression_loss : "huber" or "mse"
         Of the standardised ratios; Huber's turns linear at 1.
+    empty_jet_scores : tuple of float
+        What a jet without candidates scores, one number for each output, whatever training made of it. By default the
+        least probability of signal that the outputs can express (:meth:`scores_of_empty_jet`).
+
+    Raises
+    ------
+    ConfigError
+        Names twice, unknown or missing backgrounds, or numbers out of their range.
     """
 
     classes: tuple[str, ...] = ()
@@ -50,6 +62,7 @@ class HeadConfig:
     regression: tuple[Quantity, ...] = ()
     regression_weight: float = 0.1
     regression_loss: Literal["huber", "mse"] = "huber"
+    empty_jet_scores: tuple[float, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self) -> None:
         for name in ("classes", "background", "regression"):
@@ -65,8 +78,14 @@ class HeadConfig:
                 f"head.background must hold some, not all, of head.classes {list(self.classes)}, got {list(self.qcd)}; "
                 "name them"
             )
-        if not self.regression_weight > 0:
-            raise ConfigError(f"head.regression_weight must be > 0, got {self.regression_weight}")
+        if not 0 < self.regression_weight < math.inf:
+            raise ConfigError(f"head.regression_weight must be > 0 and finite, got {self.regression_weight}")
+        given = self.empty_jet_scores
+        if given and (len(given) != self.n_outputs or not all(map(math.isfinite, given))):
+            raise ConfigError(
+                f"head.empty_jet_scores must hold a finite number for each output ({', '.join(self.output_names)}), "
+                f"got {list(given)}"
+            )
 
     @property
     def binary(self) -> bool:
@@ -92,6 +111,22 @@ class HeadConfig:
     def output_names(self) -> tuple[str, ...]:
         """Name of each output: the class (``logit`` for a binary head), or the quantity."""
         return (*(self.classes or ("logit",)), *self.regression)
+
+    def scores_of_empty_jet(self, low: float, high: float) -> tuple[float, ...]:
+        """What a jet without candidates scores, where the outputs can express numbers from ``low`` to ``high``.
+
+        By default the logit of a binary head and the scores of signal classes are ``low``, those of background classes
+        ``high``, and regressed ratios 1, so that no cut on a score or on a probability of signal takes the jet.
+
+        Returns
+        -------
+        tuple of float
+            One number for each output, in the order of :attr:`output_names`.
+        """
+        if self.empty_jet_scores:
+            return self.empty_jet_scores
+        scores = [high if name in self.qcd else low for name in self.output_names[: self.n_scores]]
+        return (*scores, *(0.0 for _ in self.regression))
 
     def check(self, jets: CodedJets, what: str) -> None:
         """Raise when jets cannot be trained or measured on with this head; ``what`` names them in the message.

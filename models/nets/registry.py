@@ -1,12 +1,17 @@
 """All taggers by name: a network class and a YAML file of sizes (``configs/taggers/<name>.yaml``).
 
-A new tagger is one file in ``models/nets/`` whose class carries :func:`register`, and one YAML file.
+A new tagger is one file in ``models/nets/`` whose class carries :func:`register`, and one YAML file. A network of your
+own lies anywhere: ``network: deep_sets.py:DeepSets`` in a YAML file names the class in a file beside it
+(:mod:`tritag.plugins`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
 import pkgutil
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +20,12 @@ from typing import Any, TypeVar
 from torch import nn
 
 import tritag.models.nets
+from tritag import plugins
 from tritag.configs import ADDED, build, config_names, load_config
 from tritag.errors import ConfigError, unknown_name
 from tritag.models.layers.factory import FloatLayers, Layers
 from tritag.models.layers.tagger import Tagger
-from tritag.models.nets.head import HeadConfig
+from tritag.models.nets.head import FLOAT_SCORES, HeadConfig
 
 TaggerClass = TypeVar("TaggerClass", bound=type[Tagger])
 _NETWORKS: dict[str, tuple[type[Tagger], type]] = {}
@@ -44,11 +50,22 @@ class TaggerConfig:
 def register(name: str, config: type) -> Callable[[TaggerClass], TaggerClass]:
     """Class decorator: make a network known under ``name``, with the dataclass of its sizes.
 
-    The networks of this package are found by themselves; a file of your own must be imported before its network is
-    asked for.
+    The networks of this package are found by themselves; a file of your own is imported, or loaded with
+    :func:`tritag.plugins.use`, before its network is asked for.
+
+    Raises
+    ------
+    ConfigError
+        Another class has the name; the message holds both places.
     """
 
     def decorate(cls: TaggerClass) -> TaggerClass:
+        known, _ = _NETWORKS.get(name, (cls, config))
+        if not plugins.is_again(known, cls):
+            raise ConfigError(
+                f"network {name!r} must be one class, got {known.__name__} ({plugins.place_of(known)}) and "
+                f"{cls.__name__} ({plugins.place_of(cls)}); register another name"
+            )
         _NETWORKS[name] = (cls, config)
         return cls
 
@@ -56,12 +73,26 @@ def register(name: str, config: type) -> Callable[[TaggerClass], TaggerClass]:
 
 
 def load_tagger_config(name: str | Path, n_constituents: int | None = None) -> TaggerConfig:
-    """Read a tagger by name or from a YAML file, with another number of constituents when given."""
+    """Read a tagger by name or from a YAML file, with another number of constituents when given.
+
+    A ``network`` of the form ``FILE.py:CLASS`` is loaded; the path is relative to the YAML file. The config that is
+    returned holds the reference of a class in a plug-in (:mod:`tritag.plugins`) and no path.
+
+    Raises
+    ------
+    ConfigError
+        Unknown names or keys, or a plug-in that cannot be loaded.
+    """
     values = load_config("taggers", name)
+    given = values.get("network")
+    if isinstance(given, str) and plugins.is_reference(given):
+        values["network"] = plugins.refer(given, Path(name).parent)
     if n_constituents is not None:
         values["n_constituents"] = n_constituents
     config = build(TaggerConfig, values, where=f"tagger {name}")
-    _network(config.network)
+    cls, _ = _network(config.network)
+    if (owner := plugins.owner_of(cls)) is not None:
+        return dataclasses.replace(config, network=f"{owner}:{cls.__qualname__}")
     return config
 
 
@@ -75,8 +106,11 @@ def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
 
     The factory holds the number of outputs; it must be that of ``config.head``.
     """
-    cls, _ = _network(config.network)
-    return cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, sizes_of(config))
+    cls, sizes = _network(config.network)
+    given = () if sizes is NoSizes else (sizes_of(config),)
+    tagger = cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, *given)
+    tagger.empty_jet = config.head.scores_of_empty_jet(*FLOAT_SCORES)
+    return tagger
 
 
 def sizes_of(config: TaggerConfig) -> Any:
@@ -95,9 +129,46 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+@dataclass(frozen=True)
+class NoSizes:
+    """Sizes of a network that has none."""
+
+
 def _network(name: str) -> tuple[type[Tagger], type]:
+    if plugins.is_reference(name):
+        return _referred(plugins.attribute(name), name)
     for module in pkgutil.iter_modules(tritag.models.nets.__path__):
         importlib.import_module(f"tritag.models.nets.{module.name}")
     if name not in _NETWORKS:
+        plugins.load_installed()
+    if name not in _NETWORKS:
         raise ConfigError(unknown_name("network", name, _NETWORKS))
     return _NETWORKS[name]
+
+
+def _referred(cls: Any, name: str) -> tuple[type[Tagger], type]:
+    """A class of a plug-in and the dataclass of its sizes: what it is registered with, or its constructor says."""
+    if not (isinstance(cls, type) and issubclass(cls, Tagger)):
+        raise ConfigError(f"network {name} must be a subclass of tritag.models.layers.tagger.Tagger, got {cls!r}")
+    for known, config in _NETWORKS.values():
+        if known is cls:
+            return cls, config
+    parameters = list(inspect.signature(cls).parameters)
+    if not 2 <= len(parameters) <= 3:
+        raise ConfigError(
+            f"network {name} must be made from (layers, n_constituents, sizes), got ({', '.join(parameters)}) in "
+            f"{plugins.place_of(cls)}"
+        )
+    if len(parameters) == 2:
+        return cls, NoSizes
+    sizes: Any
+    try:
+        sizes = typing.get_type_hints(cls.__init__).get(parameters[2])
+    except NameError:
+        sizes = cls.__init__.__annotations__[parameters[2]]
+    if not dataclasses.is_dataclass(sizes):
+        raise ConfigError(
+            f"network {name} must annotate {parameters[2]!r} with the dataclass of its sizes, got {sizes!r} in "
+            f"{plugins.place_of(cls)}"
+        )
+    return cls, typing.cast(type, sizes)

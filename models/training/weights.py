@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tritag.closed import closed
 from tritag.errors import RunError
 from tritag.files import atomic_path
 
@@ -40,7 +40,8 @@ def read_weights(path: Path | str, model: nn.Module) -> None:
             f"{path} must hold the weights of this tagger, got {len(missing)} missing, {len(surplus)} unknown and "
             f"{len(shapes)} tensors of other shape (first: {first}); make the tagger from the run's own configuration"
         )
-    model.load_state_dict(tensors)
+    with closed(path, RunError, "the weights of this tagger", "train the tagger again"):
+        model.load_state_dict(tensors)
 
 
 def load_tensors(path: Path | str) -> dict[str, Tensor]:
@@ -54,7 +55,5 @@ def load_tensors(path: Path | str) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise RunError(f"weights must exist, got no file {path}; train the tagger first")
-    try:
+    with closed(path, RunError, "a whole safetensors file", "train the tagger again"):
         return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} must be a whole safetensors file ({error}); train the tagger again") from error

@@ -15,7 +15,9 @@ from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.meter import meters
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.factory import QuantLayers
+from tritag.quant.ops.empty_jet import EmptyJet
 from tritag.quant.ops.jet_scalars import CODE_GRID
+from tritag.quant.ops.modules import NamedOp
 from tritag.quant.weights.layer_selection import matching_layers
 from tritag.quant.weights.linear import QuantLinear, QuantVectorLinear
 
@@ -28,6 +30,7 @@ class QuantTagger(Tagger):
         self.config, self.quant = config, quant
         layers = QuantLayers(quant, config.n_constituents, config.head.n_outputs)
         self.tagger: Tagger = make_tagger(config, layers)
+        self.empty = NamedOp()
         for name in matching_layers(self.tagger, quant.low_bit_layers, QuantLinear):
             old = self.tagger.get_submodule(name)
             vectors = isinstance(old, QuantVectorLinear)
@@ -69,8 +72,12 @@ class QuantTagger(Tagger):
         return self.tagger.inputs(*self.fixed_inputs(codes, count))
 
     def score(self, inputs: Any, count: Tensor) -> FixedTensor:
-        """Outputs of the head (B, 1, outputs)."""
-        return self.tagger.score(inputs, FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0)))
+        """Outputs of the head (B, 1, outputs); in evaluation mode a jet without candidates has its defined scores."""
+        number = FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0))
+        outputs: FixedTensor = self.tagger.score(inputs, number)
+        if self.training:
+            return outputs
+        return self.empty(EmptyJet.of(self.config.head, outputs.known_grid()), outputs, number)
 
     def forward(self, codes: Tensor, count: Tensor) -> Tensor:
         """Outputs of the head (B, 1, outputs) as a plain tensor: what is exported."""

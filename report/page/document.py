@@ -81,10 +81,11 @@ def figures(plots: Sequence[Plot], report: Report) -> Iterator[str]:
 def _figure(plot: Plot, report: Report) -> str:
     """One figure with its title and caption."""
     svg = inline_svg(plot, report).replace(
-        "<svg ", f'<svg role="img" aria-labelledby="{plot.key}-title {plot.key}-caption" ', 1
+        "<svg ", f'<svg role="img" aria-labelledby="{plot.key}-title" aria-describedby="{plot.key}-caption" ', 1
     )
     wide = ' class="wide"' if plot.width > _COLUMN_INCHES else ""
     return (
         f'<figure{wide} id="{plot.key}"><h3 id="{plot.key}-title">{escape(plot.title)}</h3>'
-        f'<div class="scroll">{svg}</div><figcaption id="{plot.key}-caption">{escape(plot.caption(report))}</figcaption></figure>\n'
+        f'<div class="scroll">{svg}</div>'
+        f'<figcaption id="{plot.key}-caption">{escape(plot.caption(report))}</figcaption></figure>\n'
     )

@@ -147,7 +147,7 @@ class TestGraph:
             "CutTo": 7,
             "Product": 2,
             "Sum": 2,
-            "Op": 7,
+            "Op": 8,
         }
 
     def test_integers_are_those_of_the_tagger(self, exported):
@@ -155,7 +155,7 @@ class TestGraph:
         tagger = exported.tagger.tagger
         for name, module in (
             ("embed_add", tagger.embed),
-            ("logit", tagger.head),
+            ("head_add", tagger.head),
             ("blocks_0_key_add", tagger.blocks[0].key),
         ):
             layer = layers[name]

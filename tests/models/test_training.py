@@ -205,7 +205,8 @@ def test_finished_training_is_not_overwritten(jets, tmp_path):
 def test_broken_checkpoint_is_named(jets, tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
     with pytest.raises(
-        RunError, match=r"checkpoint.pt must be a checkpoint of tritag, got UnpicklingError; .*fresh=True"
+        RunError,
+        match=r"checkpoint.pt must be a whole checkpoint of tritag, but it is .*damaged \(.*fresh=True",
     ):
         train(make(), *jets, CONFIG, tmp_path)
 

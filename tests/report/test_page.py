@@ -17,7 +17,7 @@ from tritag.report.plots.gallery import PLOTS
 from tritag.report.plots.plot import value_at
 from tritag.report.plots.style import COLOURS, inline_svg, write_static
 
-NETWORKS = ("transformer", "lloca-trigger-fast", "lgatr-slim")
+NETWORKS = ("transformer", "lloca-trigger-fast")
 
 
 class Page(HTMLParser):
@@ -115,7 +115,7 @@ def test_differing_integers_are_on_top():
 
 
 def test_several_runs_beside_each_other(report):
-    other = report_of("part") | {"rtl": None, "run": "other"}
+    other = report_of("transformer") | {"rtl": None, "run": "other"}
     runs = [report, other]
     text = comparison_page(runs)
     page = Page(text)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import Data, Leading, Settings, Target
+from tritag.commands.options import Data, Leading, Plugins, Settings, Target
 from tritag.hls_projects.target import load_target
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TARGET
 from tritag.pipeline.names import check_training_names
@@ -26,6 +26,7 @@ def command(
     target: Target = DEFAULT_TARGET,
     rtl: Annotated[bool, typer.Option(help="Write and simulate Verilog: latency and estimated resources.")] = True,
     synth: Annotated[bool, typer.Option("--synth", help="Count the Verilog's resources with Yosys (minutes).")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Make jets, train, export, compile the hls4ml project, check every executor's integers, and report.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, OldRun, Run
+from tritag.commands.options import AsJson, OldRun, Plugins, Run
 from tritag.pipeline.defaults import EQUIVARIANCE_JETS
 from tritag.pipeline.opened import open_run
 from tritag.terminal import print_json, print_table
@@ -24,6 +24,7 @@ def command(
     jets: Annotated[Path | None, typer.Option(help="Jet file (npz or HDF5); by default 2000 of the run's.")] = None,
     n_max: Annotated[int, typer.Option("--n-max", min=1, help="Number of jets.")] = EQUIVARIANCE_JETS,
     seed: Annotated[int, typer.Option(help="Seed of the transformations.")] = 0,
+    plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Measure score changes under random boosts and rotations, before and after quantization.

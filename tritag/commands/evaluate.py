@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, OldRun, Run
+from tritag.commands.options import AsJson, OldRun, Plugins, Run
 from tritag.pipeline.opened import open_run
 from tritag.terminal import print_json, print_result
 
@@ -18,6 +18,7 @@ def command(
     old_run: OldRun = None,
     jets: Annotated[Path | None, typer.Option(help="Labelled jet file; by default the run's test jets.")] = None,
     against: Annotated[str | None, typer.Option(help="Another run: the ratio of rejections on the same jets.")] = None,
+    plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Measure accuracy, AUC, background rejection and the response of regressed quantities, with statistical errors."""

@@ -7,10 +7,16 @@ from typing import Annotated
 
 import typer
 
+from tritag import plugins
+
 Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run directory or tagger name.", show_default=False)]
 # How the run was named before it was an argument.
 OldRun = Annotated[str | None, typer.Option("--run", hidden=True)]
 Target = Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")]
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name of the artefact; by default the run's.", show_default=False)
+]
+Version = Annotated[int | None, typer.Option("--version", min=0, help="Version of the artefact.", show_default="1")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Tagger = Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")]
 Data = Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")]
@@ -25,4 +31,14 @@ Settings = Annotated[
 ]
 JetFile = Annotated[Path, typer.Argument(metavar="FILE", help="A jet file of any known kind.")]
 FirstJets = Annotated[int | None, typer.Option("--n-max", min=1, help="Only the first jets.")]
+# Its content is loaded while the call is read: a command has nothing to do with it.
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        callback=plugins.use,
+        help="A Python file with taggers, layers, ops or readers of your own; may be repeated.",
+    ),
+]
 Split = Annotated[str | None, typer.Option(help="train, val or test.")]

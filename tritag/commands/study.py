@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import AsJson
+from tritag.commands.options import AsJson, Plugins
 from tritag.configs import load_config
 from tritag.terminal import print_json, print_result
 
@@ -17,6 +17,7 @@ def command(
     write: Annotated[Path | None, typer.Option(help="Markdown file whose section of this study is replaced.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for figures of rejection against cost.")] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; by default one a core.")] = None,
+    plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Train every row of a study with every seed and print the table of test figures."""

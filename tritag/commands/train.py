@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tritag.api import train
-from tritag.commands.options import AsJson, Data, Leading, Settings, Tagger
+from tritag.commands.options import AsJson, Data, Leading, Plugins, Settings, Tagger
 from tritag.errors import ConfigError
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION
 from tritag.terminal import print_json, print_result, print_table
@@ -26,6 +26,7 @@ def command(
     off_grid: Annotated[bool, typer.Option("--off-grid", help="Float only: unrounded candidates.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again even when the run is finished.")] = False,
     list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and stop.")] = False,
+    plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Train a tagger into a new run directory; a killed training is continued by the same command."""

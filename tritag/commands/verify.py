@@ -9,7 +9,7 @@ import typer
 
 from tritag import api
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, FirstJets, OldRun, Run, Target
+from tritag.commands.options import AsJson, FirstJets, OldRun, Plugins, Run, Target
 from tritag.pipeline.defaults import DEFAULT_TARGET
 from tritag.terminal import print_json, print_table
 
@@ -24,6 +24,7 @@ def command(
     n_max: FirstJets = None,
     layers: Annotated[bool, typer.Option("--layers", help="Name the first layer that differs.")] = False,
     target: Target = DEFAULT_TARGET,
+    plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Compare PyTorch, ONNX Runtime, QONNX, hls4ml's C-simulation and the native emulator.

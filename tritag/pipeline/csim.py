@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-import numpy as np
-
+from tritag.export.feature_vectors import load_vectors, real_values
 from tritag.export.graph import read_graph
+from tritag.export.naming import Naming
 from tritag.files import JsonObject, write_json
+from tritag.hls_projects.bench import write_testbench
 from tritag.hls_projects.csim import CsimExecutor, compile_project
-from tritag.hls_projects.project import write_testbench
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.hls_projects.vendor import synthesise, vendor_tool
 from tritag.hls_projects.verify import Verdict, compare, require_equal
@@ -31,6 +31,8 @@ class CsimResult:
         The run; the project is the folder ``hls`` in it.
     target : str
         Name of the target.
+    naming : Naming
+        Name and version that the project carries.
     golden : Verdict
         The C-simulation against the golden vectors.
     compile_s : float
@@ -41,6 +43,7 @@ class CsimResult:
 
     run: OpenedRun
     target: str
+    naming: Naming
     golden: Verdict
     compile_s: float
     vendor: JsonObject | None
@@ -49,6 +52,8 @@ class CsimResult:
         """Content of ``csim.json``."""
         return {
             "target": self.target,
+            "name": self.naming.name,
+            "version": self.naming.version,
             "golden": self.golden.as_dict(),
             "compile_s": self.compile_s,
             "project": "hls",
@@ -56,8 +61,15 @@ class CsimResult:
         }
 
 
-def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult:
+def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Naming | None = None) -> CsimResult:
     """Write, compile and run the project; the vendor's synthesis follows where it is installed.
+
+    Parameters
+    ----------
+    target_name : str
+        A name in ``configs/targets``, or a YAML file.
+    naming : Naming, optional
+        Name and version that everything in the project carries; by default the run's.
 
     Raises
     ------
@@ -70,16 +82,17 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult
     """
     run = opened.run
     graph = read_graph(run.require("model.qonnx.onnx"))
-    with np.load(run.require("vectors.npz")) as vectors:
-        codes, count, expected = vectors["codes"], vectors["count"], vectors["logit"]
+    inputs, expected = load_vectors(run.require("vectors.npz"), graph)
     target = load_target(target_name)
+    naming = naming or Naming.of_run(opened.name)
     run.discard_from("csim")
-    project = compile_project(graph, target, log=run.log_file("csim"))
-    verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(codes, count))
+    project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
+    verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
     shutil.copytree(project.folder, run.path("hls"), ignore=shutil.ignore_patterns("*.so", "complete.json"))
     (output,) = graph.outputs
     some = slice(0, _TESTBENCH_JETS)
-    write_testbench(run.path("hls"), codes[some], count[some], expected[some] * graph.grids[output].type.lsb)
+    values = [real_values(graph, name, x[some]) for name, x in zip(graph.inputs, inputs, strict=True)]
+    write_testbench(run.path("hls"), values, expected[some] * graph.grids[output].type.lsb)
     state = "from the cache, " if project.cached else ""
     print_progress(
         f"{opened.name}: C-simulation ({state}compiled in {project.compile_s:.0f} s), "
@@ -90,7 +103,7 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult
         print_progress("vitis-run is not on PATH: no vendor synthesis, no vendor latency or resources")
     else:
         vendor = synthesise(run.path("hls"), run.log_file("csim"))
-    result = CsimResult(opened, target_name, verdict, project.compile_s, vendor)
+    result = CsimResult(opened, target_name, naming, verdict, project.compile_s, vendor)
     write_json(run.path("csim.json"), result.as_dict())
     run.record_provenance("csim")
     require_equal([compare("pytorch", expected, expected), verdict])

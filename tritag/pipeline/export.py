@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 from tritag.errors import ExportError
 from tritag.export.executors import TorchExecutor
+from tritag.export.feature_vectors import save_vectors
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, atomic_path, write_json
@@ -76,7 +76,7 @@ def export_run(opened: OpenedRun) -> ExportResult:
     codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True)
     outputs = TorchExecutor(graph, tagger, model).run(codes, count)
     with atomic_path(run.path("vectors.npz")) as path:
-        np.savez_compressed(path, codes=codes, count=count, logit=outputs)
+        save_vectors(path, graph, (codes, count), outputs)
     write_json(run.path("graph.json"), graph.summary())
     with atomic_path(run.path("model.qonnx.onnx")) as path:
         onnx.save(model, str(path))

@@ -6,11 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from tritag.configs import build
 from tritag.environment import runs_root
-from tritag.errors import ConfigError, RunError, unknown_name
+from tritag.errors import ConfigError, RunError, short, unknown_name
 from tritag.files import JsonObject
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import HeadConfig
@@ -20,6 +18,7 @@ from tritag.pipeline.defaults import SECTIONS
 from tritag.pipeline.opened import open_run
 from tritag.quant.recipe import Recipe, make_recipe
 from tritag.run import Run
+from tritag.structured import parse_yaml
 
 
 def recipe_of(
@@ -86,10 +85,12 @@ def parse_changes(changes: Sequence[str]) -> dict[str, JsonObject]:
         key, equals, value = change.partition("=")
         section, _, name = key.partition(".")
         if not equals or not name:
-            raise ConfigError(f"--set takes section.key=value, got {change!r}; for example training.batch_size=256")
+            raise ConfigError(
+                f"--set takes section.key=value, got {short(change)}; for example training.batch_size=256"
+            )
         if section not in sections:
             raise ConfigError(unknown_name("section of --set", section, SECTIONS))
-        sections[section][name] = yaml.safe_load(value)
+        sections[section][name] = parse_yaml(value, f"--set {section}.{name}", advice="correct the value")
     return sections
 
 

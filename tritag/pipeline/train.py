@@ -18,6 +18,7 @@ from tritag.models.training.evaluate import scores
 from tritag.models.training.training import train
 from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.plugins import keep_plugins, tell_changes
 from tritag.pipeline.recipes import load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.quant.recipe import Recipe, fresh_tagger
@@ -78,6 +79,8 @@ def _train_run(name: str, recipe: Recipe, fresh: bool, progress: bool) -> TrainR
     elif run.path("metrics.json").is_file() and run.path("weights.safetensors").is_file():
         print_progress(f"{run.directory.name}: trained already")
         return _result(run)
+    tell_changes(run)
+    keep_plugins(run, recipe.plugins)
     float_run = None
     if recipe.quant is not None:
         float_run = train_run(name, recipe.float_part(), progress=progress).run

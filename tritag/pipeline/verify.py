@@ -13,8 +13,8 @@ from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.verify import Verdict, require_equal
 from tritag.pipeline.executors import run_executors
-from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
 
 _DEFAULT_JETS = 10_000
@@ -93,9 +93,7 @@ def verify_run(
     """
     executors = run_executors(opened, target_name=target_name)
     limit = n_max or (None if jets else _DEFAULT_JETS)
-    codes, count = integer_codes(coded_jets(opened.recipe, None, file=jets, n_max=limit))
-    if jets is None:
-        codes, count = with_crafted(codes, count)
+    inputs = run_inputs(opened, executors[0].graph, limit, file=jets)
 
     def traced(executor: Executor) -> Executor:
         if isinstance(executor, CsimExecutor):
@@ -106,8 +104,7 @@ def verify_run(
 
     verdicts = verify.verify(
         executors,
-        codes,
-        count,
+        *inputs,
         watch=lambda name, total: Progress(name, total, "jets", show=progress),
         traced=traced if layers else None,
     )

@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
+from tritag import plugins
 from tritag.data.simulation.generate import ensure_data
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.pipeline.cost import cost_run
@@ -38,14 +39,20 @@ def train_all(config: StudyConfig, processes: int | None = None) -> None:
     pool = ProcessPoolExecutor(
         min(processes or os.cpu_count() or 1, len(groups)),
         get_context("spawn"),
-        initializer=follow_parent,
-        initargs=(os.getpid(),),
+        initializer=_start_worker,
+        initargs=(os.getpid(), plugins.used_paths()),
     )
     with Progress("study", sum(map(len, groups)), "trainings") as shown, pool:
         pending = {pool.submit(_train_group, config, group): len(group) for group in groups}
         for done in as_completed(pending):
             done.result()
             shown.advance(pending[done])
+
+
+def _start_worker(parent: int, paths: tuple[Path, ...]) -> None:
+    """Initializer of a worker: it ends with its ``parent`` and knows the plug-ins that the user asked for."""
+    follow_parent(parent)
+    plugins.use(paths)
 
 
 def _groups(config: StudyConfig) -> list[_Group]:

@@ -95,8 +95,8 @@ def _row_runs(config: StudyConfig, row: StudyRow) -> _RowRuns:
         if recipe.quant is not None and recipe.quant.exact:
             costs.append(cost_run(opened).counts)
             firmware = firmware or (_firmware(opened) if config.firmware else None)
-        with np.load(opened.run.require("scores.npz")) as file:
-            answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
+        file = opened.run.read_npz("scores.npz", ("scores", "labels"))
+        answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
     return _RowRuns(recipe.tagger, answers, costs, firmware)  # the tagger is the same for all seeds
 
 
