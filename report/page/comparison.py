@@ -10,6 +10,7 @@ from tritag.report.page.tables import table
 from tritag.report.plots.plot import Report
 from tritag.report.plots.style import COLOURS
 from tritag.report.plots.versus import COLOURS_OF_RUNS, versus_plots
+from tritag.report.working_point import working_point
 
 
 def comparison_page(reports: list[Report]) -> str:
@@ -37,8 +38,7 @@ def _table(report: Report) -> str:
 def _row(report: Report, i: int) -> list[str]:
     run, where = report["runs"][i], f"/runs/{i}"
     physics = f"{where}/physics/{'quantized' if run['physics'].get('quantized') else 'float'}"
-    metrics = run["physics"].get("quantized") or run["physics"].get("float") or {}
-    point = f"{physics}/classes/0/rejections/0" if metrics.get("classes") else f"{physics}/rejections/0"
+    point = where + (working_point(run) or ("/none", ""))[0]
     verdicts = run["bit_accuracy"]
     worst = max(range(len(verdicts)), key=lambda j: verdicts[j]["differ"]) if verdicts else None
     return [

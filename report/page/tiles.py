@@ -8,7 +8,8 @@ from html import escape
 from tritag.export.rtl.text.fpga import find_part
 from tritag.report.firmware import COUNTED, ESTIMATED, VENDOR, cycles, is_measured
 from tritag.report.page.numbers import number
-from tritag.report.plots.plot import Report
+from tritag.report.plots.plot import Report, value_at
+from tritag.report.working_point import working_point
 
 _EXACT = "Same integers everywhere"
 
@@ -52,22 +53,20 @@ def _scenarios(report: Report) -> dict[str, dict[str, int]]:
 
 
 def _physics(report: Report) -> str:
-    physics = report["physics"]
-    name = "quantized" if physics.get("quantized") else "float"
-    metrics, where = physics.get(name), f"/physics/{name}"
-    if not metrics:
+    point = working_point(report)
+    if point is None:
         return _tile("Separation", "not measured", [])
-    path = f"{where}/classes/0/rejections/0" if metrics.get("classes") else f"{where}/rejections/0"
-    found = metrics["classes"][0]["rejections"][0] if metrics.get("classes") else metrics["rejections"][0]
-    who = f" for {escape(metrics['classes'][0]['name'])}" if metrics.get("classes") else ""
-    if found["value"] is None:
+    path, signal = point
+    auc = "/".join(path.split("/")[:3]) + "/auc"
+    if value_at(report, f"{path}/value") is None:
         main = "no background passed"
     else:
         main = f"{number(report, f'{path}/value', '.0f')} ± {number(report, f'{path}/error', '.0f')}"
+    who = f" for {escape(signal)}" if signal else ""
     lines = [
         f"background rejection at signal efficiency {number(report, f'{path}/signal_efficiency')}{who}, from "
         f"{number(report, f'{path}/n_background')} background jets",
-        f"AUC {number(report, f'{where}/auc/value', '.4f')} ± {number(report, f'{where}/auc/error', '.4f')}",
+        f"AUC {number(report, f'{auc}/value', '.4f')} ± {number(report, f'{auc}/error', '.4f')}",
     ]
     return _tile("Separation", main, lines)
 
@@ -94,5 +93,4 @@ def _share(report: Report) -> str:
     part = find_part(rtl["part"]) if rtl.get("part") else None
     if part is None:
         return text + "; the part is not known"
-    count = {"/rtl/estimate/lut": rtl["estimate"]["lut"]}.get(where) or synth[where.split("/")[2]]["lut"]
-    return f"{text}: {part.shares({'lut': count})['lut']:.1%} of {escape(part.name)}"
+    return f"{text}: {part.shares({'lut': value_at(report, where)})['lut']:.1%} of {escape(part.name)}"

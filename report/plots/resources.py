@@ -30,7 +30,7 @@ def by_layer(report: Report) -> list[tuple[str, int, int]]:
 
 def _draw(axes: Axes, report: Report) -> None:
     rows = by_layer(report)
-    total_lut, total_dsp = (max(sum(row[i] for row in rows), 1) for i in (1, 2))
+    total_lut, total_dsp = max(sum(row[1] for row in rows), 1), max(sum(row[2] for row in rows), 1)
     for place, (_, lut, dsp) in enumerate(rows):
         axes.barh(place - 0.2, 100 * lut / total_lut, height=0.38, color=BLUE, label=None if place else "LUT")
         axes.barh(place + 0.2, 100 * dsp / total_dsp, height=0.38, color=ORANGE, label=None if place else "DSP")

@@ -102,7 +102,7 @@ def _settings(settings: dict[str, Any]) -> Iterator[None]:
         import matplotlib
     except ImportError as error:
         raise ToolError("figures need matplotlib; install it with pip install 'tritag[plots]'") from error
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(dict(settings)):  # type: ignore[arg-type]
         yield
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tritag.report.plots.plot import Plot, Report, value_at
 from tritag.report.plots.style import BLUE, GREEN, GREY, ORANGE, PINK
+from tritag.report.working_point import working_point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,20 +21,12 @@ COSTS = {
 }
 
 
-def first_rejection(run: Report) -> dict[str, Any] | None:
-    """Rejection of the tagger itself at its first working point; of the first class where there are several."""
-    metrics = run["physics"].get("quantized") or run["physics"].get("float")
-    if not metrics:
-        return None
-    found: dict[str, Any] = (metrics["classes"][0] if metrics.get("classes") else metrics)["rejections"][0]
-    return found
-
-
 def _points(report: Report, pointer: str) -> list[tuple[int, float, dict[str, Any]]]:
     """Number, cost and rejection of the runs that have both."""
     points = []
     for number, run in enumerate(report["runs"]):
-        cost, rejection = value_at(run, pointer), first_rejection(run)
+        cost, point = value_at(run, pointer), working_point(run)
+        rejection = value_at(run, point[0]) if point else None
         if cost is not None and rejection is not None and rejection["value"] is not None:
             points.append((number, cost, rejection))
     return points
