@@ -43,6 +43,11 @@ def extreme_features(graph: FirmwareGraph, n: int = 64, seed: int = 2027) -> tup
     return tuple(found)
 
 
+def join_features(*parts: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Inputs of several sets, one behind the other."""
+    return tuple(np.concatenate(x) for x in zip(*parts, strict=True))
+
+
 def features_of(file: Path, graph: FirmwareGraph) -> list[np.ndarray]:
     """Arrays of integers in an ``.npz`` file, one for each input by its name.
 

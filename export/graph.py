@@ -30,7 +30,13 @@ from tritag.export.firmware_layers import (
 from tritag.export.functions import op_function
 from tritag.export.graph_proof import check_domain, check_name, layer_shape, prove_op
 from tritag.export.model_file import read_model
-from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, run_all
+from tritag.export.qonnx_file import (
+    METADATA_INPUTS,
+    METADATA_OUTPUT_SCALE,
+    METADATA_OUTPUTS,
+    METADATA_PROGRAMS,
+    run_all,
+)
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.formats.tensor import check_float32
@@ -106,6 +112,7 @@ class _Reader:
         self.graph.outputs = [x.name for x in model.graph.output]
         # Files written before there were several outputs have a logit.
         self.graph.output_names = tuple(_metadata(metadata, METADATA_OUTPUTS, '["logit"]'))
+        self.graph.output_scale = float(_metadata(metadata, METADATA_OUTPUT_SCALE, "1.0"))
 
     def _evaluate_constants(self) -> dict[str, np.ndarray]:
         constants = {i.name: numpy_helper.to_array(i) for i in self.model.graph.initializer}

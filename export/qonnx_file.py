@@ -29,6 +29,7 @@ METADATA_PROGRAMS = "tritag.programs"
 METADATA_INPUTS = "tritag.input_grids"
 METADATA_MODULES = "tritag.modules"
 METADATA_OUTPUTS = "tritag.outputs"
+METADATA_OUTPUT_SCALE = "tritag.output_scale"
 BATCH = "batch"
 # onnxruntime reads files up to IR 13; 10 is enough for what is used.
 IR_VERSION = 10

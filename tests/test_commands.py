@@ -301,3 +301,18 @@ def test_synth_and_compare(
     assert "assumption: xcvp1802-lsvc4072-2MP-e-S is not in the table of parts" in shown.err
     result = json.loads((run / "synth.json").read_text())
     assert [result[name] for name in ("holds", "part_shares", "slr_shares")] == [None, None, None]
+
+
+def test_a_check_of_nothing_has_not_passed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = read_sample("test")
+    for n in (0, 3):
+        file = tmp_path / f"{n}.npz"
+        np.savez(file, p4=0 * batch.p4[:n], n_constituents=0 * batch.n_constituents[:n])
+        assert cli.run(["verify", str(run), "--jets", str(file)]) == 2
+        told = " ".join(capsys.readouterr().err.split())
+        assert "jets" in told
+    np.savez(tmp_path / "some.npz", p4=batch.p4, n_constituents=batch.n_constituents)
+    assert cli.run(["verify", str(run), "--jets", str(tmp_path / "some.npz"), "--json"]) == 0
+    (first, *_) = json.loads(capsys.readouterr().out)
+    assert first["strength"]["outputs"] > 10
+    assert first["strength"]["crafted"] == 0

@@ -21,17 +21,34 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "models": ("layers", "jets", "nets", "figures", "training"),
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
     "report": (".", "plots", "page"),
+    "export/importing": (
+        *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
+        *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
+        *("shapes", "output", "importer", "original", "stock_hls4ml"),
+    ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "train"),
-        *("export", "cost", "csim"),
-        *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
+        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
+        *("export", "import_file", "check_onnx", "cost", "csim"),
+        *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
+        *("report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (
-    *("errors", "environment", "closed", "archive", "structured", "files", "identifiers", "noise", "progress"),
+    *(
+        "errors",
+        "environment",
+        "closed",
+        "archive",
+        "numbers_as_written",
+        "structured",
+        "files",
+        "identifiers",
+        "noise",
+        "progress",
+    ),
     *("workers", "plugin_files", "plugins"),
     "_version",
 )

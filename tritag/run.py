@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from tritag.configs import digest
 from tritag.environment import runs_root
 from tritag.errors import RunError, short, unknown_name
 from tritag.files import write_json, write_text
 from tritag.provenance import describe_software
 from tritag.steps import STEPS, step_of, steps_built_on
-from tritag.structured import read_json, read_yaml
+from tritag.structured import dump_yaml, read_json, read_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +70,7 @@ class Run:
             )
         directory = runs_root() / f"{name}-{digest8}"
         stored = {"run_format": RUN_FORMAT, "name": name, "digest": digest8, "config": plain}
-        write_text(directory / "config.yaml", yaml.safe_dump(stored, sort_keys=False, allow_unicode=True))
+        write_text(directory / "config.yaml", dump_yaml(stored))
         return cls(directory, name, digest8, plain)
 
     @classmethod
@@ -108,6 +106,10 @@ class Run:
             return path
         state = "empty" if path.is_file() else "missing"
         step = step_of(filename)
+        if step == "train" and "import" in self.config:
+            raise RunError(
+                f"{filename} belongs to runs that tritag trained; {self.directory} was made by 'tritag import'"
+            )
         advice = f"; make it with '{self.command_for(step)}'" if step else ""
         raise RunError(f"{filename} must be in {self.directory}, but it is {state}{advice}")
 
@@ -147,6 +149,8 @@ class Run:
         """Command line that runs ``step`` on this run."""
         if step == "train":
             return f"tritag train {self.name}"
+        if "import" in self.config and step in ("import", "export"):
+            return f"tritag import {shlex.quote(str(self.directory / 'original.onnx'))} --name {self.name}"
         if step == "cost":
             return f"tritag cost --run {shlex.quote(str(self.directory))}"
         return f"tritag {step} {shlex.quote(str(self.directory))}"
@@ -213,7 +217,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must hold run_format, but it is truncated or was not written by tritag; {again}")
     if stored["run_format"] != RUN_FORMAT:
         raise RunError(
-            f"{path.parent} was written by tritag run format {stored['run_format']}, this tritag reads {RUN_FORMAT}; "
+            f"{path.parent} was written by tritag run format {short(stored['run_format'])}, this tritag "
+            f"reads {RUN_FORMAT}; "
             f"train again or use that version"
         )
     missing = [key for key in ("name", "digest", "config") if key not in stored]
@@ -221,7 +226,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must hold {', '.join(missing) or 'config as a mapping'}, but it is truncated; {again}")
     if digest(stored["config"]) != stored["digest"]:
         raise RunError(
-            f"{path} must be as training wrote it (digest {stored['digest']}), but it was edited "
+            f"{path} must be as training wrote it (digest {short(stored['digest'])}), but it was edited "
             f"(digest {digest(stored['config'])}); undo the edit, or train with the new settings"
         )
     return stored

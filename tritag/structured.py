@@ -15,6 +15,7 @@ import yaml
 
 from tritag.closed import closed, require_file
 from tritag.errors import ConfigError, RunError, TritagError, one_line, short
+from tritag.numbers_as_written import FIRST_OF_NUMBER, NUMBER, number_of
 
 # settings are a few kB; PyYAML takes a second for 30 kB of them
 YAML_BYTES_MAX = 100_000
@@ -33,6 +34,35 @@ class SettingsLoader(yaml.SafeLoader):
         if node is not None:
             _size(node, {}, 0)
         return node
+
+
+def _number(loader: SettingsLoader, node: yaml.ScalarNode) -> int | float | None:
+    return number_of(node.value)
+
+
+# Numbers are resolved by our own rule, before YAML's others (dates, words for true and false).
+_RESOLVERS = {
+    first: [(tag, rule) for tag, rule in rules if not tag.endswith((":int", ":float"))]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+SettingsLoader.yaml_implicit_resolvers = {
+    first: [("tag:tritag:number", NUMBER), *_RESOLVERS.get(first, [])] if first in FIRST_OF_NUMBER else rules
+    for first, rules in {**{sign: [] for sign in FIRST_OF_NUMBER}, **_RESOLVERS}.items()
+}
+SettingsLoader.add_constructor("tag:tritag:number", _number)
+
+
+class _SettingsDumper(yaml.SafeDumper):
+    """Puts words into quotes that :class:`SettingsLoader`, or any other reader of YAML, takes for a number."""
+
+
+for _first in FIRST_OF_NUMBER:
+    _SettingsDumper.add_implicit_resolver("tag:tritag:number", NUMBER, [_first])
+
+
+def dump_yaml(content: Any) -> str:
+    """Text of plain settings as YAML, keys in their order, that :func:`parse_yaml` reads back as they were."""
+    return yaml.dump(content, Dumper=_SettingsDumper, sort_keys=False, allow_unicode=True)
 
 
 def _size(node: yaml.Node, known: dict[int, int], depth: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from tritag.closed import closed
-from tritag.errors import RunError
+from tritag.errors import RunError, one_line
 from tritag.files import atomic_path, write_text
 from tritag.structured import JSON_BYTES_MAX, parse_json, read_text
 
@@ -64,7 +64,10 @@ def write_checkpoint(
         "rng": torch.get_rng_state(),
     }
     with atomic_path(directory / CHECKPOINT_FILE) as temporary:
-        torch.save(content, temporary)
+        try:
+            torch.save(content, temporary)
+        except RuntimeError as error:  # PyTorch's writer has no other word for a full disk
+            raise RunError(f"cannot write {temporary.parent}: {one_line(str(error))}; free space") from error
 
 
 def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, optimizer: Any) -> TrainingState | None:

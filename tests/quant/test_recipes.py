@@ -211,7 +211,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("precision", PRECISIONS)
     def test_settings_read_back(self, precision):
-        recipe = recipe_of(precision, low_bit_layers=["blocks.*"])
+        recipe = recipe_of(precision, distillation=0.5)
         stored = _plain(recipe.settings())
         assert build(Recipe, stored) == recipe
         assert digest(stored) != digest(_plain(recipe_of(precision).settings()))

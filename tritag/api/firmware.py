@@ -63,9 +63,11 @@ def csim(
         As :func:`open_run` takes it.
     target : str
         FPGA part, clock and interval: a name in ``configs/targets``, or a YAML file.
-    name, version : str and int, optional
-        What namespace, top function, guards and library are called: letters, digits and underscores, by default the
-        run's name, and a whole number, by default 1.
+    name : str, optional
+        What namespace, top function, guards and library are called, by default as the run: letters, digits and
+        underscores.
+    version : int, optional
+        Version behind the name, 0 or more; by default 1.
 
     Returns
     -------
@@ -154,7 +156,9 @@ def verify(
     from tritag.hls_projects.target import load_target
     from tritag.pipeline.opened import open_run
 
-    opened = open_run(run, needs=("model.qonnx.onnx", "weights.safetensors"))
+    opened = open_run(run, needs=("model.qonnx.onnx",))
+    if not opened.imported:
+        opened.run.require("weights.safetensors")
     load_target(target)
     from tritag.pipeline.verify import verify_run
 

@@ -62,8 +62,7 @@ class OpenedRun:
         RunError
             The run was imported: it has no training.
         """
-        if self.imported:
-            raise RunError(f"this needs a run that tritag trained, got {self.name}, which `tritag import` made")
+        self._require_training()
         from tritag.quant.recipe import Recipe
 
         load_plugins(self.run)
@@ -77,10 +76,15 @@ class OpenedRun:
         RunError
             The run is not trained to its end.
         """
+        self._require_training()
         weights = self.run.require("weights.safetensors")
         from tritag.quant.recipe import trained_tagger
 
         return trained_tagger(self.recipe, weights)
+
+    def _require_training(self) -> None:
+        if self.imported:
+            raise RunError(f"this needs a run that tritag trained, got {self.name}, which `tritag import` made")
 
     def metrics(self) -> MetricsFile:
         """Figures and origin of the run, from ``metrics.json``.

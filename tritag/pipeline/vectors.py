@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.export.feature_vectors import extreme_features, features_of, random_features
+from tritag.export.feature_vectors import extreme_features, features_of, join_features, random_features
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
@@ -42,5 +42,4 @@ def run_inputs(
         return (codes, count) if file else with_crafted(codes, count)
     if file is not None:
         return tuple(x[:n_max] for x in features_of(file, graph))
-    parts = [random_features(graph, n_max or 0), extreme_features(graph)]
-    return tuple(np.concatenate(x) for x in zip(*parts, strict=True))
+    return join_features(random_features(graph, n_max or 0), extreme_features(graph))
