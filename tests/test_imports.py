@@ -29,7 +29,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
         *("export", "import_file", "check_onnx", "cost", "csim"),
-        *("executors", "verify", "score", "score_file", "rtl", "synth", "package", "equivariance"),
+        *("rtl", "vendor", "executors", "verify", "score", "score_file", "synth", "package", "equivariance"),
         *("frames", "evaluate"),
         *("report", "compare"),
         *("demo", "taggers", "data", "study"),
