@@ -23,7 +23,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "export/importing": (
         *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
         *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
-        *("shapes", "output", "importer", "original", "stock_hls4ml"),
+        *("shapes", "output", "importer", "runnable", "original", "stock_hls4ml"),
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
