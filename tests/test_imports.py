@@ -29,7 +29,8 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
         *("export", "import_file", "check_onnx", "cost", "csim"),
-        *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
+        *("executors", "verify", "score", "score_file", "rtl", "synth", "package", "equivariance"),
+        *("frames", "evaluate"),
         *("report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
@@ -44,11 +45,12 @@ LEAF_FILES = (
         "numbers_as_written",
         "structured",
         "files",
+        "helper_files",
         "identifiers",
         "noise",
         "progress",
     ),
-    *("workers", "plugin_files", "plugins"),
+    *("workers", "plugin_files", "plugins", "seals"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
