@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tritag.api.firmware import csim, export, verify
 from tritag.api.foreign import import_file
-from tritag.api.jets import read_jets, score
+from tritag.api.jets import read_jets, score, score_file
 from tritag.api.package import package
 from tritag.api.runs import open_run, train
 from tritag.api.verilog import rtl, synth
@@ -22,6 +22,7 @@ __all__ = [
     "read_jets",
     "rtl",
     "score",
+    "score_file",
     "synth",
     "train",
     "verify",

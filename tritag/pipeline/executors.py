@@ -54,6 +54,9 @@ def run_executors(
     for name in names:
         if name not in EXECUTORS:
             raise ConfigError(unknown_name("executor", name, EXECUTORS))
+        if name == "pytorch" and opened.imported:
+            others = ", ".join(EXECUTORS[1:])
+            raise ConfigError(f"the executor of an imported run must be one of {others}; it has no form in PyTorch")
     model = read_model(opened.run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     naming = naming_of(opened)
