@@ -16,6 +16,7 @@ from tritag import cli
 from tritag.data.simulation.sample import read_sample
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.graph import read_graph
+from tritag.export.model_file import write_model
 from tritag.export.naming import Naming
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import simulation, synthesis
@@ -100,7 +101,7 @@ def test_changed_table_entry_is_found_and_named(run: Path, capsys: pytest.Captur
     entries = numpy_helper.to_array(table).copy()
     entries[96:160] ^= 1
     table.CopyFrom(numpy_helper.from_array(entries, table.name))
-    onnx.save(model, path)
+    write_model(path, model)
     try:
         capsys.readouterr()
         assert cli.run(["verify", str(run), "--layers", "--json"]) == 1

@@ -23,7 +23,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "export/importing": (
         *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
         *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
-        *("shapes", "output", "importer", "original", "stock_hls4ml"),
+        *("shapes", "output", "importer", "runnable", "original", "stock_hls4ml"),
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
@@ -45,11 +45,12 @@ LEAF_FILES = (
         "numbers_as_written",
         "structured",
         "files",
+        "helper_files",
         "identifiers",
         "noise",
         "progress",
     ),
-    *("workers", "plugin_files", "plugins"),
+    *("workers", "plugin_files", "plugins", "seals"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
