@@ -89,7 +89,7 @@ def compile_project(
         No g++ on PATH, or the compiler failed; the message names the log.
     """
     folder = cache_root() / project_digest(graph, target, trace, naming)
-    with only_one(folder.with_suffix(".lock")):
+    with only_one(folder):
         return _cached(folder, naming) or _compile(graph, target, trace, folder, log, naming)
 
 

@@ -38,13 +38,14 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "export/importing": (
         *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
         *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
-        *("shapes", "output", "importer", "original", "stock_hls4ml"),
+        *("shapes", "output", "importer", "runnable", "original", "stock_hls4ml"),
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
         *("export", "import_file", "check_onnx", "cost", "csim"),
-        *("executors", "verify", "score", "rtl", "synth", "package", "equivariance", "frames", "evaluate"),
+        *("rtl", "vendor", "executors", "verify", "score", "score_file", "synth", "package", "equivariance"),
+        *("frames", "evaluate"),
         *("report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
@@ -59,11 +60,12 @@ LEAF_FILES = (
         "numbers_as_written",
         "structured",
         "files",
+        "helper_files",
         "identifiers",
         "noise",
         "progress",
     ),
-    *("workers", "plugin_files", "plugins"),
+    *("workers", "plugin_files", "plugins", "seals"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
