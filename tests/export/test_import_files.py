@@ -17,6 +17,7 @@ from tritag.api import score
 from tritag.cli import run as tritag
 from tritag.errors import ConfigError, DataError, ExportError
 from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.feature_vectors import random_features
 from tritag.export.graph import read_graph
 from tritag.export.importing.importer import import_model
 from tritag.export.importing.input_grid import read_grids
@@ -183,6 +184,21 @@ def test_forms_equal_the_original(form: str) -> None:
     qonnx, *_ = compare_with_original(original, imported, {name: x}, codes, graph.output_lsb)
     assert (qonnx.why_not, qonnx.jets, qonnx.differ) == ("", 300, 0)
     assert len(np.unique(codes)) > 1
+
+
+@pytest.mark.parametrize("form", ["dynamo", "qcdq"])
+def test_other_exporters_of_brevitas(form: str) -> None:
+    """Constants as inputs, weights as integers behind DequantizeLinear, Gemm or MatMul: equal in both runtimes."""
+    from tests.helpers.foreign import DeepSets, Mlp, exported
+
+    original = exported(DeepSets(), 3, 3, form=form) if form == "dynamo" else exported(Mlp(True), 6, form=form)
+    imported = import_model(original)
+    graph = read_graph(imported.model)
+    inputs = random_features(graph, 300)
+    codes = OnnxRuntimeExecutor(graph, imported.model).run(*inputs)
+    named = dict(zip(graph.inputs, inputs, strict=True))
+    found = compare_with_original(original, imported, named, codes, graph.output_lsb)
+    assert [(c.runtime, c.why_not, c.differ) for c in found] == [("qonnx", "", 0), ("onnxruntime", "", 0)]
 
 
 def test_an_input_on_a_grid_that_is_told() -> None:
