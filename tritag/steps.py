@@ -25,7 +25,7 @@ STEPS: dict[str, Step] = {
     "verify": Step(("verify.json", "original.json"), after=("csim",)),
     "rtl": Step(("rtl.json", "rtl", "vendor.json"), after=("export",)),
     "synth": Step(("synth.json",), after=("rtl",)),
-    "report": Step(("report.html",), after=("evaluate", "verify", "rtl", "synth")),
+    "report": Step(("report.html", "report.json"), after=("evaluate", "verify", "rtl", "synth")),
 }
 
 

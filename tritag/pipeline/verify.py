@@ -20,7 +20,7 @@ from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.verify import Verdict, require_equal
 from tritag.pipeline.executors import DEFAULT_EXECUTORS, run_executors
 from tritag.pipeline.import_file import imported_again
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
@@ -79,6 +79,7 @@ class VerifyResult:
         return {"run": self.run.name, "equal": self.equal, "strength": strength, "verdicts": self.as_list()}
 
 
+@one_writer
 def verify_run(
     opened: OpenedRun,
     jets: Path | None = None,
