@@ -82,6 +82,7 @@ def verify(
     *inputs: np.ndarray,
     watch: Watch | None = None,
     traced: Callable[[Executor], Executor] | None = None,
+    seen: Callable[[np.ndarray], None] | None = None,
 ) -> list[Verdict]:
     """Run all executors on the same jets; the first is the reference that the others are compared with.
 
@@ -94,12 +95,16 @@ def verify(
         Given an executor's name and the number of jets, what shows the progress of its run.
     traced : callable, optional
         Searches the first layer that differs: given an executor that differs, the same one with its layers exposed.
+    seen : callable, optional
+        Gets the reference's output integers, (n,) or (n, outputs).
     """
     answers = []
     for executor in executors:
         with watch(executor.name, len(inputs[0])) if watch is not None else nullcontext() as shown:
             answers.append(executor.run(*inputs, progress=shown.advance if shown is not None else None))
     expected, verdicts = answers[0], []
+    if seen is not None:
+        seen(expected)
     for executor, given in zip(executors, answers, strict=True):
         verdict = compare(executor.name, expected, given)
         if traced is not None and verdict.differ:

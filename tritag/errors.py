@@ -35,6 +35,10 @@ class ExportError(TritagError):
     """The model holds something that has no exact form in firmware."""
 
 
+class WidthError(ExportError):
+    """An integer has more bits than the firmware's tensors or programs hold."""
+
+
 class CheckFailed(TritagError):
     """A check ran and did not hold (exit status 1)."""
 

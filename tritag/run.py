@@ -160,6 +160,10 @@ class Run:
             return path
         state = "empty" if path.is_file() else "missing"
         step = step_of(filename)
+        if step == "train" and "import" in self.config:
+            raise RunError(
+                f"{filename} belongs to runs that tritag trained; {self.directory} was made by 'tritag import'"
+            )
         how = f"; make it with {self.command_for(step)}" if step else ""
         raise RunError(f"{filename} must be in {self.directory}, but it is {state}{how}")
 

@@ -30,7 +30,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must hold run_format, but it is truncated or was not written by tritag; {again}")
     if stored["run_format"] not in _READABLE:
         raise RunError(
-            f"{path.parent} was written by tritag run format {stored['run_format']}, this tritag reads "
+            f"{path.parent} was written by tritag run format {short(stored['run_format'])}, this tritag reads "
             f"{' and '.join(map(str, _READABLE))}; train again or use that version"
         )
     missing = [key for key in ("name", "digest", "config") if key not in stored]
@@ -38,7 +38,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must hold {', '.join(missing) or 'config as a mapping'}, but it is truncated; {again}")
     if (found := identity(stored["config"], stored.get("jets"))) != stored["digest"]:
         raise RunError(
-            f"{path} must be as training wrote it (digest {stored['digest']}), but it was edited "
+            f"{path} must be as training wrote it (digest {short(stored['digest'])}), but it was edited "
             f"(digest {found}); undo the edit, or train with the new settings"
         )
     return stored

@@ -35,6 +35,8 @@ class Import:
         How each quantizer was written, by its node.
     notes : list of str
         What a user must know: a softmax that was left out, a rounding that the file does not have.
+    quantized : list of str
+        Outputs of quantizers in the file.
     done : set of str
         Outputs of nodes that an earlier one has taken with it.
     took : str
@@ -47,6 +49,7 @@ class Import:
     pending: dict[str, tuple[Value, Quantizer]] = field(default_factory=dict)
     forms: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    quantized: list[str] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
     took: str = ""
 
@@ -82,6 +85,7 @@ class Import:
         wish = node.name or node.output[0]
         self.values[node.output[0]], form = requantized(self.writer, value, quantizer, wish)
         self.forms[wish] = str(form)
+        self.quantized.append(node.output[0])
 
     def settled(self, node: NodeProto, value: Value) -> Value:
         """The value as plain integers times a scale: ReLU and clips at whole codes are done on the integers.
@@ -173,7 +177,17 @@ class Import:
         value = self.settled(node, value)
         if uniform(value.scale) is None or any(value.offset.ravel().tolist()):
             refuse(node, "one scale and no offset for all numbers of its input; put a Quant there")
-        return value
+        return self.positive(node, value)
+
+    def positive(self, node: NodeProto, value: Value) -> Value:
+        """The value with a positive scale: its integers are negated where a factor before has turned the sign."""
+        if value.scale.ravel()[0] > 0:
+            return value
+        if value.scale.ravel()[0] == 0:
+            refuse(node, "a factor other than 0 before it")
+        tensor, rows, lanes = on_rows(self.writer, value)
+        result = self.program("negated", [tensor], (rows, lanes), lambda t, x: -x, f"{node.output[0]}_negated")
+        return Value(result, value.shape, value.order, -value.scale, value.offset)
 
 
 def attribute(node: NodeProto, name: str, default: Any = None) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from onnx import ModelProto, NodeProto
 
+from tritag.closed import closed
 from tritag.errors import ExportError
 from tritag.export.importing import attention, linear, pairs, pointwise, pooling, shapes
 from tritag.export.importing.context import Import
@@ -15,7 +16,7 @@ from tritag.export.importing.exact import power_of_two, uniform
 from tritag.export.importing.input_grid import InputGrid
 from tritag.export.importing.output import write_output
 from tritag.export.importing.quantizers import Quantizer, linear_node, quant_node
-from tritag.export.importing.source import QUANT_DOMAINS, QUANT_KINDS, Source, fold, label, read_source
+from tritag.export.importing.source import QUANT_DOMAINS, QUANT_KINDS, Source, fold, label, read_source, readable
 from tritag.export.importing.values import Value, constant
 from tritag.export.importing.writer import Writer
 from tritag.quant.formats.fixed import Grid
@@ -84,6 +85,8 @@ class Imported:
         How each quantizer was written, by its node.
     notes : list of str
         What differs from the file, and by how much.
+    quantized : dict
+        What each quantizer's output in the file has become, in the file's order.
     """
 
     model: ModelProto
@@ -95,6 +98,7 @@ class Imported:
     output_order: tuple[int, ...]
     forms: dict[str, str]
     notes: list[str]
+    quantized: dict[str, Value] = field(default_factory=dict)
 
 
 def import_model(model: ModelProto, grids: Mapping[str, InputGrid] | None = None) -> Imported:
@@ -112,6 +116,11 @@ def import_model(model: ModelProto, grids: Mapping[str, InputGrid] | None = None
     ConfigError
         A grid does not fit its input.
     """
+    with closed("the file to import", ExportError, "an ONNX file whose nodes and tensors fit each other", "check it"):
+        return _imported(model, grids)
+
+
+def _imported(model: ModelProto, grids: Mapping[str, InputGrid] | None) -> Imported:
     source = read_source(model)
     if len(source.outputs) != 1:
         raise ExportError(
@@ -123,16 +132,27 @@ def import_model(model: ModelProto, grids: Mapping[str, InputGrid] | None = None
         raise ExportError(f"inputs must be among {', '.join(source.inputs)}, got {', '.join(unknown)[:200]}")
     scales, inputs = {}, {}
     for name, shape in source.inputs.items():
-        value = _input(graph, name, shape, grids.get(name))
+        with readable(f"input {name[:80]!r}"):
+            value = _input(graph, name, shape, grids.get(name))
         graph.values[name] = value
         inputs[value.tensor] = name, value.order
         scales[value.tensor] = value.scale.astype(np.float64)
     for node in source.nodes:
         _node(graph, node)
-    value, final = _final(graph)
-    written = write_output(graph, value, source.outputs[0])
+    with readable(f"output {source.outputs[0][:80]!r}"):
+        value, final = _final(graph)
+        written = write_output(graph, value, source.outputs[0])
     return Imported(
-        written.model, final, inputs, scales, written.scale, value.shape, value.order, graph.forms, graph.notes
+        written.model,
+        final,
+        inputs,
+        scales,
+        written.scale,
+        value.shape,
+        value.order,
+        graph.forms,
+        graph.notes,
+        {name: graph.values[name] for name in graph.quantized},
     )
 
 
@@ -153,18 +173,16 @@ def _node(graph: Import, node: NodeProto) -> None:
         two = len([x for x in node.input if x]) - constants > 1
         handler = _HANDLERS.get(node.op_type) or (_OF_TWO if two else _WITH_CONSTANT).get(node.op_type)
     if _all_constant(graph, node):
-        fold(graph.source, node)
+        with readable(label(node)):
+            fold(graph.source, node)
         return
     if handler is None:
         raise ExportError(
             f"{label(node)} has no exact integer form here; known are {', '.join(sorted({*_HANDLERS, *_OF_TWO}))} and "
             f"{', '.join(QUANT_KINDS)}"
         )
-    try:
+    with readable(label(node)):
         handler(graph, node)
-    except ExportError as error:
-        text = str(error)
-        raise error if text.startswith(label(node)) else ExportError(f"{label(node)}: {text}") from error
 
 
 def _all_constant(graph: Import, node: NodeProto) -> bool:

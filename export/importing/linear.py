@@ -62,8 +62,8 @@ def _bias(graph: Import, node: NodeProto, n_out: int) -> np.ndarray | None:
         return None
     given = graph.source.constants[node.input[2]]
     flat = (rationals(given.array) if given.codes is None else rationals(given.codes) * given.scale).ravel()
-    if flat.size not in (1, n_out):
-        refuse(node, f"one bias for each of {n_out} outputs, got {flat.size}")
+    if flat.size not in (1, n_out) or given.array.shape[-1:] not in ((), (1,), (n_out,)):
+        refuse(node, f"one bias for each of {n_out} outputs, got {given.array.shape}")
     return filled([flat[0]] * n_out if flat.size == 1 else list(flat), [n_out])
 
 
@@ -113,7 +113,11 @@ def _linear(
         refuse(node, "weights with one scale for each output")
     factors = [c for c in columns if c is not None]
     codes = codes * np.array([int(r) for r in ratios], np.int64)[:, None]
-    total = bias if bias is not None else filled([Fraction(0)] * n_out, [n_out])
+    total = filled([Fraction(0)] * n_out, [n_out])
+    if bias is not None:
+        if bias.size not in (1, n_out):
+            refuse(node, f"one bias for each of {n_out} outputs, got {bias.size}")
+        total = total + bias
     if any(offsets):
         # Constants of the inputs add up to a constant of each output.
         plain = [o / r if r else Fraction(0) for o, r in zip(offsets, ratios, strict=True)]

@@ -9,14 +9,16 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tritag.errors import ExportError
+from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.functions import OPSET
+from tritag.export.graph import read_graph
 from tritag.export.importing.importer import Imported
-from tritag.export.importing.source import QUANT_DOMAINS, QUANT_KINDS
-from tritag.export.qonnx_file import IR_VERSION, session
+from tritag.export.importing.runnable import exposing
+from tritag.export.qonnx_file import session
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 
-# Jets of one call: bounds memory.
-_CHUNK = 1000
+# Jets of one call: bounds memory. Jets in which the first node that differs is searched.
+_CHUNK, _SHOWN = 1000, 64
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Compared:
         Largest difference in units of the output grid.
     why_not : str
         Why the original does not run there; empty where it does.
+    first_node : str
+        The first quantizer of the file at which one of the inputs that differ is rounded to another code.
     """
 
     runtime: str
@@ -40,6 +44,7 @@ class Compared:
     differ: int
     largest_lsb: float
     why_not: str = ""
+    first_node: str = ""
 
     def __str__(self) -> str:
         if self.why_not:
@@ -48,7 +53,7 @@ class Compared:
             return f"{self.runtime}: the original gives equal outputs on {self.jets:,} inputs"
         return (
             f"{self.runtime}: the original differs on {self.differ:,} of {self.jets:,} inputs, by at most "
-            f"{self.largest_lsb:.3g} LSB"
+            f"{self.largest_lsb:.3g} LSB" + (f", first at {self.first_node}" if self.first_node else "")
         )
 
 
@@ -83,9 +88,15 @@ def in_program_order(imported: Imported, values: np.ndarray) -> np.ndarray:
 
 
 def compared(
-    imported: Imported, runtime: str, run: Runner, feeds: dict[str, np.ndarray], outputs: np.ndarray, lsb: float
+    imported: Imported,
+    runtime: str,
+    run: Runner,
+    feeds: dict[str, np.ndarray],
+    outputs: np.ndarray,
+    lsb: float,
+    where: Callable[[np.ndarray], str] | None = None,
 ) -> Compared:
-    """Compare the program's output integers with the original's numbers."""
+    """Compare the program's output integers with the original's numbers; ``where`` finds the first node."""
     parts = []
     n = len(outputs)
     try:
@@ -99,67 +110,9 @@ def compared(
     differ = (np.rint(scaled) != codes).any(axis=1)
     # A tie of an output without quantizer may be rounded to either side: half an LSB is no difference of integers.
     differ &= (np.abs(scaled - codes) > 0.5 + 1e-3).any(axis=1)
-    return Compared(runtime, n, int(differ.sum()), float(np.abs(scaled - codes).max(initial=0.0)))
-
-
-def exposing(model: ModelProto, final: str, batch: int | None) -> ModelProto:
-    """The original with ``final`` as its output, for jets in batches of that size (None: of any)."""
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    constants = {i.name for i in copy.graph.initializer}
-    kept = [v for v in copy.graph.input if v.name not in constants]
-    del copy.graph.input[:]
-    copy.graph.input.extend(kept)
-    for node in copy.graph.node:
-        if node.op_type in QUANT_KINDS and node.domain in QUANT_DOMAINS:
-            node.domain = QUANT_DOMAIN
-    for value in copy.graph.input:
-        dim = value.type.tensor_type.shape.dim[0]
-        if batch is None:
-            dim.Clear()
-            dim.dim_param = "batch"
-        else:
-            dim.dim_value = batch
-    del copy.graph.output[:]
-    del copy.graph.value_info[:]
-    copy.graph.output.append(helper.make_tensor_value_info(final, TensorProto.FLOAT, None))
-    _free_batch(copy)
-    keep = _needed(copy, final)
-    nodes = [n for i, n in enumerate(copy.graph.node) if i in keep]
-    del copy.graph.node[:]
-    copy.graph.node.extend(nodes)
-    if not any(o.domain == QUANT_DOMAIN for o in copy.opset_import):
-        copy.opset_import.append(helper.make_opsetid(QUANT_DOMAIN, 1))
-    copy.ir_version = min(copy.ir_version, IR_VERSION)
-    return copy
-
-
-def _free_batch(model: ModelProto) -> None:
-    """Reshapes to a batch of one take any: 0 stands for the axis as it is."""
-    arrays = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant":
-            for a in node.attribute:
-                if a.name == "value":
-                    arrays[node.output[0]] = numpy_helper.to_array(a.t)
-    for number, node in enumerate(model.graph.node):
-        shape = arrays.get(node.input[1]) if node.op_type == "Reshape" and len(node.input) > 1 else None
-        if shape is not None and shape.ndim == 1 and len(shape) > 1 and shape[0] == 1:
-            name = f"{node.input[1]}_any_batch_{number}"
-            free = np.concatenate([[0], shape[1:]]).astype(np.int64)
-            model.graph.initializer.append(numpy_helper.from_array(free, name))
-            node.input[1] = name
-
-
-def _needed(model: ModelProto, final: str) -> set[int]:
-    makers = {name: i for i, node in enumerate(model.graph.node) for name in node.output}
-    waiting, found = [final], set()
-    while waiting:
-        index = makers.get(waiting.pop())
-        if index is not None and index not in found:
-            found.add(index)
-            waiting.extend(model.graph.node[index].input)
-    return found
+    some = np.flatnonzero(differ)[:_SHOWN]
+    first = where(some) if where is not None and len(some) else ""
+    return Compared(runtime, n, int(differ.sum()), float(np.abs(scaled - codes).max(initial=0.0)), "", first)
 
 
 def onnxruntime_runner(model: ModelProto, final: str) -> Runner:
@@ -183,7 +136,7 @@ def onnxruntime_runner(model: ModelProto, final: str) -> Runner:
     for entry in own.opset_import:
         if entry.domain == "" and quants:
             entry.version = max(entry.version, OPSET if entry.version < 13 and _same_since(own) else entry.version)
-    running = session(own)
+    running = session(own, as_written=True)
     return lambda feeds: running.run(None, feeds)[0]
 
 
@@ -253,5 +206,34 @@ def compare_with_original(
             why = f"{type(error).__name__}: {str(error)[:200]}".replace("\n", " ")
             found.append(Compared(name, 0, 0, 0.0, why))
             continue
-        found.append(compared(imported, name, run, feeds, outputs, lsb))
+        where = (lambda some: _first_node(model, imported, inputs, feeds, some)) if name == "qonnx" else None
+        found.append(compared(imported, name, run, feeds, outputs, lsb, where))
     return found
+
+
+def _first_node(
+    model: ModelProto,
+    imported: Imported,
+    inputs: dict[str, np.ndarray],
+    feeds: dict[str, np.ndarray],
+    some: np.ndarray,
+) -> str:
+    """Name of the first quantizer at which qonnx rounds one of the inputs ``some`` to another code."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    graph = read_graph(imported.model)
+    own = OnnxRuntimeExecutor(graph, imported.model).layers(*(inputs[name][some] for name in graph.inputs))
+    wrapped = ModelWrapper(exposing(model, imported.final, len(some))).transform(InferShapes())
+    context = execute_onnx(wrapped, {name: x[some] for name, x in feeds.items()}, return_full_exec_context=True)
+    names = {node.output[0]: node.name or node.output[0] for node in model.graph.node if node.output}
+    for name, value in imported.quantized.items():
+        if name not in context or value.tensor not in own:
+            continue
+        ordered = own[value.tensor].reshape(len(some), *(value.shape[i] for i in value.order))
+        codes = ordered.transpose(0, *(int(i) + 1 for i in np.argsort(value.order)))
+        scaled = context[name].reshape(codes.shape) / value.scale.astype(np.float64)
+        if np.abs(scaled - codes).max() > 0.4:
+            return names[name]
+    return ""

@@ -141,7 +141,8 @@ def _plain(graph: Import, node: NodeProto, value: Value) -> Value:
     value = graph.settled(node, value)
     if uniform(value.scale) is None:
         refuse(node, "one scale for all numbers of each input; put a Quant there")
-    return Value(value.tensor, value.shape, value.order, constant(value.shape, _one(value.scale)), value.offset)
+    plain = Value(value.tensor, value.shape, value.order, constant(value.shape, _one(value.scale)), value.offset)
+    return graph.positive(node, plain)
 
 
 def _summed_fraction(graph: Import, a: Value, b: Value) -> int:

@@ -18,7 +18,8 @@ from tritag.export.importing.steps import Clip, Function
 def quant(graph: Import, node: NodeProto) -> None:
     """Quant, IntQuant and BipolarQuant of QONNX."""
     constants = [graph.constant(name) for name in node.input[1:]]
-    graph.quantize(node, graph.one(node), quant_node(node, [c.array if c else None for c in constants]))
+    quantizer = quant_node(node, [c.array if c else None for c in constants])
+    graph.quantize(node, graph.one(node), quantizer)
 
 
 def quantize_linear(graph: Import, node: NodeProto) -> None:

@@ -40,6 +40,8 @@ class Quantizer:
     def codes(self, values: np.ndarray) -> np.ndarray:
         """Integers less their zero point (int64) of constants: float32 arithmetic, as every runtime does it."""
         values = values.astype(np.float32)
+        if not np.all(np.isfinite(values)):
+            raise ExportError("quantized constants must be finite numbers")
         if self.bipolar:
             return np.where(values >= 0, 1, -1).astype(np.int64)
         scale = self.scale.astype(np.float64).astype(np.float32)
@@ -88,7 +90,9 @@ def quant_node(node: NodeProto, constants: list[np.ndarray | None]) -> Quantizer
         one = np.ones(1, np.int64)
         return Quantizer(scale, 0 * one, -one, one, bipolar=True)
     zero, bits = whole(given[1], f"{name}: zero point"), whole(given[2], f"{name}: bits")
-    signed, narrow = bool(attributes.get("signed", 1)), bool(attributes.get("narrow", 0))
+    if missing := [name for name in ("signed", "narrow") if name not in attributes]:
+        raise ExportError(f"{name}: it must say {' and '.join(missing)}")
+    signed, narrow = bool(attributes["signed"]), bool(attributes["narrow"])
     if bits.min() < 1 or bits.max() > _MAX_BITS:
         raise ExportError(f"{name}: bits must lie in [1, {_MAX_BITS}], got {bits.min()} to {bits.max()}")
     mode = attributes.get("rounding_mode", b"ROUND")

@@ -99,7 +99,8 @@ def requantized(writer: Writer, value: Value, quantizer: Quantizer, wish: str) -
 
 def _without_batch(values: np.ndarray, value: Value) -> np.ndarray:
     wide = full_rank(values, (1, *value.shape))
-    if wide.ndim != len(value.shape) + 1 or wide.shape[0] != 1:
+    pairs = zip(wide.shape[1:], value.shape, strict=False)
+    if wide.ndim != len(value.shape) + 1 or wide.shape[0] != 1 or any(n not in (1, m) for n, m in pairs):
         raise ExportError(f"a quantizer's scale must broadcast to {value.shape}, got {values.shape}")
     return wide[0]
 

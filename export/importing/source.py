@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,24 @@ class Source:
 def label(node: NodeProto) -> str:
     """A node as messages name it."""
     return f"{node.op_type} {(node.name or (node.output[0] if node.output else ''))[:80]!r}"
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Inside, whatever a malformed file makes go wrong is one ExportError that names ``what``.
+
+    Raises
+    ------
+    ExportError
+        The arrays and attributes of a node do not fit each other.
+    """
+    try:
+        yield
+    except ExportError as error:
+        text = str(error)
+        raise error if text.startswith(what) else ExportError(f"{what}: {text}") from error
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ExportError(f"{what}: its inputs and attributes must be those that ONNX asks for ({error})") from error
 
 
 def load_file(path: Path) -> ModelProto:
@@ -113,15 +132,34 @@ def read_source(model: ModelProto) -> Source:
             node.input[i] = alias.get(name, name)
         if unknown := [name for name in node.input if name not in known]:
             raise ExportError(f"{label(node)}: its input {unknown[0][:80]!r} must come before it")
+        if twice := [name for name in node.output if name and name in known]:
+            raise ExportError(f"{label(node)}: its output {twice[0][:80]!r} must be nothing else's")
         known.update(node.output)
+        _check_form(source, node)
         if node.op_type in _NOTHING and node.domain == "" and node.input[0] not in source.constants:
             alias[node.output[0]] = node.input[0]
         elif all(name in source.constants or not name for name in node.input):
-            fold(source, node)
+            with readable(label(node)):
+                fold(source, node)
         else:
             source.nodes.append(node)
     source.outputs = [alias.get(name, name) for name in source.outputs]
     return source
+
+
+def _check_form(source: Source, node: NodeProto) -> None:
+    """Refuse a node with more inputs than its kind has: somebody else would read it in another way, or not at all."""
+    version = max((o.version for o in source.model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+    most = 4 if node.op_type == "Quant" else 2
+    if node.domain == "":
+        try:
+            most = onnx.defs.get_schema(node.op_type, max(version, 1)).max_input
+        except onnx.defs.SchemaError as error:
+            raise ExportError(f"{label(node)} is no node of opset {version}") from error
+    elif node.domain != QUANT_DOMAINS[0] or node.op_type not in QUANT_KINDS:
+        return
+    if len(node.input) > most or not node.output:
+        raise ExportError(f"{label(node)} must have at most {most} inputs, and an output, got {len(node.input)}")
 
 
 def _normalised(model: ModelProto) -> ModelProto:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tritag.errors import ExportError
+from tritag.errors import ExportError, WidthError
 from tritag.quant.integer.instructions import INSTRUCTIONS
 from tritag.quant.integer.intervals import MAX_BITS, check_shift, leading_one, round_half_even
 from tritag.quant.integer.program import Node, Port, Program
@@ -288,7 +288,7 @@ class Tracer:
         if per_row is None:
             per_row = any(a.node.per_row for a in args)
         if max(abs(low), abs(high)).bit_length() > MAX_BITS:
-            raise ExportError(
+            raise WidthError(
                 f"{self.program.name}.{op}: every value must fit {MAX_BITS} bits, got the interval [{low}, {high}]; "
                 "shift or clip the arguments first"
             )

@@ -24,14 +24,20 @@ def command(
     n_max: FirstJets = None,
     layers: Annotated[bool, typer.Option("--layers", help="Name the first layer that differs.")] = False,
     target: Target = DEFAULT_TARGET,
+    executors: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated, the reference first; also verilog, which is simulated for minutes."),
+    ] = None,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Compare PyTorch, ONNX Runtime, QONNX, hls4ml's C-simulation and the native emulator.
 
-    Exit status 1 when an integer differs.
+    Exit status 1 when an integer differs or all jets have one answer, 2 when no jet was compared.
     """
-    result = api.verify(one_run(run, old_run), jets, n_max, layers=layers, target=target, progress=not json)
+    chosen = None if executors is None else [name.strip() for name in executors.split(",") if name.strip()]
+    where = one_run(run, old_run)
+    result = api.verify(where, jets, n_max, layers=layers, target=target, executors=chosen, progress=not json)
     if json:
         print_json(result.as_list())
     else:
@@ -47,5 +53,6 @@ def _print(result: VerifyResult) -> None:
         first = v.first_layer or ("-" if not v.differ else "not searched (--layers)")
         table.add_row(v.executor, f"{v.jets:,}", f"{v.differ:,}", f"{v.largest_lsb} LSB", first)
     print_table(table)
+    print_result(str(result.strength))
     for found in result.originals:
         print_result(str(found))

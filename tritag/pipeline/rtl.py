@@ -22,7 +22,8 @@ from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.fingerprint import record_step
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
+from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.report.firmware import simulated_jets
 from tritag.terminal import print_progress
@@ -84,6 +85,8 @@ class RtlResult:
         All distances between answers.
     scenarios : dict
         Jets and differing jets of each simulation.
+    strength : Strength, optional
+        How various the simulated jets and their answers are; None when nothing was simulated.
     """
 
     run: OpenedRun
@@ -93,11 +96,12 @@ class RtlResult:
     interval_cycles: int | None
     intervals_seen: list[int]
     scenarios: dict[str, Scenario]
+    strength: Strength | None = None
 
     def as_dict(self) -> JsonObject:
         """Content of ``rtl.json``."""
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("run", "settings")}
-        return {**self.settings, **own}
+        return {**self.settings, **own, "strength": self.strength and self.strength.as_dict()}
 
     def require_right(self) -> None:
         """Raise when a jet differs or a cycle count is not the scheduled one.
@@ -108,8 +112,11 @@ class RtlResult:
             With the counts.
         """
         require_right(self.as_dict())
+        if self.strength is not None:
+            self.strength.require_enough()
 
 
+@one_writer
 def rtl_run(
     opened: OpenedRun,
     target_name: str = DEFAULT_TARGET,
@@ -163,7 +170,9 @@ def rtl_run(
         "(compiling the simulation takes minutes the first time)"
     )
     expected = OnnxRuntimeExecutor(graph, model).run(*inputs).reshape(len(inputs[0]), -1)
-    result = RtlResult(opened, settings, **check_design(design, port_values(graph, inputs), expected))
+    strength = strength_of(graph, inputs, expected)
+    checked = check_design(design, port_values(graph, inputs), expected)
+    result = RtlResult(opened, settings, **checked, strength=strength)
     write_json(run.path("rtl.json"), result.as_dict())
     record_step(run, "rtl")
     run.record_provenance("rtl")
@@ -173,6 +182,7 @@ def rtl_run(
         f"{result.latency_cycles} cycles = {settings['latency_ns']:.0f} ns at the assumed "
         f"{1e3 / settings['clock_period_ns']:.0f} MHz, II {result.interval_cycles} cycles"
     )
+    print_progress(f"{opened.name}: {strength}")
     return result
 
 

@@ -30,6 +30,7 @@ from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.plugins import keep_plugins, tell_changes
 from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
+from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
 from tritag.run import Run
 from tritag.terminal import print_progress
@@ -81,6 +82,8 @@ def train_run(
         The jets do not fit the tagger's head.
     RunError
         Something that the finished run was made of has changed since: sources, jets, the trigger grid.
+    CheckFailed
+        The trained tagger gives all test jets one answer.
     TritagError
         The loss or its gradient is not finite.
     """
@@ -199,6 +202,7 @@ def _test(run: Run, recipe: Recipe, network: Tagger, jets: CodedJets, progress: 
     """Figures on the test jets; the scores behind them go into ``scores.npz``."""
     head = recipe.tagger.head
     given = scores(network, jets, progress=progress)
+    require_various(given, jets.count.numpy().reshape(-1), run.directory.name)
     test = measure_head(given, jets, head)
     kept = {
         "scores": given.astype(np.float32),
