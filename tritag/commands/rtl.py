@@ -8,7 +8,7 @@ import typer
 
 from tritag import api
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, OldRun, Run, Target
+from tritag.commands.options import AsJson, Name, OldRun, Run, Target, Version
 from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
 from tritag.terminal import print_json, print_result
 
@@ -33,6 +33,8 @@ def command(
     jets: Annotated[
         int, typer.Option(min=0, help="Jets to simulate, besides the crafted ones; 0: only write and schedule.")
     ] = RTL_JETS,
+    name: Name = None,
+    version: Version = None,
     json: AsJson = False,
 ) -> None:
     """Write Verilog of an exported run, simulate it bit by bit, and measure latency and II in cycles.
@@ -40,7 +42,9 @@ def command(
     Exit status 1 when an integer differs from the exported file's, or a measured cycle count from the schedule.
     """
     where = one_run(run, old_run)
-    result = api.rtl(where, target, interval=interval, beats=beats, dsp_bits=dsp_bits, jets=jets)
+    result = api.rtl(
+        where, target, interval=interval, beats=beats, dsp_bits=dsp_bits, jets=jets, name=name, version=version
+    )
     if json:
         print_json(result.as_dict())
     else:
