@@ -74,8 +74,10 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "", finite: bool
     where = where or cls.__name__
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     hints = typing.get_type_hints(cls)
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} must be a mapping of keys to values, got {short(values)}")
     for key in values:
-        if key not in fields:
+        if str(key) not in fields:
             raise ConfigError(unknown_name(f"key in {where}", str(key), fields))
     arguments = {}
     for name, field in fields.items():

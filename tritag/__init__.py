@@ -24,7 +24,21 @@ import sys
 from types import ModuleType
 
 from tritag._version import __version__
-from tritag.api import csim, export, import_file, open_run, package, read_jets, rtl, score, synth, train, verify
+from tritag.api import (
+    csim,
+    export,
+    import_file,
+    open_run,
+    package,
+    read_jets,
+    rtl,
+    score,
+    score_file,
+    synth,
+    train,
+    vendor_reports,
+    verify,
+)
 
 __all__ = [
     "__version__",
@@ -36,8 +50,10 @@ __all__ = [
     "read_jets",
     "rtl",
     "score",
+    "score_file",
     "synth",
     "train",
+    "vendor_reports",
     "verify",
 ]
 

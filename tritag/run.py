@@ -217,7 +217,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must hold run_format, but it is truncated or was not written by tritag; {again}")
     if stored["run_format"] != RUN_FORMAT:
         raise RunError(
-            f"{path.parent} was written by tritag run format {stored['run_format']}, this tritag reads {RUN_FORMAT}; "
+            f"{path.parent} was written by tritag run format {short(stored['run_format'])}, this tritag "
+            f"reads {RUN_FORMAT}; "
             f"train again or use that version"
         )
     missing = [key for key in ("name", "digest", "config") if key not in stored]
@@ -225,7 +226,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must hold {', '.join(missing) or 'config as a mapping'}, but it is truncated; {again}")
     if digest(stored["config"]) != stored["digest"]:
         raise RunError(
-            f"{path} must be as training wrote it (digest {stored['digest']}), but it was edited "
+            f"{path} must be as training wrote it (digest {short(stored['digest'])}), but it was edited "
             f"(digest {digest(stored['config'])}); undo the edit, or train with the new settings"
         )
     return stored

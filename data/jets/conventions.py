@@ -74,10 +74,13 @@ def _check_order(momenta: NDArray[np.float64], where: str) -> None:
             f"numbers is the length of the others in all, the first in {len(momenta) - n_bad} of {len(momenta)} "
             "constituents; reorder them with p4[..., [3, 0, 1, 2]]"
         )
-    raise DataError(
-        f"{where}: energies must be at least the momenta, got {n_bad} of {len(momenta)} constituents more than 1 % "
-        "below (negative ones among them); give (E, px, py, pz) in one unit, energies and not transverse ones"
-    )
+    # negative energies alone are damaged jets, which the general check counts
+    n_low = int(np.sum(~first & (momenta[:, 0] >= 0)))
+    if n_low > _SHELL_SHARE_MAX * len(momenta):
+        raise DataError(
+            f"{where}: energies must be at least the momenta, got {n_low} of {len(momenta)} constituents more than 1 % "
+            "below; give (E, px, py, pz) in one unit, energies and not transverse ones"
+        )
 
 
 def _on_shell(energy: NDArray[np.float64], momentum: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -107,11 +110,11 @@ def _check_unit(p4: NDArray[np.float64], count: NDArray[np.int64], where: str) -
         )
 
 
-def grid_losses(batch: JetBatch) -> str:
+def grid_losses(batch: JetBatch, soft_too: bool = True) -> str:
     """One sentence about constituents that the trigger's grid cannot hold as they are; empty when there are none.
 
     Of each kind their number: pT at or above 4095.75 GeV and |eta| beyond 8.9 are clipped, pT below 0.125 GeV is
-    dropped.
+    dropped; a few soft ones are in every set, and are left out of the sentence without ``soft_too``.
     """
     grid = TriggerGrid
     clipped = steep = soft = 0
@@ -128,7 +131,7 @@ def grid_losses(batch: JetBatch) -> str:
         for number, what in (
             (clipped, "saturate at 4096 GeV"),
             (steep, "are clipped at |eta| = 8.9"),
-            (soft, "lie below 0.125 GeV and are dropped"),
+            (soft * soft_too, "lie below 0.125 GeV and are dropped"),
         )
         if number
     ]

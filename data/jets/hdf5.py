@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import math
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from tritag.errors import DataError, one_line, short
 
 _AGAIN = "make or copy it again"
 _CHUNK_BYTES_MAX = 256 << 20
+# of a heap with version 1: HDF5 file format specification, III.E
+_HEAP, _HEAP_HEADER = b"GCOL\x01", 16
 _FEWER = "read fewer jets (--n-max)"
 
 
@@ -37,6 +41,11 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     path = Path(path)
     require_file(path, DataError, "check the path or make it with 'tritag data make'", "jet file")
     with closed(path, DataError, "a whole HDF5 file", _AGAIN):
+        if not h5py.is_hdf5(path):
+            raise DataError(
+                f"{path} must be a whole HDF5 file, but does not begin like one (truncated or damaged, or of "
+                "another kind); copy it again, or convert it with 'tritag data convert'"
+            )
         _refuse_if_held(path)
         try:
             file = h5py.File(path, "r", locking=False)
@@ -48,6 +57,8 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
             try:
                 yield file
             except KeyError as error:
+                if "doesn't exist" not in str(error) and "Unable to" in str(error):
+                    raise OSError(*error.args) from error
                 raise DataError(
                     f"{path} lacks a dataset or attribute: {one_line(str(error))}; is it a jet file?"
                 ) from error
@@ -71,6 +82,49 @@ def _refuse_if_held(path: Path) -> None:
             return
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def attribute(holder: h5py.Group | h5py.Dataset, name: str) -> Any:
+    """Attribute ``name`` of a file, group or dataset, None where it has none.
+
+    Raises
+    ------
+    DataError
+        It is a text of variable length, and the heaps that hold those are damaged.
+    """
+    if name not in holder.attrs:
+        return None
+    if holder.attrs.get_id(name).dtype.kind == "O":
+        require_heaps(os.fsdecode(holder.file.filename))
+    return holder.attrs[name]
+
+
+def require_heaps(path: Path | str) -> None:
+    """Check the heaps of texts of variable length: HDF5 never returns from one whose free space has no size.
+
+    Raises
+    ------
+    DataError
+        A heap is damaged.
+    """
+    status = Path(path).stat()
+    _require_heaps(str(path), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _require_heaps(path: str, size: int, changed_ns: int) -> None:
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(_HEAP)
+        while start >= 0:
+            end = min(size, start + int.from_bytes(content[start + 8 : start + 16], "little"))
+            at = start + _HEAP_HEADER
+            while at + _HEAP_HEADER <= end:
+                index = int.from_bytes(content[at : at + 2], "little")
+                n_bytes = int.from_bytes(content[at + 8 : at + 16], "little")
+                if index == 0 and n_bytes < _HEAP_HEADER:
+                    raise DataError(f"{path} must be a whole HDF5 file, but its texts are damaged; {_AGAIN}")
+                at += n_bytes if index == 0 else _HEAP_HEADER + (n_bytes + 7) // 8 * 8
+            start = content.find(_HEAP, start + 1)
 
 
 def names_of_datasets(file: h5py.File) -> list[str]:
@@ -135,6 +189,8 @@ def read_rows(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) ->
     DataError
         They do not fit into the memory.
     """
+    if dataset.dtype.kind == "O":
+        require_heaps(os.fsdecode(dataset.file.filename))
     if dataset.shape is None:
         raise DataError(f"{dataset.file.filename}: {short(dataset.name)} holds nothing; {_AGAIN}")
     if not dataset.shape:

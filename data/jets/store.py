@@ -27,7 +27,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tritag.data.jets.hdf5 import open_hdf5, plain_dataset, read_rows
+from tritag.data.jets.hdf5 import attribute, open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import TWO_CLASSES, JetBatch, check_classes, check_jets
 from tritag.data.jets.ragged import RaggedJets, flatten
 from tritag.errors import DataError, short, unknown_name
@@ -159,7 +159,7 @@ def read_info(path: Path | str) -> JetFileInfo:
 
 
 def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
-    attributes = file.attrs
+    attributes = {name: attribute(file, name) for name in file.attrs}
     if attributes.get("format") != FORMAT:
         raise DataError(
             f"{path} must be a {FORMAT} file, got format {short(attributes.get('format'))}; "

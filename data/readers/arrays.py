@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tritag.archive import names_in_npz, read_npz
 from tritag.data.jets.conventions import check_conventions
-from tritag.data.jets.hdf5 import names_of_datasets, open_hdf5, plain_dataset, read_rows
+from tritag.data.jets.hdf5 import attribute, names_of_datasets, open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import JetBatch, check_classes, make_batch, whole_numbers
 from tritag.data.jets.trigger_grid import TriggerGrid, to_p4
 from tritag.data.readers.columns import counts_of_padded, four_momenta
@@ -82,8 +82,8 @@ def _of_hdf5(
             ours: read_rows(plain_dataset(file, theirs), 0, None if ours == "classes" else n_max)
             for ours, theirs in wanted.items()
         }
-        if "classes" in file.attrs and "classes" not in arrays:
-            given = file.attrs["classes"]
+        given = attribute(file, "classes")
+        if given is not None and "classes" not in arrays:
             if isinstance(given, str | bytes):
                 text = given if isinstance(given, str) else given.decode()
                 given = parse_json(text, f"{path}, attribute classes", DataError, "give the names as a JSON list")

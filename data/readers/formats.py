@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 
 from tritag.closed import closed, require_file
-from tritag.data.jets.hdf5 import open_hdf5
+from tritag.data.jets.hdf5 import attribute, open_hdf5
 from tritag.data.jets.jets import JetBatch
 from tritag.data.jets.store import FORMAT, read_jets
 from tritag.data.readers.arrays import read_arrays
@@ -90,7 +90,7 @@ def is_own_file(path: Path | str) -> bool:
         if not Path(path).is_file() or not h5py.is_hdf5(path):
             return False
     with open_hdf5(path) as file:
-        return bool(file.attrs.get("format") == FORMAT)
+        return bool(attribute(file, "format") == FORMAT)
 
 
 def _refuse_split(path: Path, split: str | None) -> None:

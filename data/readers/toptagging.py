@@ -17,7 +17,7 @@ import numpy as np
 
 from tritag.closed import require_memory
 from tritag.data.jets.conventions import check_conventions
-from tritag.data.jets.hdf5 import open_hdf5, plain_dataset, read_rows
+from tritag.data.jets.hdf5 import attribute, open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import JetBatch, make_batch
 from tritag.errors import DataError, ToolError
 
@@ -105,7 +105,7 @@ def _column_ranges(table: h5py.Dataset, path: Path | str) -> tuple[int, tuple[st
     """Number of leading columns of values_block_0 that are constituents, and (block, column) of the label."""
     blocks = [name for name in table.dtype.names if name.startswith("values_block_")]
     widths = {name: int(np.prod(table.dtype[name].shape)) for name in blocks}
-    names = {block: _names(table.attrs.get(f"{block}_kind")) for block in widths}
+    names = {block: _names(attribute(table, f"{block}_kind")) for block in widths}
     expected = [f"{part}_{i}" for i in range(N_CONSTITUENTS) for part in ("E", "PX", "PY", "PZ")]
     first = [name for name in names["values_block_0"] if name in set(expected)]
     momenta = len(first) if first else min(4 * N_CONSTITUENTS, widths["values_block_0"] // 4 * 4)

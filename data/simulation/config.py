@@ -93,7 +93,7 @@ class DataConfig:
     def _check_counts(self, split: str) -> None:
         counts = getattr(self, split)
         if not isinstance(counts, dict):
-            raise ConfigError(f"{split} must map the classes {', '.join(self.classes)} to numbers, got {counts!r}")
+            raise ConfigError(f"{split} must map the classes {', '.join(self.classes)} to numbers, got {short(counts)}")
         for name in counts:
             if name not in self.classes:
                 raise ConfigError(unknown_name(f"class in {split}", str(name), self.classes))

@@ -20,6 +20,8 @@ _MANTISSA_BITS = 18
 _OUTPUT_BITS = 18
 # Fractional bits of a normalised number before its quantizer.
 _NORM_BITS = 16
+# Bits of a reciprocal root from its table, and of the step that makes it better.
+_ROOT_BITS, _STEP_BITS = 12, 20
 
 
 def softmax(graph: Import, node: NodeProto) -> None:
@@ -71,10 +73,14 @@ def layer_norm(graph: Import, node: NodeProto) -> None:
     def write(t: Tracer, x: Int) -> Int:
         deviation = x * lanes - x.sum_lanes()
         squares = (deviation * deviation).sum_lanes() + round(room)
-        inverse, shift = rsqrt(t, squares, _MANTISSA_BITS)
-        scaled = deviation * inverse * round(math.sqrt(lanes) * 2**8)
+        start, shift = rsqrt(t, squares, _ROOT_BITS)
+        # One step of Newton: start * (3 - squares * start**2) / 2; the bracket with _STEP_BITS behind the point.
+        twice = shift + shift
+        rest = t.constant(3 << 2 * _ROOT_BITS).shift_left_by(twice) - squares * (start * start)
+        step = rest.round_shift_by(twice + (2 * _ROOT_BITS - _STEP_BITS)).clip(0, 3 << _STEP_BITS)
+        scaled = (deviation * (start * step)).round_shift(8) * round(math.sqrt(lanes) * 2**8)
         bound = math.ceil(math.sqrt(lanes)) << _NORM_BITS
-        return scaled.round_shift_by(shift + (_MANTISSA_BITS + 8 - _NORM_BITS)).clip(-bound, bound)
+        return scaled.round_shift_by(shift + (_ROOT_BITS + _STEP_BITS + 1 - _NORM_BITS)).clip(-bound, bound)
 
     result = graph.program("layer_norm", [tensor], (rows, lanes), write, node.name or node.output[0], _NORM_BITS)
     fine = Fraction(1, 1 << _NORM_BITS)
@@ -82,8 +88,8 @@ def layer_norm(graph: Import, node: NodeProto) -> None:
         result, value.shape, value.order, constant(value.shape, fine), constant(value.shape)
     )
     graph.notes.append(
-        f"LayerNormalization {node.name or node.output[0]!r}: a reciprocal root from a table; the file's float norm "
-        "may round to the neighbouring code"
+        f"LayerNormalization {node.name or node.output[0]!r}: a reciprocal root from a table and a step of Newton; "
+        "the file's float norm may round to the neighbouring code"
     )
     factor, offset = (graph.array(node, i) for i in (1, 2))
     if factor is not None or offset is not None:

@@ -14,7 +14,7 @@ from onnx import ModelProto, NodeProto
 
 from tritag.errors import ExportError
 from tritag.export.importing.exact import power_of_two, rationals
-from tritag.export.importing.original import exposing
+from tritag.export.importing.runnable import exposing
 from tritag.export.importing.source import QUANT_DOMAINS, Source, label, read_source, readable
 
 VERSION = "1.3.0"

@@ -6,6 +6,7 @@ checkpoint's step on resume: steps that are done again write their lines again.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from tritag.closed import closed
 from tritag.errors import RunError
 from tritag.files import atomic_path, write_text
+from tritag.seals import seal, unseal
 from tritag.structured import JSON_BYTES_MAX, parse_json, read_text
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -64,7 +66,9 @@ def write_checkpoint(
         "rng": torch.get_rng_state(),
     }
     with atomic_path(directory / CHECKPOINT_FILE) as temporary:
-        torch.save(content, temporary)
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        temporary.write_bytes(seal(buffer.getvalue()))
 
 
 def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, optimizer: Any) -> TrainingState | None:
@@ -84,7 +88,7 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
     if not path.exists():
         return None
     with closed(path, RunError, "a whole checkpoint of tritag", _DISCARD):
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        content = torch.load(io.BytesIO(unseal(path, RunError, _DISCARD)), weights_only=True, map_location="cpu")
         version, found = content["version"], dict(content["settings"])
     if version != _VERSION:
         raise RunError(f"{path} must have version {_VERSION}, got {version}; discard it with fresh=True")

@@ -13,9 +13,11 @@ import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tests.export.test_import import check_exact
+from tritag.api import score
 from tritag.cli import run as tritag
 from tritag.errors import ConfigError, DataError, ExportError
 from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.feature_vectors import random_features
 from tritag.export.graph import read_graph
 from tritag.export.importing.importer import import_model
 from tritag.export.importing.input_grid import read_grids
@@ -184,6 +186,21 @@ def test_forms_equal_the_original(form: str) -> None:
     assert len(np.unique(codes)) > 1
 
 
+@pytest.mark.parametrize("form", ["dynamo", "qcdq"])
+def test_other_exporters_of_brevitas(form: str) -> None:
+    """Constants as inputs, weights as integers behind DequantizeLinear, Gemm or MatMul: equal in both runtimes."""
+    from tests.helpers.foreign import DeepSets, Mlp, exported
+
+    original = exported(DeepSets(), 3, 3, form=form) if form == "dynamo" else exported(Mlp(True), 6, form=form)
+    imported = import_model(original)
+    graph = read_graph(imported.model)
+    inputs = random_features(graph, 300)
+    codes = OnnxRuntimeExecutor(graph, imported.model).run(*inputs)
+    named = dict(zip(graph.inputs, inputs, strict=True))
+    found = compare_with_original(original, imported, named, codes, graph.output_lsb)
+    assert [(c.runtime, c.why_not, c.differ) for c in found] == [("qonnx", "", 0), ("onnxruntime", "", 0)]
+
+
 def test_an_input_on_a_grid_that_is_told() -> None:
     grids = read_grids({"x": {"bits": 6, "signed": True, "lsb": [0.25, "2**-3", "1/3", 1], "unit": "GeV"}})
     original = model([WEIGHTS, node("MatMul", ["x", "wq"], "y")])
@@ -238,6 +255,12 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     made = json.loads(capsys.readouterr().out)
     assert Path(made["run"]).name.startswith("my-net-")
     assert tritag(["rtl", made["run"], "--interval", "1", "--jets", "0"]) == 0
+    assert tritag(["compare", made["run"]]) == 0
+    with pytest.raises(ConfigError, match="must be one of onnxruntime, qonnx, csim, emulator"):
+        score(made["run"], np.zeros((2, 4), np.int64))
+    given = score(made["run"], np.ones((2, 4), np.int64), executor="onnxruntime")
+    assert given.integers.shape == (2, 3)
+    capsys.readouterr()
     assert tritag(["evaluate", made["run"]]) == 2
     assert "was made by 'tritag import'" in capsys.readouterr().err
     (Path(made["run"]) / "model.qonnx.onnx").unlink()

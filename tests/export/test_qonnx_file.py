@@ -16,6 +16,7 @@ from tests.helpers.taggers import TINY, calibrated_tagger
 from tritag.export.executors import register_ops
 from tritag.export.functions import OPSET, op_function
 from tritag.export.graph import CutTo, Linear, Op, Product, Sum, read_graph
+from tritag.export.model_file import write_model
 from tritag.export.qonnx_file import (
     IR_VERSION,
     METADATA_INPUTS,
@@ -198,7 +199,7 @@ class TestGraph:
 
     def test_from_disk(self, exported, tmp_path):
         path = tmp_path / "model.qonnx.onnx"
-        onnx.save(exported.model, path)
+        write_model(path, exported.model)
         assert read_graph(path).summary() == exported.graph.summary()
         assert read_graph(str(path)).summary() == exported.graph.summary()
 

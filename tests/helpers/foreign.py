@@ -13,11 +13,14 @@ from torch import Tensor, nn
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="fast_hadamard_transform")
     import brevitas.nn as qnn
-    from brevitas.export import export_qonnx
+    from brevitas.export import export_onnx_qcdq, export_qonnx
 
 
-def exported(network: nn.Module, *shape: int, seed: int = 0) -> onnx.ModelProto:
-    """QONNX file of a network whose quantizers have seen some normal numbers of that shape."""
+def exported(network: nn.Module, *shape: int, seed: int = 0, form: str = "qonnx") -> onnx.ModelProto:
+    """File of a network whose quantizers have seen some normal numbers of that shape.
+
+    ``form`` is "qonnx", "dynamo" for QONNX by torch's newer exporter, which is Brevitas' default, or "qcdq".
+    """
     torch.manual_seed(seed)
     network.train()
     with torch.no_grad():
@@ -27,7 +30,9 @@ def exported(network: nn.Module, *shape: int, seed: int = 0) -> onnx.ModelProto:
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        export_qonnx(network, args=torch.randn(1, *shape), export_path=file, dynamo=False, opset_version=17)
+        write = export_onnx_qcdq if form == "qcdq" else export_qonnx
+        settings = {"dynamo": form == "dynamo", "opset_version": 18 if form == "dynamo" else 17}
+        write(network, args=(torch.randn(1, *shape),), export_path=file, **settings)
     return onnx.load_from_string(file.getvalue())
 
 

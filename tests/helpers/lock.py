@@ -1,8 +1,9 @@
 """``requirements.lock``: the versions of constraints.txt with the hashes of the files that pip takes for them.
 
 ``python -m tests.helpers.lock python3.11 python3.12 ...`` asks the pip of each interpreter, without installing
-anything, which file it would take for every pin, and writes the hashes of all of them. torch stands outside: its file is the
-user's choice (with CUDA libraries or without), and the Makefile pins its version. tritag itself is installed from here.
+anything, which file it would take for every pin, and writes the hashes of all of them. torch stands outside: its file
+is the user's choice (with CUDA libraries or without), and the Makefile pins its version. tritag itself is installed from
+the folder that holds it.
 """
 
 from __future__ import annotations

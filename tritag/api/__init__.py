@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from tritag.api.firmware import csim, export, verify
 from tritag.api.foreign import import_file
-from tritag.api.jets import read_jets, score
+from tritag.api.jets import read_jets, score, score_file
 from tritag.api.package import package
 from tritag.api.runs import open_run, train
-from tritag.api.verilog import rtl, synth
+from tritag.api.verilog import rtl, synth, vendor_reports
 
 __all__ = [
     "csim",
@@ -22,7 +22,9 @@ __all__ = [
     "read_jets",
     "rtl",
     "score",
+    "score_file",
     "synth",
     "train",
+    "vendor_reports",
     "verify",
 ]

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("tritag.commands.verify", "Check that every executor gives the same integers."),
     "equivariance": ("tritag.commands.equivariance", "Measure how much boosts and rotations change the scores."),
     "frames": ("tritag.commands.frames", "Measure the errors of the Lorentz block at several widths."),
+    "score": ("tritag.commands.score", "Score the jets of a file, in constant memory."),
     "rtl": ("tritag.commands.rtl", "Write pipelined Verilog, simulate it, measure latency and II in cycles."),
     "synth": ("tritag.commands.synth", "Count the Verilog's LUTs, FFs, DSPs and memories with Yosys."),
     "package": ("tritag.commands.package", "Write everything for the firmware engineer into one archive."),

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx
-
 from tritag.errors import ExportError
 from tritag.export.executors import TorchExecutor
 from tritag.export.feature_vectors import save_vectors
 from tritag.export.graph import read_graph
+from tritag.export.model_file import write_model
 from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.layers.tagger import Tagger
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.simulated.tagger import why_not_exact
 from tritag.terminal import print_progress
@@ -50,6 +49,7 @@ class ExportResult:
         return {"run": str(self.run.directory), "model": str(self.model)}
 
 
+@one_writer
 def export_run(opened: OpenedRun) -> ExportResult:
     """Write ``model.qonnx.onnx``, ``graph.json`` and ``vectors.npz`` of a trained, quantized run.
 
@@ -78,8 +78,7 @@ def export_run(opened: OpenedRun) -> ExportResult:
     with atomic_path(run.path("vectors.npz")) as path:
         save_vectors(path, graph, (codes, count), outputs)
     write_json(run.path("graph.json"), graph.summary())
-    with atomic_path(run.path("model.qonnx.onnx")) as path:
-        onnx.save(model, str(path))
+    write_model(run.path("model.qonnx.onnx"), model)
     run.record_provenance("export")
     print_progress(f"{opened.name}: exported {len(graph.layers)} layers, graph lint passed")
     return ExportResult(opened, run.path("model.qonnx.onnx"), len(graph.layers), len(count))

@@ -16,6 +16,7 @@ from tritag.export.graph import read_graph
 from tritag.export.importing.importer import Imported, import_model
 from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.source import load_file
+from tritag.export.model_file import write_model
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.pipeline.opened import OpenedRun
 from tritag.run import Run
@@ -114,8 +115,7 @@ def import_run(file: Path, inputs: Path | None = None, name: str | None = None) 
         OpenedRun(run), run.path("model.qonnx.onnx"), len(graph.layers), imported.forms, tuple(imported.notes)
     )
     write_json(run.path("import.json"), {**result.as_dict(), "output_of_the_original": imported.final})
-    with atomic_path(run.path("model.qonnx.onnx")) as path:
-        onnx.save(imported.model, str(path))
+    write_model(run.path("model.qonnx.onnx"), imported.model)
     run.record_provenance("import")
     print_progress(f"{run.directory.name}: imported {len(graph.layers)} layers, graph lint passed")
     return result

@@ -137,4 +137,6 @@ def replace_section(path: Path, name: str, table: str) -> None:
     if begin not in text or end not in text:
         raise ConfigError(f"{path} must hold the lines {begin!r} and {end!r}; add them where the table belongs")
     head, rest = text.split(begin, 1)
+    # a note that looks like a marker would end the section early at the next write
+    table = table.replace("<!--", "&lt;!--")
     write_text(path, f"{head}{begin}\n{table}{end}{rest.split(end, 1)[1]}")
