@@ -2,7 +2,7 @@
 
 ``python -m tests.helpers.lock python3.11 python3.12 ...`` asks the pip of each interpreter, without installing
 anything, which file it would take for every pin, and writes the hashes of all of them. torch stands outside: its file
-is the user's choice (with CUDA libraries or without), and the Makefile pins its version. tritag itself is installed from
+is the user's choice (with CUDA libraries or without), and the Makefile pins its version. tritag itself comes from
 the folder that holds it.
 """
 
