@@ -21,23 +21,27 @@ _SEAL = "tritag.sha256"
 
 
 def write_model(path: Path | str, model: ModelProto) -> None:
-    """Write an exported file atomically, with the digest of its content among its metadata."""
-    sealed = ModelProto()
-    sealed.CopyFrom(model)
+    """Write an exported file atomically, with the digest of its content among its metadata; an old one is replaced."""
+    sealed = _bare(model)
     entry = sealed.metadata_props.add()
     entry.key, entry.value = _SEAL, _digest(model)
     with atomic_path(path) as temporary:
         onnx.save(sealed, str(temporary))
 
 
-def _digest(model: ModelProto) -> str:
-    """Digest of everything but the seal."""
+def _bare(model: ModelProto) -> ModelProto:
+    """A copy without the seal."""
     bare = ModelProto()
     bare.CopyFrom(model)
     kept = [p for p in model.metadata_props if p.key != _SEAL]
     del bare.metadata_props[:]
     bare.metadata_props.extend(kept)
-    return digest_of([bare.SerializeToString(deterministic=True)])
+    return bare
+
+
+def _digest(model: ModelProto) -> str:
+    """Digest of everything but the seal."""
+    return digest_of([_bare(model).SerializeToString(deterministic=True)])
 
 
 def read_model(path: Path | str) -> ModelProto:
