@@ -19,8 +19,9 @@ PYTHON ?= python3.11
 # Installed first and alone. Where the default wheel brings gigabytes of CUDA libraries, give the CPU one:
 # make env TORCH='torch==2.13.0 --index-url <PyTorch's CPU wheel index>', or a path to the wheel.
 TORCH ?= torch==2.13.0
-# One worker for each core; the tests of one file stay together, because they share what they compiled.
-PYTEST_ARGS ?= -n auto --dist loadfile
+# One worker for each core. Each begins with one half of the files, so that tests that share a trained or compiled
+# tagger stay together, and takes tests from the other when it is done.
+PYTEST_ARGS ?= -n auto --dist worksteal
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -9,21 +9,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar
 
-import yaml
-
-from tritag.errors import ConfigError, unknown_name
+from tritag.errors import ConfigError, short, unknown_name
+from tritag.numbers_as_written import whole_of
+from tritag.structured import parse_yaml, read_yaml
 
 T = TypeVar("T")
 
 # Marks a setting that joined after runs had been made: it is left out of a run's digest while it has its default.
 ADDED = {"added": True}
+# Marks a real number that may be infinite.
+INFINITE = {"infinite": True}
 
 
 def config_names(kind: str) -> list[str]:
@@ -47,25 +50,21 @@ def load_config(kind: str, name: str | Path) -> dict[str, Any]:
         Unknown name (the nearest one is offered), unreadable file, or a file that is not a mapping.
     """
     if str(name).endswith((".yaml", ".yml")):
-        path = Path(name)
-        if not path.is_file():
-            raise ConfigError(f"configuration file must exist, got {path}; check the path")
-        text = path.read_text()
+        loaded = read_yaml(name)
     else:
         if str(name) not in config_names(kind):
             raise ConfigError(unknown_name(kind.removesuffix("s"), str(name), config_names(kind)))
-        text = files(__name__).joinpath(kind, f"{name}.yaml").read_text()
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"configuration {name} must be YAML: {error}") from error
+        text = files(__name__).joinpath(kind, f"{name}.yaml").read_text(encoding="utf-8")
+        loaded = parse_yaml(text, f"configuration {name}")
     if not isinstance(loaded, dict):
         raise ConfigError(f"configuration {name} must be a mapping of keys to values, got {type(loaded).__name__}")
     return loaded
 
 
-def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
+def build(cls: type[T], values: Mapping[str, Any], where: str = "", finite: bool = True) -> T:
     """Make the dataclass ``cls`` from ``values``; nested dataclasses are built from nested mappings.
+
+    ``finite``: real numbers that are infinite or none are refused, but for fields that are marked :data:`INFINITE`.
 
     Raises
     ------
@@ -75,47 +74,85 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "") -> T:
     where = where or cls.__name__
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     hints = typing.get_type_hints(cls)
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} must be a mapping of keys to values, got {short(values)}")
     for key in values:
-        if key not in fields:
+        if str(key) not in fields:
             raise ConfigError(unknown_name(f"key in {where}", str(key), fields))
     arguments = {}
     for name, field in fields.items():
         if name in values:
-            arguments[name] = _convert(hints[name], values[name], f"{where}.{name}")
+            arguments[name] = _convert(hints[name], values[name], f"{where}.{name}", finite)
+            if finite:
+                _check_finite(arguments[name], field, f"{where}.{name}")
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise ConfigError(f"{where}.{name} must be given; add the key {name!r}")
     return cls(**arguments)
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def check_range(config: Any, names: Iterable[str], low: float, high: float, where: str = "") -> None:
+    """Refuse numbers of a dataclass that lie outside ``[low, high]``, or are none; None passes.
+
+    Raises
+    ------
+    ConfigError
+        Names the setting, with ``where`` before it, and its value.
+    """
+    for name in names:
+        value = getattr(config, name)
+        for number in value if isinstance(value, tuple | list) else (value,):
+            if number is not None and not low <= number <= high:
+                raise ConfigError(f"{where}{name} must lie in [{low:g}, {high:g}], got {short(number)}")
+
+
+def _check_finite(value: Any, field: dataclasses.Field[Any], where: str) -> None:
+    for number in value if isinstance(value, tuple) else (value,):
+        infinite = isinstance(number, float) and math.isinf(number) and not field.metadata.get("infinite")
+        if infinite or (isinstance(number, float) and math.isnan(number)):
+            raise ConfigError(f"{where} must be a finite number, got {number}")
+
+
+def _convert(hint: Any, value: Any, where: str, finite: bool = True) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, hint):
             return value
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where} must be a mapping of keys to values, got {value!r}")
-        return build(hint, value, where)
+            raise ConfigError(f"{where} must be a mapping of keys to values, got {short(value)}")
+        return build(hint, value, where, finite)
     if typing.get_origin(hint) is not None:
-        return _convert_generic(hint, value, where)
+        return _convert_generic(hint, value, where, finite)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return value if isinstance(value, float) else _real(value)
+    if hint is int and isinstance(value, float) and (whole := whole_of(value)) is not None:
+        return whole
     if hint is int and isinstance(value, bool):
-        raise ConfigError(f"{where} must be int, got {value!r}")
+        raise ConfigError(f"{where} must be int, got {short(value)}")
     if isinstance(hint, type) and not isinstance(value, hint):
-        raise ConfigError(f"{where} must be {hint.__name__}, got {value!r}")
+        raise ConfigError(f"{where} must be {hint.__name__}, got {short(value)}")
     return value
 
 
-def _convert_generic(hint: Any, value: Any, where: str) -> Any:
+def _real(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _convert_generic(hint: Any, value: Any, where: str, finite: bool) -> Any:
     """Values of hints with brackets: a choice of types, a tuple, one of several words; others stay as they are."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, UnionType):
         if value is None and NoneType in typing.get_args(hint):
             return None
-        return _convert(next(a for a in typing.get_args(hint) if a is not NoneType), value, where)
+        return _convert(next(a for a in typing.get_args(hint) if a is not NoneType), value, where, finite)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} must be a list, got {value!r}")
-        return tuple(_convert(typing.get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+            raise ConfigError(f"{where} must be a list, got {short(value)}")
+        (kind, *_) = typing.get_args(hint)
+        return tuple(_convert(kind, item, f"{where}[{i}]", finite) for i, item in enumerate(value))
+    if origin is dict and isinstance(value, Mapping) and typing.get_args(hint)[1] is int:
+        return {key: _convert(int, item, f"{where}.{short(key)}") for key, item in value.items()}
     if origin is typing.Literal and value not in typing.get_args(hint):
         raise ConfigError(unknown_name(f"value of {where}", str(value), map(str, typing.get_args(hint))))
     return value

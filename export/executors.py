@@ -6,21 +6,21 @@ file, so that two executors can be compared layer by layer.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from onnx import ModelProto, NodeProto
 
-from tritag.errors import DataError
+from tritag.errors import DataError, ExportError
 from tritag.export.graph import FirmwareGraph
 from tritag.export.qonnx_file import BATCH, METADATA_MODULES, run_all, session
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN
+from tritag.structured import parse_json
 
 Progress = Callable[[int], None]
 
@@ -41,37 +41,69 @@ class Executor(ABC):
     def __init__(self, graph: FirmwareGraph) -> None:
         self.graph = graph
 
-    def run(self, codes: np.ndarray, count: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """Output codes, int64, of candidates' codes (n, K, 3) and counts (n,): (n,) or, of several, (n, outputs)."""
+    def run(self, *inputs: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Output codes, int64, (n,) or, of several, (n, outputs), of the integers of the graph's inputs, in its order.
+
+        A tagger takes candidates' codes (n, K, 3) and counts (n,); an imported program its features, (n, features) or
+        (n, rows, features).
+        """
         (output,) = self.graph.outputs
         shape = (-1,) if self.graph.n_outputs == 1 else (-1, self.graph.n_outputs)
         parts = []
-        for part_codes, part_count in self._chunks(codes, count):
-            parts.append(self._integers(output, self._outputs(part_codes, part_count)).reshape(shape))
+        for part in self._chunks(inputs):
+            parts.append(self._integers(output, self._outputs(*part)).reshape(shape))
             if progress is not None:
-                progress(len(part_count))
+                progress(len(part[0]))
         return np.concatenate(parts) if parts else np.zeros((0, *shape[1:]), np.int64)
 
-    def layers(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def layers(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Codes of every tensor, int64, flattened to (n, -1), by name."""
         found: dict[str, list[np.ndarray]] = {}
-        for part_codes, part_count in self._chunks(codes, count):
-            for name, values in self._tensors(part_codes, part_count).items():
-                found.setdefault(name, []).append(self._integers(name, values).reshape(len(part_count), -1))
+        for part in self._chunks(inputs):
+            for name, values in self._tensors(*part).items():
+                found.setdefault(name, []).append(self._integers(name, values).reshape(len(part[0]), -1))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     @abstractmethod
-    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
         """Real values of the outputs."""
 
     @abstractmethod
-    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Real values of all tensors of the graph that this executor has."""
 
-    def _chunks(self, codes: np.ndarray, count: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        self._check(codes, count)
-        for start in range(0, len(codes), self.chunk):
-            yield codes[start : start + self.chunk], count[start : start + self.chunk].reshape(-1, 1)
+    def _chunks(self, inputs: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
+        """Parts of all inputs, in the shapes that the graph gives them."""
+        if self.graph.inputs == ["codes", "count"] and len(inputs) == 2:
+            self._check(*inputs)
+        else:
+            self._check_features(inputs)
+        for start in range(0, len(inputs[0]), self.chunk):
+            some = slice(start, start + self.chunk)
+            yield tuple(
+                x[some].reshape(-1, *self.graph.shapes[name]) for name, x in zip(self.graph.inputs, inputs, strict=True)
+            )
+
+    def _feeds(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Real values of the inputs, float32, by name, as ONNX takes them."""
+        return {
+            name: (x * 2.0 ** -self.graph.grids[name].fraction).astype(np.float32)
+            for name, x in zip(self.graph.inputs, inputs, strict=True)
+        }
+
+    def _check_features(self, inputs: Sequence[np.ndarray]) -> None:
+        names = self.graph.inputs
+        if len(inputs) != len(names):
+            raise DataError(f"inputs must be {', '.join(names)}, got {len(inputs)} arrays")
+        for name, x in zip(names, inputs, strict=True):
+            shape, grid = self.graph.shapes[name], self.graph.grids[name]
+            # One row may be given as its features alone.
+            if x.shape[1:] not in (shape, shape[1:] if shape[0] == 1 else shape) or len(x) != len(inputs[0]):
+                raise DataError(f"{name} must have shape (n, {', '.join(map(str, shape))}), got {x.shape}")
+            if not np.issubdtype(x.dtype, np.integer):
+                raise DataError(f"{name} must be integers, got {x.dtype}")
+            if x.size and (x.min() < grid.low or x.max() > grid.high):
+                raise DataError(f"{name} must lie in [{grid.low}, {grid.high}], got [{x.min()}, {x.max()}]")
 
     def _check(self, codes: np.ndarray, count: np.ndarray) -> None:
         shape, grid = self.graph.shapes["codes"], self.graph.grids["codes"]
@@ -104,13 +136,15 @@ class TorchExecutor(Executor):
         super().__init__(graph)
         self.tagger = tagger.eval()
         metadata = {p.key: p.value for p in model.metadata_props}
-        self.modules: dict[str, str] = json.loads(metadata[METADATA_MODULES])
+        self.modules: dict[str, str] = parse_json(
+            metadata.get(METADATA_MODULES, ""), f"metadata {METADATA_MODULES}", ExportError, "export the run again"
+        )
 
-    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return self.tagger(torch.from_numpy(codes), torch.from_numpy(count)).numpy()
+            return self.tagger(*map(torch.from_numpy, inputs)).numpy()
 
-    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
         handles = []
         # A module that runs twice stands behind two tensors of the file, of which its path names one.
@@ -131,7 +165,7 @@ class TorchExecutor(Executor):
             if path in self.modules and self.modules[path] in self.graph.grids:
                 handles.append(module.register_forward_hook(note(self.modules[path])))
         try:
-            found[self.graph.outputs[0]] = self._outputs(codes, count)
+            found[self.graph.outputs[0]] = self._outputs(*inputs)
         finally:
             for handle in handles:
                 handle.remove()
@@ -147,15 +181,12 @@ class OnnxRuntimeExecutor(Executor):
         super().__init__(graph)
         self.model, self.session = model, session(model)
 
-    def _feeds(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
-        return {"codes": codes.astype(np.float32), "count": count.astype(np.float32)}
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
+        return self.session.run(None, self._feeds(inputs))[0]
 
-    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
-        return self.session.run(None, self._feeds(codes, count))[0]
-
-    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         names = [layer.name for layer in self.graph.layers]
-        return dict(zip(names, run_all(self.model, self._feeds(codes, count), names), strict=True))
+        return dict(zip(names, run_all(self.model, self._feeds(inputs), names), strict=True))
 
 
 class QonnxExecutor(Executor):
@@ -182,17 +213,16 @@ class QonnxExecutor(Executor):
             self._wrapped = (batch, ModelWrapper(fixed))
         return self._wrapped[1]
 
-    def _context(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def _context(self, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         from qonnx.core.onnx_exec import execute_onnx
 
-        feeds = {"codes": codes.astype(np.float32), "count": count.astype(np.float32)}
-        return execute_onnx(self._wrapper(len(codes)), feeds, return_full_exec_context=True)
+        return execute_onnx(self._wrapper(len(inputs[0])), self._feeds(inputs), return_full_exec_context=True)
 
-    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
-        return self._context(codes, count)[self.graph.outputs[0]]
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
+        return self._context(inputs)[self.graph.outputs[0]]
 
-    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
-        context = self._context(codes, count)
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        context = self._context(inputs)
         return {layer.name: context[layer.name] for layer in self.graph.layers}
 
 

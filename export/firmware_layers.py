@@ -78,7 +78,8 @@ class Concat(Layer):
 class FirmwareGraph:
     """Layers in order of execution; shapes without the batch axis.
 
-    ``output_names`` says what each number of the output tensor stands for: ``logit``, a class, ``pt`` or ``mass``.
+    ``output_names`` says what each number of the output tensor stands for: ``logit``, a class, ``pt`` or ``mass``;
+    ``output_scale`` is what their grid is multiplied by where an imported network ends in a free scale.
     """
 
     inputs: list[str] = field(default_factory=list)
@@ -87,6 +88,12 @@ class FirmwareGraph:
     grids: dict[str, Grid] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     output_names: tuple[str, ...] = ("logit",)
+    output_scale: float = 1.0
+
+    @property
+    def output_lsb(self) -> float:
+        """What one unit of the outputs stands for."""
+        return float(self.grids[self.outputs[0]].type.lsb) * self.output_scale
 
     @property
     def n_outputs(self) -> int:

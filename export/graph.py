@@ -7,14 +7,14 @@ a graph that parses has an exact integer meaning (the *graph lint*).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import FunctionProto, ModelProto, NodeProto, helper, numpy_helper
+from onnx import FunctionProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
+from tritag.closed import closed
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import (
     Concat,
@@ -29,12 +29,21 @@ from tritag.export.firmware_layers import (
     Transpose,
 )
 from tritag.export.functions import op_function
-from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, run_all
+from tritag.export.graph_proof import check_domain, check_name, layer_shape, prove_op
+from tritag.export.model_file import read_model
+from tritag.export.qonnx_file import (
+    METADATA_INPUTS,
+    METADATA_OUTPUT_SCALE,
+    METADATA_OUTPUTS,
+    METADATA_PROGRAMS,
+    run_all,
+)
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.formats.tensor import check_float32
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
+from tritag.structured import parse_json
 
 __all__ = [
     "Concat",
@@ -59,8 +68,23 @@ def read_graph(source: ModelProto | Path | str) -> FirmwareGraph:
     ExportError
         A node or a number has no exact form in firmware; the message names the node and what is accepted.
     """
-    model = source if isinstance(source, ModelProto) else onnx.load(source)
-    return _Reader(model).read()
+    model = source if isinstance(source, ModelProto) else read_model(source)
+    where = "the exported model" if isinstance(source, ModelProto) else source
+    with closed(where, ExportError, "as `tritag export` wrote it", "export the run again"):
+        return _Reader(model).read()
+
+
+def _metadata(metadata: Mapping[str, str], key: str, default: str = "") -> Any:
+    return parse_json(metadata.get(key, default), f"metadata {key}", ExportError, "export the run again")
+
+
+def _shapes(values: Iterable[ValueInfoProto]) -> dict[str, tuple[int, ...]]:
+    shaped = [x for x in values if x.type.tensor_type.HasField("shape")]
+    return {x.name: tuple(d.dim_value for d in x.type.tensor_type.shape.dim[1:]) for x in shaped}
+
+
+# Weights and biases in integers: what float32 holds, and what keeps every sum of products within 64 bits.
+CODE_BITS = 24
 
 
 class _Reader:
@@ -69,25 +93,28 @@ class _Reader:
         metadata = {p.key: p.value for p in model.metadata_props}
         if METADATA_PROGRAMS not in metadata or METADATA_INPUTS not in metadata:
             raise ExportError("the file must have been written by `tritag export`: it carries no integer programs")
-        self.programs = json.loads(metadata[METADATA_PROGRAMS])
+        self.programs = _metadata(metadata, METADATA_PROGRAMS)
         self.bodies = {(f.domain, f.name): f for f in model.functions}
         self.checked: set[str] = set()
         self.constants = self._evaluate_constants()
         self.graph = FirmwareGraph()
-        for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-            dims = value.type.tensor_type.shape.dim
-            self.graph.shapes[value.name] = tuple(d.dim_value for d in dims[1:])
-        for name, (low, high, fraction) in json.loads(metadata[METADATA_INPUTS]).items():
+        # Shapes that the file claims of what is computed; the graph's own follow from the inputs.
+        self.claimed = _shapes((*model.graph.value_info, *model.graph.output))
+        self.graph.shapes = _shapes(model.graph.input)
+        for name, (low, high, fraction) in _metadata(metadata, METADATA_INPUTS).items():
+            check_name(name)
             self.graph.inputs.append(name)
             self.graph.grids[name] = Grid(low, high, fraction)
+            check_domain(name, self.graph.grids[name], self.graph.shapes)
+        if set(self.graph.inputs) != set(self.graph.shapes):
+            raise ExportError(
+                f"graph lint: the inputs must be {', '.join(self.graph.shapes)}, got domains of "
+                f"{', '.join(self.graph.inputs)}; export the run again"
+            )
         self.graph.outputs = [x.name for x in model.graph.output]
         # Files written before there were several outputs have a logit.
-        self.graph.output_names = tuple(json.loads(metadata.get(METADATA_OUTPUTS, '["logit"]')))
-        if len(self.graph.outputs) != 1 or self.graph.n_outputs != len(self.graph.output_names):
-            raise ExportError(
-                f"graph lint: the file must have one output tensor of {len(self.graph.output_names)} numbers "
-                f"({', '.join(self.graph.output_names)}), got {self.graph.outputs} with {self.graph.n_outputs}"
-            )
+        self.graph.output_names = tuple(_metadata(metadata, METADATA_OUTPUTS, '["logit"]'))
+        self.graph.output_scale = float(_metadata(metadata, METADATA_OUTPUT_SCALE, "1.0"))
 
     def _evaluate_constants(self) -> dict[str, np.ndarray]:
         constants = {i.name: numpy_helper.to_array(i) for i in self.model.graph.initializer}
@@ -118,9 +145,30 @@ class _Reader:
             if node.output[0] in skip:
                 continue
             for layer, grid in self._layers(node, nodes, skip):
-                self.graph.layers.append(layer)
-                self.graph.grids[layer.name] = check_float32(grid, f"graph lint: {layer.name}")
+                self._append(layer, grid, node)
+        self._check_outputs()
         return self.graph
+
+    def _append(self, layer: Layer, grid: Grid, node: NodeProto) -> None:
+        """Add a layer with the grid and the shape that follow from its sources."""
+        check_name(layer.name)
+        target = [int(n) for n in self.constants[node.input[1]]] if isinstance(layer, Reshape) else ()
+        shape = layer_shape(layer, self.graph.shapes, target)
+        claimed = self.claimed.get(layer.name, shape)
+        if claimed != shape:
+            self._refuse(node, f"tensor {layer.name} of shape {shape}, which follows from the inputs, got {claimed}")
+        self.graph.layers.append(layer)
+        self.graph.shapes[layer.name] = shape
+        self.graph.grids[layer.name] = check_float32(grid, f"graph lint: {layer.name}")
+
+    def _check_outputs(self) -> None:
+        if len(self.graph.outputs) != 1 or self.graph.outputs[0] not in self.graph.grids:
+            raise ExportError(f"graph lint: the file must have one output tensor, got {self.graph.outputs}")
+        if self.graph.n_outputs != len(self.graph.output_names):
+            raise ExportError(
+                f"graph lint: the file must have one output tensor of {len(self.graph.output_names)} numbers "
+                f"({', '.join(self.graph.output_names)}), got {self.graph.outputs} with {self.graph.n_outputs}"
+            )
 
     def _layers(self, node: NodeProto, nodes: list[NodeProto], skip: set[str]) -> Iterator[tuple[Layer, Grid]]:
         data = tuple(name for name in node.input if name not in self.constants)
@@ -171,19 +219,11 @@ class _Reader:
             if len(tables[name]) != size:
                 self._refuse(node, f"{size} entries in table {name}, got {len(tables[name])}")
         program = Program.from_json(json.dumps(entry["program"]), tables)
-        for index, instruction in enumerate(program.nodes):
-            if instruction.op == "lookup":
-                reach = program.nodes[instruction.args[0]]
-                table = tables[names[instruction.params[0]]][reach.low : reach.high + 1]
-                if min(table) < instruction.low or max(table) > instruction.high:
-                    self._refuse(node, f"table entries within the interval of instruction {index}")
         bound = BoundProgram(program, tuple(entry["in_fractions"]), tuple(entry["out_fractions"]))
+        layer = Op(out, data, bound)
+        prove_op(layer, self.graph.shapes, self.graph.grids)
         self._check_body(node, op_function, bound)
-        for name, port, fraction in zip(data, program.inputs, bound.in_fractions, strict=True):
-            grid, accepted = self.graph.grids[name], program.nodes[port.node]
-            if grid.fraction != fraction or grid.low < accepted.low or grid.high > accepted.high:
-                self._refuse(node, f"input {name} within [{accepted.low}, {accepted.high}] at 2**-{fraction}")
-        return Op(out, data, bound), bound.output_grid()
+        return layer, bound.output_grid()
 
     def _check_body(self, node: NodeProto, write: Callable[..., FunctionProto], *arguments: BoundProgram) -> None:
         """Firmware is made of the program, other runtimes execute the body: both must say the same."""
@@ -248,6 +288,8 @@ class _Reader:
 
     def _codes(self, node: NodeProto, values: np.ndarray, fraction: int) -> np.ndarray:
         scaled = values.astype(np.float64) * 2.0**fraction
+        if not np.all(np.abs(scaled) < 2.0**CODE_BITS):
+            self._refuse(node, f"constants of at most {CODE_BITS} bits at 2**-{fraction}")
         codes = np.rint(scaled).astype(np.int64)
         if not np.array_equal(codes, scaled):
             self._refuse(node, f"constants that are multiples of 2**-{fraction}, as they were quantized")

@@ -29,6 +29,7 @@ METADATA_PROGRAMS = "tritag.programs"
 METADATA_INPUTS = "tritag.input_grids"
 METADATA_MODULES = "tritag.modules"
 METADATA_OUTPUTS = "tritag.outputs"
+METADATA_OUTPUT_SCALE = "tritag.output_scale"
 BATCH = "batch"
 # onnxruntime reads files up to IR 13; 10 is enough for what is used.
 IR_VERSION = 10
@@ -279,13 +280,17 @@ def run_all(model: ModelProto, feeds: dict[str, np.ndarray], names: list[str]) -
     return session(probe).run(names, feeds)
 
 
-def session(model: ModelProto) -> onnxruntime.InferenceSession:
+def session(model: ModelProto, as_written: bool = False) -> onnxruntime.InferenceSession:
     """ONNX Runtime session of a model on the CPU, with as many threads as PyTorch has in this process.
 
     Every tensor of an exported file is an integer on a grid that float32, or inside an op int64, holds exactly, so
-    that neither the number of threads nor ONNX Runtime's graph optimisations change a bit.
+    that neither the number of threads nor ONNX Runtime's graph optimisations change a bit. In files of other people
+    they do: pairs of QuantizeLinear and DequantizeLinear become integer kernels that round in another way.
+    ``as_written`` leaves the optimisations out.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
+    options.log_severity_level = 4 if as_written else 3
+    if as_written:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import hls4ml
@@ -54,6 +54,13 @@ class Case:
     def jets(self) -> int:
         """Number of jets."""
         return len(self.inputs[0])
+
+    def thinned(self, most: int) -> Case:
+        """The same case with evenly chosen jets, so that at most about ``most`` integers are computed."""
+        nodes = self.bound.program.nodes
+        work = self.jets * sum(node.lanes * (self.rows if node.per_row else 1) for node in nodes)
+        step = -(-work // most)
+        return replace(self, inputs=tuple(x[::step] for x in self.inputs))
 
     def shape(self, port: Port) -> tuple[int, int, int]:
         """Shape of an input or output."""

@@ -103,6 +103,17 @@ def test_crafted_jets(chain, rng):
     require_equal(verify(chain.executors, codes, count))
 
 
+def test_a_jet_without_candidates_has_its_defined_score(chain, rng):
+    """Of all executors, whatever stands behind the count."""
+    codes, count = random_jets(rng, 20, chain.k)
+    graph = chain.csim.graph
+    grid, head = graph.grids[graph.outputs[0]], chain.tagger.config.head
+    expected = [{**dict.fromkeys(head.qcd, grid.high), "pt": 0, "mass": 0}.get(n, grid.low) for n in head.output_names]
+    for executor in chain.executors:
+        found = executor.run(codes, np.zeros_like(count)).reshape(len(count), -1)
+        assert (found == expected).all(), executor.name
+
+
 def test_random_jets(chain, rng):
     require_equal(verify(chain.executors, *random_jets(rng, 1000, chain.k)))
 

@@ -12,11 +12,12 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.ctypeslib import ndpointer
@@ -25,25 +26,27 @@ from tritag.environment import cache_folder
 from tritag.errors import ToolError
 from tritag.export.executors import Executor
 from tritag.export.graph import CutTo, FirmwareGraph, Linear
+from tritag.export.naming import Naming
 from tritag.files import only_one, write_text
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
-from tritag.hls_projects.project import PROJECT, ops_header, write_project
+from tritag.hls_projects.project import UNNAMED, ops_header, write_project
 from tritag.hls_projects.target import TargetConfig
 from tritag.noise import quiet
 
 _DONE = "complete.json"
 # Version of the project writer: raise it when a project's content changes for another reason than its inputs.
-_WRITER = 1
+_WRITER = 2
 
 
 @dataclass(frozen=True)
 class CompiledProject:
-    """A project on disk with its compiled library."""
+    """A project on disk with its compiled library, whose functions begin with the prefix of ``naming``."""
 
     folder: Path
     library: Path
     compile_s: float
     cached: bool
+    naming: Naming = UNNAMED
 
 
 def cache_root() -> Path:
@@ -51,7 +54,7 @@ def cache_root() -> Path:
     return cache_folder("csim").resolve()
 
 
-def project_digest(graph: FirmwareGraph, target: TargetConfig, trace: bool) -> str:
+def project_digest(graph: FirmwareGraph, target: TargetConfig, trace: bool, naming: Naming = UNNAMED) -> str:
     """Digest of everything that decides what is compiled."""
     state = hashlib.sha256()
     for layer in graph.layers:
@@ -67,12 +70,16 @@ def project_digest(graph: FirmwareGraph, target: TargetConfig, trace: bool) -> s
         elif hasattr(layer, "equation"):
             state.update(layer.equation.encode())
     state.update(ops_header(graph).encode() + INTEGER_HEADER.read_bytes())
-    state.update(json.dumps([asdict(target), trace, version("hls4ml"), _WRITER]).encode())
+    state.update(json.dumps([asdict(target), trace, version("hls4ml"), _WRITER, naming.full]).encode())
     return state.hexdigest()[:16]
 
 
 def compile_project(
-    graph: FirmwareGraph, target: TargetConfig, trace: bool = False, log: Path | None = None
+    graph: FirmwareGraph,
+    target: TargetConfig,
+    trace: bool = False,
+    log: Path | None = None,
+    naming: Naming = UNNAMED,
 ) -> CompiledProject:
     """Write and compile the project of ``graph``, or take it from the cache.
 
@@ -81,35 +88,34 @@ def compile_project(
     ToolError
         No g++ on PATH, or the compiler failed; the message names the log.
     """
-    folder = cache_root() / project_digest(graph, target, trace)
-    with only_one(folder.with_suffix(".lock")):
-        return _cached(folder) or _compile(graph, target, trace, folder, log)
+    folder = cache_root() / project_digest(graph, target, trace, naming)
+    with only_one(folder):
+        return _cached(folder, naming) or _compile(graph, target, trace, folder, log, naming)
 
 
-def _cached(folder: Path) -> CompiledProject | None:
+def _cached(folder: Path, naming: Naming) -> CompiledProject | None:
     marker = folder / _DONE
     if not marker.is_file():
         return None
     entry = json.loads(marker.read_text())
-    return CompiledProject(folder, folder / entry["library"], entry["compile_s"], True)
+    return CompiledProject(folder, folder / entry["library"], entry["compile_s"], True, naming)
 
 
 def _compile(
-    graph: FirmwareGraph, target: TargetConfig, trace: bool, folder: Path, log: Path | None
+    graph: FirmwareGraph, target: TargetConfig, trace: bool, folder: Path, log: Path | None, naming: Naming
 ) -> CompiledProject:
     if shutil.which("g++") is None:
         raise ToolError("C-simulation needs g++ on PATH; install it (Debian: apt-get install g++)")
     with quiet(log or folder.with_suffix(".log")):
-        write_project(graph, target, folder, trace)
+        write_project(graph, target, folder, trace, naming)
         start = time.perf_counter()
         done = subprocess.run(["bash", "build_lib.sh"], cwd=folder, check=False)
         seconds = time.perf_counter() - start
-        libraries = sorted((folder / "firmware").glob(f"{PROJECT}-*.so"))
-        if done.returncode or not libraries:
+        library = Path("firmware") / naming.library
+        if done.returncode or not (folder / library).is_file():
             raise ToolError("g++ must compile the project, but failed")
-    library = libraries[-1].relative_to(folder)
     write_text(folder / _DONE, json.dumps({"library": str(library), "compile_s": round(seconds, 2)}))
-    return CompiledProject(folder, folder / library, seconds, False)
+    return CompiledProject(folder, folder / library, seconds, False, naming)
 
 
 class CsimExecutor(Executor):
@@ -121,33 +127,37 @@ class CsimExecutor(Executor):
         super().__init__(graph)
         self.project, self.threads = project, threads or os.cpu_count() or 1
         self.library = ctypes.CDLL(str(project.library))
-        self.top = getattr(self.library, f"{PROJECT}_double")
+        self.top = self._function("double")
         self.top.restype = None
-        self.top.argtypes = [ndpointer(ctypes.c_double, flags="C_CONTIGUOUS")] * 3
+        self.top.argtypes = [ndpointer(ctypes.c_double, flags="C_CONTIGUOUS")] * (len(graph.inputs) + 1)
         self.size = int(np.prod(graph.shapes[graph.outputs[0]]))
-        # The first call reads the weights into static arrays; it must not race with others.
-        self._one(np.zeros(graph.shapes["codes"]), np.zeros(1))
 
-    def _one(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
+    def _function(self, name: str) -> Any:
+        return getattr(self.library, f"{self.project.naming.prefix}{name}")
+
+    def _one(self, *inputs: np.ndarray) -> np.ndarray:
         out = np.zeros(self.size)
-        self.top(codes, count, out)
+        self.top(*inputs, out)
         return out
 
-    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
-        codes, count = codes.astype(np.float64), count.astype(np.float64)
-        with ThreadPoolExecutor(self.threads) as pool:
-            return np.stack(list(pool.map(self._one, codes, count)))
+    def _reals(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Values of the inputs as the top function takes them, float64."""
+        return [x * 2.0 ** -self.graph.grids[name].fraction for name, x in zip(self.graph.inputs, inputs, strict=True)]
 
-    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
+        with ThreadPoolExecutor(self.threads) as pool:
+            return np.stack(list(pool.map(self._one, *self._reals(inputs))))
+
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Every layer's values; needs a project compiled with ``trace``."""
-        collect: Callable[..., None] = self.library.collect_trace_output
+        collect: Callable[..., None] = self._function("collect_trace_output")
         named = [layer for layer in self.graph.layers if type(layer).__name__ != "Reshape"]
         entries = (_TraceEntry * (len(named) + len(self.graph.inputs) + 1))()
         found: dict[str, list[np.ndarray]] = {}
-        self.library.allocate_trace_storage(ctypes.c_size_t(ctypes.sizeof(ctypes.c_double)))
+        self._function("allocate_trace_storage")(ctypes.c_size_t(ctypes.sizeof(ctypes.c_double)))
         try:
-            for jet_codes, jet_count in zip(codes.astype(np.float64), count.astype(np.float64), strict=True):
-                self._one(jet_codes, jet_count)
+            for jet in zip(*self._reals(inputs), strict=True):
+                self._one(*jet)
                 collect(entries)
                 for entry in entries:
                     if not entry.name:
@@ -157,7 +167,7 @@ class CsimExecutor(Executor):
                     values = np.ctypeslib.as_array(ctypes.cast(entry.data, ctypes.POINTER(ctypes.c_double)), (size,))
                     found.setdefault(name, []).append(values.copy())
         finally:
-            self.library.free_trace_storage()
+            self._function("free_trace_storage")()
         return {name: np.stack(values) for name, values in found.items()}
 
 

@@ -14,17 +14,27 @@ import numpy as np
 
 from tritag.errors import ExportError
 from tritag.export.graph import Concat, CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum, Transpose
+from tritag.export.naming import Naming
 from tritag.files import write_text
+from tritag.hls_projects.bench import bench_text
+from tritag.hls_projects.constants import fill_from_integers
 from tritag.hls_projects.cpp import op_function
 from tritag.hls_projects.hls4ml_extension import BACKEND, OPS_HEADER, register
+from tritag.hls_projects.own_names import take_names
 from tritag.hls_projects.target import TargetConfig
 from tritag.quant.formats.fixed import FixedType
 
-PROJECT = "tagger"
+# The names of a project that belongs to no run.
+UNNAMED = Naming("tagger")
 
 
-def write_project(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> Any:
+def write_project(
+    graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False, naming: Naming = UNNAMED
+) -> Any:
     """Write the hls4ml project of ``graph`` into ``folder`` and return hls4ml's model.
+
+    Namespaces, top function, guards and library carry the names of ``naming``; weights are headers; nothing in it
+    depends on the folder, the day or the machine.
 
     Raises
     ------
@@ -35,29 +45,18 @@ def write_project(graph: FirmwareGraph, target: TargetConfig, folder: Path, trac
 
     register()
     layers, formats = _layer_list(graph, target)
-    config = _config(graph, target, folder, formats, trace)
+    config = _config(graph, target, folder, formats, trace, naming)
     model = ModelGraph.from_layer_list(config, layers, list(graph.inputs), list(graph.outputs))
     shutil.rmtree(folder, ignore_errors=True)
     model.config.trace_output = trace
     model.write()
     (folder / "firmware" / "nnet_utils" / OPS_HEADER).write_text(ops_header(graph))
+    for weights in model.get_weight_variables():
+        fill_from_integers(folder / "firmware" / "weights" / f"{weights.name}.h", weights.type.precision.fractional)
+    take_names(folder, naming)
+    write_text(folder / f"{naming.full}_test.cpp", bench_text(model, naming))
     lint_project(graph, model)
     return model
-
-
-def write_testbench(folder: Path, codes: np.ndarray, count: np.ndarray, outputs: np.ndarray) -> None:
-    """Give the project's own test bench (vendor C-simulation and co-simulation) jets and their expected outputs.
-
-    Parameters
-    ----------
-    codes, count : (n, K, 3) and (n,) integers
-    outputs : (n,) or (n, outputs) float
-    """
-    data = folder / "tb_data"
-    inputs = np.concatenate([codes.reshape(len(codes), -1), count.reshape(-1, 1)], axis=1)
-    write_text(data / "tb_input_features.dat", "".join(" ".join(map(str, row)) + "\n" for row in inputs.tolist()))
-    rows = outputs.reshape(len(codes), -1).tolist()
-    write_text(data / "tb_output_predictions.dat", "".join(" ".join(map(repr, row)) + "\n" for row in rows))
 
 
 def ops_header(graph: FirmwareGraph) -> str:
@@ -198,7 +197,12 @@ def _text(fixed: FixedType, exact: bool = True) -> str:
 
 
 def _config(
-    graph: FirmwareGraph, target: TargetConfig, folder: Path, formats: dict[str, dict[str, str]], trace: bool
+    graph: FirmwareGraph,
+    target: TargetConfig,
+    folder: Path,
+    formats: dict[str, dict[str, str]],
+    trace: bool,
+    naming: Naming,
 ) -> dict[str, Any]:
     interval = target.interval_cycles
     layers = {
@@ -206,7 +210,7 @@ def _config(
     }
     return {
         "OutputDir": str(folder),
-        "ProjectName": PROJECT,
+        "ProjectName": naming.full,
         "Backend": BACKEND,
         "Part": target.part,
         "ClockPeriod": target.clock_period_ns,
@@ -223,8 +227,8 @@ def _config(
             "LayerName": layers,
         },
         "WriterConfig": {
-            "Namespace": None,
-            "WriteWeightsTxt": True,
+            "Namespace": naming.namespace,
+            "WriteWeightsTxt": False,
             "WriteTar": False,
             "WriteEmulationConstants": False,
             "TBOutputStream": "both",

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritag.configs import build, load_config
+from tritag.configs import build, check_range, load_config
 from tritag.errors import ConfigError
 from tritag.export.rtl.text.fpga import Part, find_part
 
@@ -52,6 +52,8 @@ class TargetConfig:
             raise ConfigError(f"clock_uncertainty_percent must lie in [0, 100), got {self.clock_uncertainty_percent}")
         if self.interval_cycles < 1:
             raise ConfigError(f"interval_cycles must be >= 1, got {self.interval_cycles}")
+        check_range(self, ("clock_period_ns",), 0, 1000)
+        check_range(self, ("interval_cycles",), 1, 100_000)
 
     @property
     def fpga(self) -> Part | None:

@@ -79,44 +79,48 @@ def _difference(jet: int, reference: np.ndarray, given: np.ndarray) -> dict[str,
 
 def verify(
     executors: Sequence[Executor],
-    codes: np.ndarray,
-    count: np.ndarray,
-    *,
+    *inputs: np.ndarray,
     watch: Watch | None = None,
     traced: Callable[[Executor], Executor] | None = None,
+    seen: Callable[[np.ndarray], None] | None = None,
 ) -> list[Verdict]:
     """Run all executors on the same jets; the first is the reference that the others are compared with.
 
     Parameters
     ----------
-    codes, count : (n, K, 3), (n,) integers
-        The jets.
+    inputs : arrays of integers
+        The jets, as the executors take them: codes (n, K, 3) and counts (n,) of a tagger, features of an imported
+        program.
     watch : callable, optional
         Given an executor's name and the number of jets, what shows the progress of its run.
     traced : callable, optional
         Searches the first layer that differs: given an executor that differs, the same one with its layers exposed.
+    seen : callable, optional
+        Gets the reference's output integers, (n,) or (n, outputs).
     """
     answers = []
     for executor in executors:
-        with watch(executor.name, len(count)) if watch is not None else nullcontext() as shown:
-            answers.append(executor.run(codes, count, shown.advance if shown is not None else None))
+        with watch(executor.name, len(inputs[0])) if watch is not None else nullcontext() as shown:
+            answers.append(executor.run(*inputs, progress=shown.advance if shown is not None else None))
     expected, verdicts = answers[0], []
+    if seen is not None:
+        seen(expected)
     for executor, given in zip(executors, answers, strict=True):
         verdict = compare(executor.name, expected, given)
         if traced is not None and verdict.differ:
             some = different_jets(expected, given)[:_LAYER_JETS]
-            layer = first_different_layer(executors[0], traced(executor), codes[some], count[some])
+            layer = first_different_layer(executors[0], traced(executor), *(x[some] for x in inputs))
             verdict = replace(verdict, first_layer=layer)
         verdicts.append(verdict)
     return verdicts
 
 
-def first_different_layer(reference: Executor, other: Executor, codes: np.ndarray, count: np.ndarray) -> str | None:
+def first_different_layer(reference: Executor, other: Executor, *inputs: np.ndarray) -> str | None:
     """Name of the first layer, in order of execution, in which two executors disagree; None when they agree.
 
     Only layers that both executors expose are compared.
     """
-    expected, given = reference.layers(codes, count), other.layers(codes, count)
+    expected, given = reference.layers(*inputs), other.layers(*inputs)
     for layer in reference.graph.layers:
         exposed = layer.name in expected and layer.name in given
         if exposed and not np.array_equal(expected[layer.name], given[layer.name]):

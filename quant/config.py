@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tritag.configs import ADDED
+from tritag.configs import ADDED, check_range
 from tritag.errors import ConfigError
 
 Activations = Literal["static", "asymmetric", "asymmetric-dynamic", "per-token", "bfloat16"]
@@ -51,16 +52,16 @@ class QuantConfig:
     attention_bits : int
         Width of the attention's weights, 2 to 16.
     frames_net_bits : int
-        **Frames.** Width of the activations of a Frames-Net.
+        **Frames.** Width of the activations of a Frames-Net, 2 to 16.
     frame_weight_bits : int
-        Width of the softmax weights of its vectors; four spare bits are added.
+        Width of the softmax weights of its vectors, 2 to 20; four spare bits are added.
     frame_vector_bits, frame_matrix_bits : int
-        Widths of the orthonormalization of one frame per jet (:class:`tritag.quant.integer.lorentz.FrameBits`); one
-        per candidate is wider.
+        Widths of the orthonormalization of one frame per jet (:class:`tritag.quant.integer.lorentz.FrameBits`), 2 to 24
+        and 2 to 20; one per candidate is wider.
     range_quantile : float
         **Observers of ranges.** Share of the values in each tail that a cut's observed range leaves out.
     range_momentum : float
-        Weight of the range so far when a batch is observed.
+        Weight of the range so far when a batch is observed, in [0, 1].
     dynamic_fraction, frozen_fraction : float
         Fractions of the training: up to the first, ranges are those of the batch; from the second on they stay.
     scale_frozen_fraction : float
@@ -119,18 +120,17 @@ class QuantConfig:
         self._check_learned_widths()
 
     def _check_numbers(self) -> None:
-        for name in ("activation_bits", "residual_bits", "attention_bits", "bias_bits"):
-            if not 2 <= getattr(self, name) <= 16:
-                raise ConfigError(f"{name} must lie in [2, 16], got {getattr(self, name)}")
-        for name in ("scale_frozen_fraction", "distillation"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        if not 0 <= self.parq_start < self.parq_end <= 1 or not self.parq_steepness > 0:
+        check_range(self, ("activation_bits", "residual_bits", "attention_bits", "bias_bits", "frames_net_bits"), 2, 16)
+        check_range(self, ("frame_weight_bits", "frame_matrix_bits"), 2, 20)
+        check_range(self, ("frame_vector_bits",), 2, 24)
+        check_range(self, ("scale_frozen_fraction", "distillation", "range_momentum"), 0, 1)
+        check_range(self, ("range_quantile",), 0, 0.49)
+        if not 0 <= self.parq_start < self.parq_end <= 1 or not 0 < self.parq_steepness < math.inf:
             raise ConfigError(
                 "PARQ must satisfy 0 <= parq_start < parq_end <= 1 and parq_steepness > 0, got "
                 f"{self.parq_start}, {self.parq_end} and {self.parq_steepness}"
             )
-        if not 0 < self.incremental_end <= 1 or not self.incremental_scale > 0:
+        if not 0 < self.incremental_end <= 1 or not 0 < self.incremental_scale < math.inf:
             raise ConfigError(
                 "incremental fixing must satisfy 0 < incremental_end <= 1 and incremental_scale > 0, got "
                 f"{self.incremental_end} and {self.incremental_scale}"
@@ -152,7 +152,12 @@ class QuantConfig:
             raise ConfigError(f"weight_method: parq needs ternary or binary weights, got {self.weights}")
 
     def _check_learned_widths(self) -> None:
-        if not self.bit_penalty >= 0:
-            raise ConfigError(f"bit_penalty must be >= 0, got {self.bit_penalty}")
+        if not 0 <= self.bit_penalty < math.inf:
+            raise ConfigError(f"bit_penalty must be >= 0 and finite, got {self.bit_penalty}")
+        if self.bit_penalty and not (self.weights == "learned" or self.learned_cuts):
+            raise ConfigError(
+                f"bit_penalty has no effect without learned widths (weights: learned or learned_cuts: true), got "
+                f"{self.bit_penalty}; leave it out"
+            )
         if not self.exact and (self.weights == "learned" or self.learned_cuts or self.bit_penalty):
             raise ConfigError(f"learned widths need activations: static, got {self.activations}")

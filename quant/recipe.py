@@ -6,10 +6,12 @@ A quantized training starts from the weights of the float one with the same sett
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from tritag import plugins
 from tritag.configs import ADDED, build, load_config, plain_settings, precision_names
@@ -23,6 +25,14 @@ from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.simulated.tagger import SimulatedTagger
+
+# Settings that are read in any case, and the one that decides whether they have an effect: its name and values.
+_NEEDS = {
+    **dict.fromkeys(("parq_start", "parq_end", "parq_steepness"), ("weight_method", ("parq",))),
+    **dict.fromkeys(("incremental_end", "incremental_scale"), ("weight_method", ("incremental",))),
+    "bit_granularity": ("weights", ("learned",)),
+    "low_bit_layers": ("weights", ("ternary", "binary", "learned")),
+}
 
 
 @dataclass(frozen=True)
@@ -92,15 +102,64 @@ def make_recipe(
         raise ConfigError(unknown_name("precision", precision, precision_names()))
     float_training = build(TrainingConfig, {**tagger.training, **(training or {})}, where="training")
     if precision == "float":
+        if unused := [*(f"quant.{key}" for key in quant or {}), *(f"quant_training.{k}" for k in quant_training or {})]:
+            raise ConfigError(
+                f"precision float has no quantized training, so that {', '.join(unused)} would have no effect; leave "
+                "it out or choose another precision"
+            )
         return Recipe(tagger, data, "float", on_grid, float_training, start=start, plugins=needed)
     if not on_grid:
         raise ConfigError("a quantized tagger takes the trigger's integer codes; drop the off-grid option")
     preset = load_config("precisions", precision)["quant"]
     config = build(QuantConfig, {**preset, **(quant or {})}, where="quant")
+    check_used(tagger, config, quant or {})
     # Fine-tuning: the same batches at a lower rate, which the frozen ranges follow.
     fine = {**dataclasses.asdict(float_training), "learning_rate": 0.5 * float_training.learning_rate}
     second = build(TrainingConfig, {**fine, **(quant_training or {})}, where="quant_training")
     return Recipe(tagger, data, precision, True, float_training, config, second, start, needed)
+
+
+def check_used(tagger: TaggerConfig, quant: QuantConfig, given: Iterable[str]) -> None:
+    """Refuse settings of ``given`` that have no effect on this tagger with this quantization.
+
+    A setting has an effect where the network reads it while it is made, and its method or widths are in use.
+
+    Raises
+    ------
+    ConfigError
+        Names the setting and what it belongs to.
+    """
+    wanted = set(given)
+    for name in sorted(wanted):
+        needs = _NEEDS.get(name)
+        if needs is not None and getattr(quant, needs[0]) not in needs[1]:
+            value = getattr(quant, needs[0])
+            raise ConfigError(
+                f"quant.{name} has no effect with {needs[0]}: {value}, only with {' or '.join(map(str, needs[1]))}; "
+                "leave it out"
+            )
+    rest = wanted - {*_NEEDS, "weights", "weight_method", "activations", "distillation", "bit_penalty"}
+    if unused := sorted(rest - settings_read(tagger, quant)) if rest else []:
+        raise ConfigError(
+            f"quant.{unused[0]} has no effect on network {tagger.network} with weights: {quant.weights} and "
+            f"activations: {quant.activations}; leave it out"
+        )
+
+
+def settings_read(tagger: TaggerConfig, quant: QuantConfig) -> set[str]:
+    """Names of the settings of ``quant`` that the quantized tagger reads while it is made."""
+    names, read = {f.name for f in dataclasses.fields(QuantConfig)}, set[str]()
+
+    class Watched(QuantConfig):
+        def __getattribute__(self, name: str) -> Any:
+            read.add(name)
+            return super().__getattribute__(name)
+
+    watched = Watched(**{name: getattr(quant, name) for name in names})
+    read.clear()
+    with torch.random.fork_rng():
+        (QuantTagger if quant.exact else SimulatedTagger)(tagger, watched)
+    return read & names
 
 
 def fresh_tagger(recipe: Recipe) -> Tagger:

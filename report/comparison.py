@@ -10,9 +10,9 @@ from typing import Any
 from rich.table import Table
 
 from tritag.errors import RunError
-from tritag.files import read_json_if_there
 from tritag.report.firmware import cycles, is_measured, simulated_jets
 from tritag.report.published import PUBLISHED
+from tritag.structured import read_json_if_there
 
 # Where figures come from.
 MEASURED = "measured (simulation)"
@@ -39,7 +39,7 @@ class Row:
     """
 
     tagger: str
-    constituents: int
+    constituents: int | None
     figures: str
     csim: str | None = None
     rtl: str | None = None
@@ -86,7 +86,8 @@ def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
     rtl, synth, csim = (read_json_if_there(directory / f"{name}.json") for name in ("rtl", "synth", "csim"))
     if rtl is None:
         raise RunError(f"rtl.json must be in {directory}, but it is missing; make it with 'tritag rtl {directory}'")
-    tagger, constituents = directory.name.rsplit("-", 1)[0], config["tagger"]["n_constituents"]
+    # An imported network has features, and no candidates that are counted.
+    tagger, constituents = directory.name.rsplit("-", 1)[0], config.get("tagger", {}).get("n_constituents")
     part = f"{rtl['target']}, {rtl['beats']} beats"
     differ, jets = simulated_jets(rtl)
     latency, interval, _ = cycles(rtl)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tritag.export.cost import count_cost
 from tritag.export.graph import read_graph
-from tritag.files import read_json_if_there
+from tritag.structured import read_json_if_there
 
 
 def summarise(directory: Path, float_directory: Path | None = None) -> dict[str, Any]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tritag
 from tests.helpers.jets import SAMPLE
 from tritag import cli
 from tritag.data.simulation.sample import read_sample
+from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.graph import read_graph
+from tritag.export.model_file import write_model
+from tritag.export.naming import Naming
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import simulation, synthesis
 from tritag.hls_projects import csim
+from tritag.pipeline import score_file
 from tritag.pipeline.rtl import design_of
 
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "20"]
@@ -54,7 +60,7 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     result = json.loads((run / "csim.json").read_text())
     assert result["golden"]["differ"] == 0
     assert result["golden"]["jets"] > 100
-    assert (run / "hls" / "firmware" / "tagger.cpp").is_file()
+    assert (run / "hls" / "firmware" / f"{Naming.of_run(run.name).full}.cpp").is_file()
     batch = read_sample("test")
     np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
     capsys.readouterr()
@@ -95,7 +101,7 @@ def test_changed_table_entry_is_found_and_named(run: Path, capsys: pytest.Captur
     entries = numpy_helper.to_array(table).copy()
     entries[96:160] ^= 1
     table.CopyFrom(numpy_helper.from_array(entries, table.name))
-    onnx.save(model, path)
+    write_model(path, model)
     try:
         capsys.readouterr()
         assert cli.run(["verify", str(run), "--layers", "--json"]) == 1
@@ -300,3 +306,71 @@ def test_synth_and_compare(
     assert "assumption: xcvp1802-lsvc4072-2MP-e-S is not in the table of parts" in shown.err
     result = json.loads((run / "synth.json").read_text())
     assert [result[name] for name in ("holds", "part_shares", "slr_shares")] == [None, None, None]
+
+
+def test_an_interrupted_scoring_goes_on(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed behind two chunks, the same command scores the rest; the file is that of an unbroken scoring."""
+    monkeypatch.setattr(score_file, "CHUNK_JETS", 60)
+    command = ["score", str(run), "--jets", str(SAMPLE), "--executor", "onnxruntime", "--out"]
+    calls = iter([False, False, True])
+    plain = OnnxRuntimeExecutor.run
+
+    def interrupted(self: OnnxRuntimeExecutor, *inputs: np.ndarray) -> np.ndarray:
+        if next(calls, False):
+            raise KeyboardInterrupt
+        return plain(self, *inputs)
+
+    monkeypatch.setattr(OnnxRuntimeExecutor, "run", interrupted)
+    broken, whole = tmp_path / "scores.npz", tmp_path / "whole.npz"
+    assert cli.run([*command, str(broken)]) == 130
+    assert not broken.exists()
+    assert tritag.score_file(run, SAMPLE, broken, executor="onnxruntime").resumed == 120
+    assert cli.run([*command, str(whole)]) == 0
+    assert broken.read_bytes() == whole.read_bytes()
+    expected = tritag.score(run, tritag.read_jets(SAMPLE), executor="onnxruntime")
+    with np.load(whole) as scores:
+        np.testing.assert_array_equal(scores["integers"], expected.integers)
+        assert (float(scores["lsb"]), str(scores["names"][0])) == (expected.lsb, "logit")
+    assert {path.name for path in tmp_path.iterdir()} == {"scores.npz", "whole.npz"}
+
+
+def test_scores_are_not_written_over(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "there.h5").write_text("mine")
+    for name, text in (("there.h5", "must not exist yet"), ("scores.csv", "must end with .h5 or .npz")):
+        assert cli.run(["score", str(run), "--jets", str(SAMPLE), "--out", str(tmp_path / name)]) == 2
+        assert text in capsys.readouterr().err
+    assert (tmp_path / "there.h5").read_text() == "mine"
+
+
+def test_package_needs_verilog_and_agreement(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "rtl.json").unlink(missing_ok=True)
+    assert cli.run(["package", str(run), "--out", str(tmp_path)]) == 2
+    assert "make it with 'tritag rtl" in capsys.readouterr().err
+    assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+    assert cli.run(["package", str(run), "--name", "a b"]) == 2
+    assert cli.run(["package", str(run), "--out", str(tmp_path), "--name", "tag", "--version", "2"]) == 0
+    first = (tmp_path / "tag_v2.tar.gz").read_bytes()
+    copied = tmp_path / "moved" / run.name
+    shutil.copytree(run, copied)
+    again = tritag.package(copied, name="tag", version=2, out=tmp_path / "again.tar.gz")
+    assert (again.archive.read_bytes(), again.naming.full) == (first, "tag_v2")
+    rtl = json.loads((copied / "rtl.json").read_text())
+    rtl["scenarios"] = {"stalls": {"jets": 5, "differ": 1}}
+    (copied / "rtl.json").write_text(json.dumps(rtl))
+    assert cli.run(["package", str(copied), "--out", str(tmp_path)]) == 2
+    assert "a package needs integers that agree, but stalls differ" in capsys.readouterr().err
+
+
+def test_a_check_of_nothing_has_not_passed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = read_sample("test")
+    for n in (0, 3):
+        file = tmp_path / f"{n}.npz"
+        np.savez(file, p4=0 * batch.p4[:n], n_constituents=0 * batch.n_constituents[:n])
+        assert cli.run(["verify", str(run), "--jets", str(file)]) == 2
+        told = " ".join(capsys.readouterr().err.split())
+        assert "jets" in told
+    np.savez(tmp_path / "some.npz", p4=batch.p4, n_constituents=batch.n_constituents)
+    assert cli.run(["verify", str(run), "--jets", str(tmp_path / "some.npz"), "--json"]) == 0
+    (first, *_) = json.loads(capsys.readouterr().out)
+    assert first["strength"]["outputs"] > 10
+    assert first["strength"]["crafted"] == 0

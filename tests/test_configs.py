@@ -81,7 +81,7 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, content, message):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"configuration file must exist, got .*none\.yaml; check the path"):
+    with pytest.raises(ConfigError, match=r"configuration file must exist, got .*none\.yaml; check the file"):
         load_config("taggers", tmp_path / "none.yaml")
 
 

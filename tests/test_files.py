@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import multiprocessing
+import os
 import signal
 import stat
 import subprocess
@@ -131,8 +134,54 @@ def test_only_one_process_at_a_time(tmp_path):
 
 
 def test_lock_is_free_after_an_error(tmp_path):
-    lock = tmp_path / "a.lock"
-    with pytest.raises(TritagError, match="stop"), only_one(lock):
+    path = tmp_path / "a"
+    with pytest.raises(TritagError, match="stop"), only_one(path):
         raise TritagError("stop")
-    with only_one(lock):
-        assert lock.exists()
+    with only_one(path):
+        assert (tmp_path / ".tritag" / "a.lock").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_that_name_is_not_touched(tmp_path):
+    """Helper files lie in a folder of their own: what looks like a lock or a temporary file stays as it is."""
+    names = ("poetry.lock", "poetry.h5.lock", ".poetry.0123.tmp.h5", "poetry.shards")
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    with only_one(tmp_path / "poetry.lock"), only_one(tmp_path / "poetry.h5"):
+        write_text(tmp_path / "poetry.h5", "x")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {**dict.fromkeys(names, "mine"), "poetry.h5": "x"}
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path):
+    path = tmp_path / "x.json"
+    assert _run(KILLED, path).returncode == -signal.SIGKILL
+    assert list((tmp_path / ".tritag").glob("*/x.json"))
+    with atomic_path(tmp_path / "other") as held:
+        held.write_text("by one who lives")
+        write_text(path, "new")
+        assert held.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "x.json"]
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    write_text(tmp_path / "x", "written all the same")
+    message = r"cannot lock .*/y: its file system has no locks .*TRITAG_RUNS"
+    with pytest.raises(TritagError, match=message), only_one(tmp_path / "y"):
+        pass
+    assert [p.name for p in tmp_path.iterdir() if p.name != ".tritag"] == ["x"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_files_of_libraries_have_the_umasks_permissions_too(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        with atomic_path(tmp_path / "weights.safetensors") as temporary:
+            temporary.unlink()
+            os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "weights.safetensors").stat().st_mode) == 0o666 & ~umask

@@ -20,15 +20,39 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),
     "models": ("layers", "jets", "nets", "figures", "training"),
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "export/importing": (
+        *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
+        *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
+        *("shapes", "output", "importer", "runnable", "original", "stock_hls4ml"),
+    ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "train", "export", "cost", "csim"),
-        *("executors", "verify", "score", "rtl", "synth", "equivariance", "frames", "evaluate", "report", "compare"),
+        *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
+        *("export", "import_file", "check_onnx", "cost", "csim"),
+        *("executors", "verify", "score", "score_file", "rtl", "synth", "package", "equivariance"),
+        *("frames", "evaluate"),
+        *("report", "compare"),
         *("demo", "taggers", "data", "study"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
-LEAF_FILES = ("errors", "environment", "files", "noise", "progress", "workers", "plugin_files", "plugins", "_version")
+LEAF_FILES = (
+    *(
+        "errors",
+        "environment",
+        "closed",
+        "archive",
+        "numbers_as_written",
+        "structured",
+        "files",
+        "helper_files",
+        "identifiers",
+        "noise",
+        "progress",
+    ),
+    *("workers", "plugin_files", "plugins", "seals"),
+    "_version",
+)
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}
 CLIENTS = ("tritag.commands", "tritag.api", "tritag.arguments", "tritag.cli")
 

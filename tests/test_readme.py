@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tritag.export.naming import Naming
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SMALL = "--iterations 20 --set training.batch_size=64 --set training.validate_every=10"
@@ -77,7 +79,7 @@ def test_first_command_goes_the_whole_way(tmp_path: Path) -> None:
         "verify.json",
         "report.html",
         "rtl/tagger.v",
-        "hls/firmware/tagger.cpp",
+        f"hls/firmware/{Naming.of_run(run.name).full}.cpp",
     ):
         assert (run / name).is_file()
 

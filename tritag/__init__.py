@@ -9,6 +9,7 @@ step by step, to firmware; the command line (``tritag --help``) offers the same 
     tritag.verify(run).require_equal()                           # every executor, integer by integer
     tritag.rtl(run).require_right()                              # pipelined Verilog, simulated; cycles
     tritag.synth(run)                                            # LUT, FF, DSP, memories by Yosys
+    tritag.package(run, name="toptag", version=1)                # one archive for the firmware engineer
     scores = tritag.score(run, tritag.read_jets("jets.h5"), executor="csim")
     scores.integers, scores.floats, scores.lsb, scores.names
 
@@ -23,16 +24,32 @@ import sys
 from types import ModuleType
 
 from tritag._version import __version__
-from tritag.api import csim, export, open_run, read_jets, rtl, score, synth, train, verify
+from tritag.api import (
+    csim,
+    export,
+    import_file,
+    open_run,
+    package,
+    read_jets,
+    rtl,
+    score,
+    score_file,
+    synth,
+    train,
+    verify,
+)
 
 __all__ = [
     "__version__",
     "csim",
     "export",
+    "import_file",
     "open_run",
+    "package",
     "read_jets",
     "rtl",
     "score",
+    "score_file",
     "synth",
     "train",
     "verify",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from tritag.errors import ConfigError
+from tritag.numbers_as_written import number_of, whole_of
 
 
 def one_run(argument: str | None, option: str | None) -> str:
@@ -19,3 +23,32 @@ def one_run(argument: str | None, option: str | None) -> str:
     if given is None:
         raise ConfigError("name a run: RUN is its directory or the tagger's name, for example transformer-2k")
     return given
+
+
+def with_numbers_as_written(command: Any) -> Any:
+    """The command, its options of whole numbers reading ``1e3`` and ``1_000``, too; its own commands likewise."""
+    for child in getattr(command, "commands", {}).values():
+        with_numbers_as_written(child)
+    kinds = {p: getattr(getattr(p, "type_descriptor", None), "annotation", None) for p in command.params}
+    options = {option for parameter, kind in kinds.items() if kind is int for option in parameter.opts}
+    parse = command.parse_args
+    command.parse_args = lambda ctx, args: parse(ctx, _in_digits(args, options))
+    return command
+
+
+def _in_digits(args: Sequence[str], options: set[str]) -> list[str]:
+    """The command line, the value of each of ``options`` in plain digits where it is a whole number."""
+    result: list[str] = []
+    for argument in args:
+        option, equals, value = argument.partition("=")
+        if result and result[-1] in options:
+            result.append(_digits(argument))
+        else:
+            result.append(f"{option}={_digits(value)}" if equals and option in options else argument)
+    return result
+
+
+def _digits(text: str) -> str:
+    number = number_of(text)
+    whole = None if number is None else whole_of(number)
+    return text if whole is None else str(whole)

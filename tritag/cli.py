@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,12 +18,15 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tritag import plugins
+from tritag.arguments import with_numbers_as_written
 from tritag.commands import COMMANDS
-from tritag.errors import CheckFailed, TritagError
+from tritag.errors import CheckFailed, TritagError, short
 from tritag.terminal import print_error, print_progress, print_result
 
 # what a user can mend: no space, no permission, read-only, quota
 _USER_OS_ERRORS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT}
+# what is wrong with a path that was typed
+_PATH_ERRORS = {errno.ENAMETOOLONG, errno.ELOOP}
 
 
 class LazyGroup(TyperGroup):
@@ -43,10 +47,10 @@ def load_command(name: str) -> Any:
     """Import the module of command ``name`` and return its click command."""
     module = importlib.import_module(COMMANDS[name][0])
     if hasattr(module, "app"):
-        return typer.main.get_group(module.app)
+        return with_numbers_as_written(typer.main.get_group(module.app))
     single = typer.Typer(add_completion=False)
     single.command(name)(module.command)
-    return typer.main.get_command(single)
+    return with_numbers_as_written(typer.main.get_command(single))
 
 
 app = typer.Typer(
@@ -90,7 +94,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort):
         status = 130
+    except shutil.Error as error:  # of a copied folder: a list of (from, to, why)
+        print_error(f"cannot copy {len(error.args[0])} files: {error.args[0][0][-1]}; free space or check permissions")
+        return 2
     except OSError as error:
+        if error.errno in _PATH_ERRORS:
+            print_error(f"{error.strerror}: {short(error.filename)}; check the path")
+            return 2
         if error.errno not in _USER_OS_ERRORS:
             return _print_fault()
         print_error(f"{error.strerror}: {error.filename or 'output'}; free space or check permissions")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tritag.errors import TritagError
+from tritag.helper_files import only_one, own_folder
 
 # What JSON holds. Mapping and Sequence, so that a dictionary of numbers is one of values, too.
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -19,7 +19,7 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it to ``path`` when the block ends, remove it when it fails.
+    """Give a temporary path for ``path``; rename it to ``path`` when the block ends, remove it when it fails.
 
     Raises
     ------
@@ -27,19 +27,17 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         The file could not be written (no space, no permission); the temporary file is gone and ``path`` unchanged.
     """
     path = Path(path)
-    # The ending stays: numpy.savez and others append or judge by it.
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)
-        yield temporary
-        _to_disk(temporary)
-        os.replace(temporary, path)
+        with own_folder(path.parent) as folder:
+            temporary = folder / path.name
+            temporary.touch(exist_ok=False)
+            mode = temporary.stat().st_mode  # by the umask; a library may make a file with 0600
+            yield temporary
+            temporary.chmod(mode)
+            _to_disk(temporary)
+            os.replace(temporary, path)
     except OSError as error:
         raise TritagError(f"cannot write {path}: {error.strerror or error}; free space or check permissions") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _to_disk(path: Path) -> None:
@@ -54,30 +52,9 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_json_if_there(path: Path) -> Any:
-    """Content of a JSON file that a step may have written; None where it is missing."""
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
 def write_json(path: Path | str, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, atomically."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
-@contextmanager
-def only_one(lock: Path) -> Iterator[None]:
-    """Wait while another process holds the same lock file; that of a killed process is free."""
-    import fcntl
-
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with lock.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # The holder before has removed the file that was waited for; by now someone else may have locked a new one.
-            if not os.fstat(file.fileno()).st_nlink:
-                continue
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-            return
+__all__ = ["JsonObject", "JsonValue", "atomic_path", "only_one", "write_json", "write_text"]

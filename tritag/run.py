@@ -11,23 +11,24 @@ same settings give the same directory.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from tritag.configs import digest
 from tritag.environment import runs_root
-from tritag.errors import RunError, unknown_name
+from tritag.errors import RunError, short, unknown_name
 from tritag.files import write_json, write_text
 from tritag.provenance import describe_software
 from tritag.steps import STEPS, step_of, steps_built_on
+from tritag.structured import dump_yaml, read_json, read_yaml
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RUN_FORMAT = 1
 _DIRECTORY = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)-(?P<digest>[0-9a-f]{8})")
@@ -69,7 +70,7 @@ class Run:
             )
         directory = runs_root() / f"{name}-{digest8}"
         stored = {"run_format": RUN_FORMAT, "name": name, "digest": digest8, "config": plain}
-        write_text(directory / "config.yaml", yaml.safe_dump(stored, sort_keys=False, allow_unicode=True))
+        write_text(directory / "config.yaml", dump_yaml(stored))
         return cls(directory, name, digest8, plain)
 
     @classmethod
@@ -105,6 +106,10 @@ class Run:
             return path
         state = "empty" if path.is_file() else "missing"
         step = step_of(filename)
+        if step == "train" and "import" in self.config:
+            raise RunError(
+                f"{filename} belongs to runs that tritag trained; {self.directory} was made by 'tritag import'"
+            )
         advice = f"; make it with '{self.command_for(step)}'" if step else ""
         raise RunError(f"{filename} must be in {self.directory}, but it is {state}{advice}")
 
@@ -117,19 +122,35 @@ class Run:
             The file is missing or empty (as in :meth:`require`), or damaged; the message holds the command that makes
             it.
         """
-        path = self.require(filename)
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            step = step_of(filename)
-            fresh = " --fresh" if step == "train" else ""
-            advice = f"; make it again with '{self.command_for(step)}{fresh}'" if step else ""
-            raise RunError(f"{path} must be JSON, but it is damaged ({error}){advice}") from error
+        return read_json(self.require(filename), RunError, self._again(filename))
+
+    def read_npz(self, filename: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Arrays ``names`` of the ``.npz`` file ``filename``, which an earlier step must have made.
+
+        Raises
+        ------
+        RunError
+            The file is missing, damaged, or lacks an array; the message holds the command that makes it.
+        """
+        from tritag.archive import read_npz
+
+        path, again = self.require(filename), self._again(filename)
+        arrays = read_npz(path, RunError, again, names)
+        if missing := [name for name in names if name not in arrays]:
+            raise RunError(f"{path} must hold {', '.join(names)}, but lacks {', '.join(missing)}; {again}")
+        return arrays
+
+    def _again(self, filename: str) -> str:
+        step = step_of(filename)
+        fresh = " --fresh" if step == "train" else ""
+        return f"make it again with '{self.command_for(step)}{fresh}'" if step else "remove it"
 
     def command_for(self, step: str) -> str:
         """Command line that runs ``step`` on this run."""
         if step == "train":
             return f"tritag train {self.name}"
+        if "import" in self.config and step in ("import", "export"):
+            return f"tritag import {shlex.quote(str(self.directory / 'original.onnx'))} --name {self.name}"
         if step == "cost":
             return f"tritag cost --run {shlex.quote(str(self.directory))}"
         return f"tritag {step} {shlex.quote(str(self.directory))}"
@@ -179,7 +200,7 @@ def _find(where: Path | str) -> Path:
         raise RunError(f"a run directory must hold config.yaml, got {path}; 'tritag train' makes one")
     advice = f"make it with 'tritag train {shlex.quote(_name_in(path.name))}'"
     if not known:
-        raise RunError(f"no run {text!r}: there are no runs in {runs_root()}; {advice}")
+        raise RunError(f"no run {short(text)}: there are no runs in {runs_root()}; {advice}")
     candidates = {*known[:10], *map(_name_in, known)}
     raise RunError(f"{unknown_name('run', text, candidates)}; {advice}")
 
@@ -191,16 +212,13 @@ def _name_in(directory: str) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     again = "train again"
-    try:
-        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).replace("\n", " ")
-        raise RunError(f"{path} must be YAML, but it is damaged ({reason}); {again}") from error
+    stored = read_yaml(path, RunError, again)
     if not isinstance(stored, dict) or type(stored.get("run_format")) is not int:  # bool is an int for isinstance
         raise RunError(f"{path} must hold run_format, but it is truncated or was not written by tritag; {again}")
     if stored["run_format"] != RUN_FORMAT:
         raise RunError(
-            f"{path.parent} was written by tritag run format {stored['run_format']}, this tritag reads {RUN_FORMAT}; "
+            f"{path.parent} was written by tritag run format {short(stored['run_format'])}, this tritag "
+            f"reads {RUN_FORMAT}; "
             f"train again or use that version"
         )
     missing = [key for key in ("name", "digest", "config") if key not in stored]
@@ -208,7 +226,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} must hold {', '.join(missing) or 'config as a mapping'}, but it is truncated; {again}")
     if digest(stored["config"]) != stored["digest"]:
         raise RunError(
-            f"{path} must be as training wrote it (digest {stored['digest']}), but it was edited "
+            f"{path} must be as training wrote it (digest {short(stored['digest'])}), but it was edited "
             f"(digest {digest(stored['config'])}); undo the edit, or train with the new settings"
         )
     return stored
@@ -217,8 +235,8 @@ def _read_config(path: Path) -> dict[str, Any]:
 def _read_notes(path: Path) -> dict[str, Any]:
     """Content of ``provenance.json``; nothing when it is missing or damaged, since no later step needs it."""
     try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        notes = read_json(path, RunError, "remove it")
+    except RunError:
         return {}
     return notes if isinstance(notes, dict) else {}
 
@@ -239,5 +257,5 @@ def _plain(value: Any) -> Any:
         if isinstance(value, kind):
             return kind(value)  # an enumeration's member or a NumPy float becomes the plain value
     raise RunError(
-        f"a run's settings must be numbers, texts, lists and mappings, got {value!r} ({type(value).__name__})"
+        f"a run's settings must be numbers, texts, lists and mappings, got {short(value)} ({type(value).__name__})"
     )

@@ -8,10 +8,12 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.markup import escape
 
+from tritag.errors import printable
+
 
 def _line(stderr: bool, text: str) -> None:
     # made anew each time, so that it writes to the stream that is current (redirected, captured)
-    Console(stderr=stderr, highlight=False, soft_wrap=True).print(text)
+    Console(stderr=stderr, highlight=False, soft_wrap=True).print(printable(text))
 
 
 def print_error(message: str) -> None:
@@ -37,5 +39,5 @@ def print_json(value: Any) -> None:
 
 
 def print_table(table: RenderableType) -> None:
-    """Print a table of a result on stdout."""
-    Console().print(table)
+    """Print a table of a result on stdout; brackets in its texts are text."""
+    Console(markup=False, emoji=False).print(table)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
+from rich.text import Text
 
 from tritag.data.check.reference_figures import Cuts, shown_classes, targets_of
 from tritag.data.jets.features import jet_mass_gev, jet_p4, jet_pt_gev, n_duplicates, pt_share
 from tritag.data.jets.jets import JetBatch, check_jets
-from tritag.errors import DataError
+from tritag.errors import DataError, printable
 
 SIGMAS_MAX = 3.0
 _RESAMPLINGS = 200
@@ -157,7 +158,7 @@ def _ranges(batch: JetBatch, cuts: Cuts | None, jets: str) -> Iterator[CheckRow]
 
 def render_rows(rows: list[CheckRow], title: str) -> Table:
     """The rows as a table for the terminal."""
-    table = Table(title=title)
+    table = Table(title=printable(title))
     for heading in ("figure", "jets", "this set", "reference", "sigmas", "verdict"):
         table.add_column(heading, justify="left" if heading in ("figure", "jets", "verdict") else "right")
     for row in rows:
@@ -171,7 +172,7 @@ def render_rows(rows: list[CheckRow], title: str) -> Table:
             f"{row.value:.0f}" if counted else f"{row.value:.2f} ± {row.error:.2f}",
             f"{row.target:.0f}" if counted else target,
             sigmas,
-            f"[{color}]{row.verdict}[/]",
+            Text(row.verdict, color),
         )
     return table
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.errors import DataError
+from tritag.errors import DataError, short
 
 UNKNOWN_LABEL = -1
 TWO_CLASSES = ("background", "signal")
@@ -99,20 +100,55 @@ def make_batch(
     for name, values in (("p4", p4), ("n_constituents", count), ("label", np.asarray(label))):
         if values.dtype.kind not in "biuf":
             raise DataError(f"{where}: {name} must hold numbers, got dtype {values.dtype}; convert it")
-    for name, values in (("n_constituents", count), ("label", np.asarray(label))):
-        if values.shape != (len(p4),):
-            raise DataError(
-                f"{where}: {name} must have shape ({len(p4)},) like p4, got {values.shape}; give one per jet"
-            )
-        if not np.all(np.isfinite(values)) or np.any(values != np.trunc(values)):
-            raise DataError(
-                f"{where}: {name} must be whole numbers, got {values.dtype} with fractions or NaN; round it first"
-            )
+    count = whole_numbers(count, len(p4), "n_constituents", where)
+    label = whole_numbers(label, len(p4), "label", where)
     with np.errstate(over="ignore", invalid="ignore"):
         p4 = p4.astype(np.float32, copy=False)
-    batch = JetBatch(p4, count.astype(np.int64), np.asarray(label).astype(np.int64), classes=classes)
+    batch = JetBatch(p4, count, label, classes=classes)
     check_jets(batch, where)
     return batch
+
+
+def whole_numbers(values: Any, n_jets: int, name: str, where: str) -> NDArray[np.int64]:
+    """(B,) whole numbers as int64.
+
+    Raises
+    ------
+    DataError
+        Another shape, fractions, NaN, or numbers that no label or count can be.
+    """
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{where}: {name} must hold numbers, got dtype {values.dtype}; convert it")
+    if values.shape != (n_jets,):
+        raise DataError(f"{where}: {name} must have shape ({n_jets},) like p4, got {values.shape}; give one per jet")
+    if not np.all(np.isfinite(values)) or np.any(values != np.trunc(values)):
+        raise DataError(
+            f"{where}: {name} must be whole numbers, got {values.dtype} with fractions or NaN; round it first"
+        )
+    large = values.astype(np.float64)
+    if np.any(np.abs(large) >= 2**31):
+        raise DataError(
+            f"{where}: {name} must be small whole numbers, got {large[np.argmax(np.abs(large))]:.6g}; is -1 stored "
+            "without a sign?"
+        )
+    return values.astype(np.int64)
+
+
+def check_classes(names: Any, where: Path | str) -> tuple[str, ...]:
+    """Names of classes as a tuple.
+
+    Raises
+    ------
+    DataError
+        Not a list of distinct, printable texts of 1 to 100 characters.
+    """
+    named = isinstance(names, list | tuple) and all(isinstance(x, str) and x.isprintable() for x in names)
+    if not named or not all(0 < len(name) <= 100 for name in names):
+        raise DataError(f"{where}: classes must be names of 1 to 100 characters, got {short(names)}; rename them")
+    if not names or len(set(names)) != len(names):
+        raise DataError(f"{where}: each class must have a name of its own, got {short(names)}; rename them")
+    return tuple(names)
 
 
 def check_jets(batch: JetBatch, where: str = "jets") -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag.closed import require_memory
 from tritag.data.jets.jets import TWO_CLASSES, JetBatch
+from tritag.errors import DataError
 
 _COLUMNS = ("px", "py", "pz", "label", "jet", "truth")
 
@@ -76,6 +78,9 @@ class RaggedJets:
         kept = np.minimum(counts, width)
         real = np.arange(width) < kept[:, None]
         where = (self.offsets[:-1, None] + np.arange(width))[real]
+        # beside the padded array, the momenta once in float64 and what the checks take
+        n_bytes = 3 * len(self) * width * 16
+        require_memory(n_bytes, f"{len(self):,} jets of {width} constituents", DataError, "read fewer jets (--n-max)")
         p4 = np.zeros((len(self), width, 4), np.float32)
         momenta = np.stack([self.px[where], self.py[where], self.pz[where]], axis=-1)
         p4[real, 1:] = momenta

@@ -19,8 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tritag.data.jets.jets import TWO_CLASSES, JetBatch, check_jets
+from tritag.data.jets.hdf5 import attribute, open_hdf5, plain_dataset, read_rows
+from tritag.data.jets.jets import TWO_CLASSES, JetBatch, check_classes, check_jets
 from tritag.data.jets.ragged import RaggedJets, flatten
-from tritag.errors import DataError, unknown_name
+from tritag.errors import DataError, short, unknown_name
 from tritag.files import atomic_path
+from tritag.structured import parse_json
 
 FORMAT = "tritag-jets"
 FORMAT_VERSION = 1
@@ -123,8 +124,10 @@ def write_jets(
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
         for name, dtype in _stored(jets).items():
             values = np.ascontiguousarray(getattr(jets, name), dtype)
+            # HDF5 has no chunks, and so no filters, for what is empty
+            storage: dict[str, Any] = {"compression": compression, "shuffle": True, "fletcher32": True}
             file.create_dataset(
-                name, data=values, compression=compression, shuffle=True, fletcher32=True, chunks=_chunks(values.shape)
+                name, data=values, **(storage | {"chunks": _chunks(values.shape)} if values.size else {})
             )
         file.attrs.update(
             format=FORMAT,
@@ -143,29 +146,6 @@ def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (max(1, min(shape[0], 65536)), *shape[1:])
 
 
-@contextmanager
-def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading; everything that goes wrong inside becomes a `DataError`.
-
-    Raises
-    ------
-    DataError
-        Missing, truncated or damaged file, or a dataset that is not there.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"jet file must exist, got {path}; check the path or make it with 'tritag data make'")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except KeyError as error:
-        raise DataError(f"{path} lacks a dataset or attribute: {error}; is it a jet file?") from error
-    except OSError as error:
-        raise DataError(
-            f"{path} must be a whole HDF5 file, but it is truncated or damaged ({error}); make or copy it again"
-        ) from error
-
-
 def read_info(path: Path | str) -> JetFileInfo:
     """Read the attributes and sizes of a jet file.
 
@@ -179,27 +159,36 @@ def read_info(path: Path | str) -> JetFileInfo:
 
 
 def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
-    attributes = file.attrs
+    attributes = {name: attribute(file, name) for name in file.attrs}
     if attributes.get("format") != FORMAT:
         raise DataError(
-            f"{path} must be a {FORMAT} file, got format {attributes.get('format')!r}; "
+            f"{path} must be a {FORMAT} file, got format {short(attributes.get('format'))}; "
             "convert it with 'tritag data convert'"
         )
     version = int(attributes["format_version"])
     if version > FORMAT_VERSION:
         raise DataError(f"{path} has format version {version}, this tritag reads up to {FORMAT_VERSION}; update tritag")
-    splits = {name: (bounds[0], bounds[1]) for name, bounds in json.loads(attributes["splits"]).items()}
-    seed = int(attributes["seed"])
+    n_jets, seed = _length(file, "label"), int(attributes["seed"])
+    splits = {name: (start, stop) for name, (start, stop) in _json(attributes, "splits", path).items()}
+    for name, (start, stop) in splits.items():
+        if type(start) is not int or type(stop) is not int or not 0 <= start <= stop <= n_jets:
+            raise DataError(
+                f"{path}: split {short(name)} must lie in 0..{n_jets}, got {short((start, stop))}; the file is damaged"
+            )
     return JetFileInfo(
-        n_jets=len(file["label"]),
-        n_constituents=len(file["px"]),
+        n_jets=n_jets,
+        n_constituents=_length(file, "px"),
         splits=splits,
         digest=str(attributes["digest"]),
         seed=None if seed < 0 else seed,
-        settings=json.loads(attributes["settings"]),
-        versions=json.loads(attributes["versions"]),
-        classes=tuple(json.loads(attributes["classes"])) if "classes" in attributes else TWO_CLASSES,
+        settings=dict(_json(attributes, "settings", path)),
+        versions=dict(_json(attributes, "versions", path)),
+        classes=check_classes(_json(attributes, "classes", path), path) if "classes" in attributes else TWO_CLASSES,
     )
+
+
+def _json(attributes: Any, name: str, path: Path | str) -> Any:
+    return parse_json(str(attributes[name]), f"{path}, attribute {name}", DataError, "make or copy it again")
 
 
 def read_ragged(
@@ -225,7 +214,7 @@ def read_ragged(
                 f"{path}: jets start:stop must be ascending and >= 0, got {start}:{stop}; correct the range"
             )
         first, last = min(first + start, last), min(first + stop, last)
-        offsets = file["offsets"][first : last + 1].astype(np.int64)
+        offsets = read_rows(plain_dataset(file, "offsets"), first, last + 1).astype(np.int64)
         if (
             len(offsets) != last - first + 1
             or np.any(np.diff(offsets) < 0)
@@ -235,12 +224,29 @@ def read_ragged(
             raise DataError(
                 f"{path}: offsets must ascend within 0..{info.n_constituents}; the file is damaged, make it again"
             )
-        inside = slice(offsets[0], offsets[-1])
-        return RaggedJets(
-            file["px"][inside], file["py"][inside], file["pz"][inside], offsets - offsets[0],
-            file["label"][first:last], file["jet"][first:last], file["truth"][first:last], info.classes,
-            file["pdg_id"][inside] if "pdg_id" in file else None,
-        )  # fmt: skip
+        inside, jets = (int(offsets[0]), int(offsets[-1])), (first, last)
+        columns = {name: read_rows(plain_dataset(file, name), *inside) for name in ("px", "py", "pz")}
+        columns |= {name: read_rows(plain_dataset(file, name), *jets) for name in ("label", "jet", "truth")}
+        if "pdg_id" in file:
+            columns["pdg_id"] = read_rows(plain_dataset(file, "pdg_id"), *inside)
+        _check_columns(columns, inside[1] - inside[0], last - first, path)
+        return RaggedJets(offsets=offsets - offsets[0], classes=info.classes, **columns)
+
+
+def _length(file: h5py.File, name: str) -> int:
+    return len(plain_dataset(file, name))
+
+
+def _check_columns(columns: Mapping[str, np.ndarray], n_constituents: int, n_jets: int, path: Path | str) -> None:
+    """Raise unless each column has the type and the length that the layout tells."""
+    for name, values in columns.items():
+        dtype = np.dtype((DATASETS | OPTIONAL_DATASETS)[name])
+        shape = (n_jets, 4) if name in ("jet", "truth") else (n_jets,) if name == "label" else (n_constituents,)
+        if values.dtype != dtype or values.shape != shape:
+            raise DataError(
+                f"{path}: {name} must be {dtype.name} of shape {shape}, got {values.dtype} of {values.shape}; "
+                "the file is damaged, make it again"
+            )
 
 
 def read_jets(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tritag.data.jets.conventions import grid_losses
 from tritag.data.jets.ragged import flatten
 from tritag.data.jets.store import read_info, read_ragged, write_jets
+from tritag.data.readers.fields import FieldMap
 from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.config import SPLITS
 from tritag.errors import DataError, unknown_name
@@ -18,6 +20,8 @@ def convert_jets(
     n_max: int | None = None,
     n_leading: int | None = None,
     split: str | None = None,
+    mapping: FieldMap | None = None,
+    notes: list[str] | None = None,
 ) -> int:
     """Write the jets of ``source`` to ``target`` and return their number.
 
@@ -32,6 +36,10 @@ def convert_jets(
     split : str, optional
         "train", "val" or "test": what all jets of the target count as. By default the splits of ``source`` are kept
         when it has some and is copied whole.
+    mapping : FieldMap, optional
+        What ``source`` calls the fields.
+    notes : list of str, optional
+        Gets a sentence each about what is not read, and about what the trigger's grid will clip or drop.
 
     Raises
     ------
@@ -54,11 +62,13 @@ def convert_jets(
         seed, settings, versions = info.seed, info.settings, info.versions
         splits = info.splits if len(jets) == info.n_jets else {}
     else:
-        jets = flatten(read_any(source, n_max))
+        jets = flatten(read_any(source, n_max, mapping=mapping, notes=notes))
         settings = {"converted_from": Path(source).name}
     if n_leading is not None:
         jets = jets.leading(n_leading)
     if split is not None:
         splits = {split: (0, len(jets))}
+    if notes is not None and (losses := grid_losses(jets.pad())):
+        notes.append(losses)
     write_jets(target, jets, splits=splits, settings=settings, versions=versions, seed=seed)
     return len(jets)

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import h5py
-import numpy as np
 
-from tritag.data.jets.jets import JetBatch, make_batch
-from tritag.data.jets.store import FORMAT, open_hdf5, read_jets
-from tritag.data.readers.jetclass import is_root_file, read_jetclass
+from tritag.closed import closed, require_file
+from tritag.data.jets.hdf5 import attribute, open_hdf5
+from tritag.data.jets.jets import JetBatch
+from tritag.data.jets.store import FORMAT, read_jets
+from tritag.data.readers.arrays import read_arrays
+from tritag.data.readers.fields import FieldMap
+from tritag.data.readers.jetclass import read_jetclass
+from tritag.data.readers.root import is_root_file, read_root
+from tritag.data.readers.tables import is_table, read_table
 from tritag.data.readers.toptagging import is_pandas_table, read_pandas_table
 from tritag.errors import DataError
 
-LABEL_NAMES = ("label", "is_top", "is_signal")
 
-
-def read_any(path: Path | str, n_max: int | None = None, split: str | None = None) -> JetBatch:
+def read_any(
+    path: Path | str,
+    n_max: int | None = None,
+    split: str | None = None,
+    mapping: FieldMap | None = None,
+    notes: list[str] | None = None,
+) -> JetBatch:
     """Read a jet file of any known kind.
 
     Kinds, told apart by content: this project's HDF5 (`tritag.data.jets.store`); the public top-tagging HDF5, a pandas
-    ``table`` (toptagging.py); the ROOT files of JetClass (jetclass.py); an HDF5 or ``.npz`` file with ``p4`` (jets,
-    constituents, 4), (E, px, py, pz) in GeV zero padded, ``n_constituents`` (jets,), and optionally
-    ``label``, ``is_top`` or ``is_signal`` (jets,).
+    ``table`` (toptagging.py); the ROOT files of JetClass (jetclass.py), or any with a map (root.py); HDF5 and ``.npz``
+    files of named arrays (arrays.py); CSV and Parquet tables (tables.py).
 
     Parameters
     ----------
@@ -32,6 +39,10 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
         At most this many jets, from the beginning.
     split : str, optional
         "train", "val" or "test"; only this project's files have splits.
+    mapping : FieldMap, optional
+        What the file calls the fields, where its names are not the usual ones.
+    notes : list of str, optional
+        Gets a sentence about what the file holds and is not read.
 
     Raises
     ------
@@ -43,35 +54,43 @@ def read_any(path: Path | str, n_max: int | None = None, split: str | None = Non
     path = Path(path)
     if n_max is not None and n_max < 1:
         raise DataError(f"n_max must be >= 1, got {n_max}; leave it out to read all jets")
-    if not path.is_file():
-        raise DataError(f"jet file must exist, got {path}; check the path or make it with 'tritag data make'")
+    require_file(path, DataError, "check the path or make it with 'tritag data make'", "jet file")
+    with closed(path, DataError, "a jet file", "make or copy it again"):
+        return _read(path, n_max, split, mapping, [] if notes is None else notes)
+
+
+def _read(path: Path, n_max: int | None, split: str | None, mapping: FieldMap | None, notes: list[str]) -> JetBatch:
     if is_own_file(path):
+        if mapping is not None:
+            raise DataError(f"{path} is a file of this project, which needs no map; leave --map out")
         return read_jets(path, split=split, n_max=n_max)
     if h5py.is_hdf5(path):
         with open_hdf5(path) as file:
             table = is_pandas_table(file)
         _refuse_split(path, split)
-        if table:
+        if table and mapping is None:
             return read_pandas_table(path, n_max)
-        with open_hdf5(path) as file:
-            names = [name for name in file if isinstance(file[name], h5py.Dataset)]
-            return _from_arrays({name: file[name] for name in names}, path, n_max)
+        return read_arrays(path, n_max, mapping, notes)
     _refuse_split(path, split)
     if zipfile.is_zipfile(path):
-        return _read_npz(path, n_max)
+        return read_arrays(path, n_max, mapping, notes)
     if is_root_file(path):
-        return read_jetclass(path, n_max)
+        return read_root(path, mapping, n_max, notes) if mapping else read_jetclass(path, n_max, notes)
+    if is_table(path):
+        return read_table(path, n_max, mapping, notes)
     raise DataError(
-        f"{path} must be a whole HDF5, .npz or ROOT file, got {_describe(path)}; copy it again or convert it"
+        f"{path} must be a whole HDF5, .npz, ROOT, Parquet or .csv file, got {_describe(path)}; copy it again or "
+        "convert it"
     )
 
 
 def is_own_file(path: Path | str) -> bool:
     """Whether ``path`` is a jet file of this project (False also for a missing file)."""
-    if not Path(path).is_file() or not h5py.is_hdf5(path):
-        return False
+    with closed(path, DataError, "a jet file", "check the path"):
+        if not Path(path).is_file() or not h5py.is_hdf5(path):
+            return False
     with open_hdf5(path) as file:
-        return bool(file.attrs.get("format") == FORMAT)
+        return bool(attribute(file, "format") == FORMAT)
 
 
 def _refuse_split(path: Path, split: str | None) -> None:
@@ -89,25 +108,3 @@ def _describe(path: Path) -> str:
     if head[:4] == b"PK\x03\x04":
         return "a truncated .npz file"
     return f"a file that begins with {head!r}"
-
-
-def _read_npz(path: Path, n_max: int | None) -> JetBatch:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in ("p4", "n_constituents", *LABEL_NAMES)}
-            names = archive.files
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise DataError(
-            f"{path} must be a whole .npz file, but it cannot be read ({error}); make or copy it again"
-        ) from error
-    return _from_arrays(arrays, path, n_max, names)
-
-
-def _from_arrays(arrays: dict[str, Any], path: Path, n_max: int | None, names: list[str] | None = None) -> JetBatch:
-    for needed in ("p4", "n_constituents"):
-        if needed not in arrays:
-            found = ", ".join(sorted(names if names is not None else arrays)) or "nothing"
-            raise DataError(f"{path} must hold the arrays p4 and n_constituents, got {found}; rename or convert them")
-    label = next((arrays[name] for name in LABEL_NAMES if name in arrays), None)
-    p4, count = np.asarray(arrays["p4"][:n_max]), np.asarray(arrays["n_constituents"][:n_max])
-    return make_batch(p4, count, None if label is None else np.asarray(label[:n_max]), where=str(path))

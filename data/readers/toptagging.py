@@ -15,8 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tritag.closed import require_memory
+from tritag.data.jets.conventions import check_conventions
+from tritag.data.jets.hdf5 import attribute, open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import JetBatch, make_batch
-from tritag.data.jets.store import open_hdf5
 from tritag.errors import DataError, ToolError
 
 N_CONSTITUENTS = 200
@@ -31,9 +33,11 @@ def is_pandas_table(file: h5py.File) -> bool:
 
 
 def _find_table(file: h5py.File) -> h5py.Dataset | None:
-    for group in file.values():
-        if isinstance(group, h5py.Group) and isinstance(group.get("table"), h5py.Dataset):
-            table = group["table"]
+    for name in file:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink) or not isinstance(file[name], h5py.Group):
+            continue
+        if "table" in file[name]:
+            table = plain_dataset(file, f"{name}/table")
             if table.dtype.names and "values_block_0" in table.dtype.names:
                 return table
     return None
@@ -64,11 +68,12 @@ def read_pandas_table(path: Path | str, n_max: int | None = None) -> JetBatch:
         _need_filters(table, path)
         n_jets = len(table) if n_max is None else min(n_max, len(table))
         momenta, label = _column_ranges(table, path)
+        require_memory(4 * n_jets * N_CONSTITUENTS * 4, path, DataError, "read fewer jets (--n-max)")
         p4 = np.zeros((n_jets, N_CONSTITUENTS, 4), np.float32)
         labels = np.full(n_jets, -1, np.int64)
         for start in range(0, n_jets, _JETS_PER_READ):
             part = slice(start, min(start + _JETS_PER_READ, n_jets))
-            rows = table[part]
+            rows = read_rows(table, part.start, part.stop)
             values = rows["values_block_0"].reshape(len(rows), -1)[:, :momenta]
             p4[part, : momenta // 4] = values.reshape(len(rows), -1, 4)
             if label is not None:
@@ -76,6 +81,7 @@ def read_pandas_table(path: Path | str, n_max: int | None = None) -> JetBatch:
     real = np.any(p4 != 0, axis=2)
     # the last non-zero entry ends the jet
     count = np.where(real.any(axis=1), N_CONSTITUENTS - np.argmax(real[:, ::-1], axis=1), 0)
+    check_conventions(p4, count, str(path))
     return make_batch(p4, count, labels, where=str(path))
 
 
@@ -99,7 +105,7 @@ def _column_ranges(table: h5py.Dataset, path: Path | str) -> tuple[int, tuple[st
     """Number of leading columns of values_block_0 that are constituents, and (block, column) of the label."""
     blocks = [name for name in table.dtype.names if name.startswith("values_block_")]
     widths = {name: int(np.prod(table.dtype[name].shape)) for name in blocks}
-    names = {block: _names(table.attrs.get(f"{block}_kind")) for block in widths}
+    names = {block: _names(attribute(table, f"{block}_kind")) for block in widths}
     expected = [f"{part}_{i}" for i in range(N_CONSTITUENTS) for part in ("E", "PX", "PY", "PZ")]
     first = [name for name in names["values_block_0"] if name in set(expected)]
     momenta = len(first) if first else min(4 * N_CONSTITUENTS, widths["values_block_0"] // 4 * 4)

@@ -6,13 +6,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tritag.configs import build, load_config
+from tritag.configs import build, check_range, load_config
 from tritag.data.simulation.processes import PROCESS_SETS
-from tritag.errors import ConfigError, unknown_name
+from tritag.errors import ConfigError, short, unknown_name
 
 SPLITS = ("train", "val", "test")
 # settings that came later stand in a file only when they differ from what older sets had: those keep their digest
 _LATER: dict[str, Any] = {"detector": "atlas", "jets_per_event": 1}
+
+_MOST_JETS = 1_000_000_000
+_REALS = (
+    *("energy_cm_tev", "top_mass_gev", "pt_hat_min_gev", "jet_radius", "jet_pt_min_gev", "jet_pt_max_gev"),
+    *("jet_abs_eta_max", "match_radius"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class DataConfig:
                 raise ConfigError(f"{name} must be > 0, got {getattr(self, name)}; correct it in the configuration")
         if self.seed < 0:
             raise ConfigError(f"seed must be >= 0, got {self.seed}; choose another")
+        self._check_ranges()
         if self.jet_pt_max_gev <= self.jet_pt_min_gev:
             raise ConfigError(
                 f"jet_pt_max_gev must be > {self.jet_pt_min_gev} (jet_pt_min_gev), got {self.jet_pt_max_gev}; raise it"
@@ -73,17 +80,34 @@ class DataConfig:
         if self.n_jets == 0:
             raise ConfigError("at least one split must ask for jets, got none; set train, val or test")
 
+    def _check_ranges(self) -> None:
+        check_range(self, _REALS, 0, 1e6)
+        check_range(self, ("n_constituents_max", "jets_per_event", "events_per_batch", "jets_per_shard"), 1, 1e6)
+        check_range(self, ("seed",), 0, 2**31 - 1)
+        if self.top_mass_gev != DataConfig.top_mass_gev and "top" not in self.sources:
+            raise ConfigError(
+                f"top_mass_gev has no effect on {self.process_set}, whose processes have no top, "
+                f"got {self.top_mass_gev}; leave it out"
+            )
+
     def _check_counts(self, split: str) -> None:
         counts = getattr(self, split)
         if not isinstance(counts, dict):
-            raise ConfigError(f"{split} must map the classes {', '.join(self.classes)} to numbers, got {counts!r}")
+            raise ConfigError(f"{split} must map the classes {', '.join(self.classes)} to numbers, got {short(counts)}")
         for name in counts:
             if name not in self.classes:
                 raise ConfigError(unknown_name(f"class in {split}", str(name), self.classes))
         if missing := [name for name in self.classes if name not in counts]:
             raise ConfigError(f"{split} must name each class of {self.process_set}, but lacks {', '.join(missing)}")
-        if any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in counts.values()):
-            raise ConfigError(f"{split} must ask for >= 0 jets of each class, got {counts}; correct it")
+        if any(not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= _MOST_JETS for n in counts.values()):
+            raise ConfigError(
+                f"{split} must ask for 0 to {_MOST_JETS} jets of each class, got {short(counts)}; lower it"
+            )
+
+    @property
+    def sources(self) -> set[str]:
+        """What the jets of the classes are matched to."""
+        return {process.source for process in PROCESS_SETS[self.process_set].processes.values()}
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from tritag.data.simulation.shards import (
 )
 from tritag.environment import cache_folder
 from tritag.errors import DataError, ToolError
-from tritag.files import only_one
+from tritag.helper_files import HELPERS, only_one
 from tritag.progress import Progress
 from tritag.workers import available_cores, follow_parent
 
@@ -64,8 +64,8 @@ def default_path(name: str | Path, config: DataConfig) -> Path:
 def make_data(config: DataConfig, path: Path | str, *, processes: int | None = None) -> Path:
     """Generate the set ``config`` into ``path`` unless it is there already.
 
-    Finished shards lie in ``<path without .h5>.shards/`` until all are done; after a kill the next call goes on from
-    them. The content depends on the settings and the versions of the packages alone, not on ``processes``.
+    Finished shards lie in ``.tritag/<name>.shards/`` beside it until all are done; after a kill the next call goes on
+    from them. The content depends on the settings and the versions of the packages alone, not on ``processes``.
 
     Raises
     ------
@@ -80,8 +80,11 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
     """
     path = Path(path)
     processes = processes or available_cores()
-    folder = path.with_suffix(".shards")
-    with only_one(path.with_suffix(".lock")):
+    folder = shards_folder(path)
+    if path.exists():  # reading needs no lock, and no place to write one
+        _check_same(path, config)
+        return path
+    with only_one(path):
         if path.exists():
             _check_same(path, config)
             return path
@@ -96,6 +99,11 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         _merge(config, shards, folder, path)
         shutil.rmtree(folder)
     return path
+
+
+def shards_folder(path: Path) -> Path:
+    """Where the finished shards of ``path`` wait for the others."""
+    return path.parent / HELPERS / f"{path.name}.shards"
 
 
 def _check_same(path: Path, config: DataConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.ctypeslib import ndpointer
@@ -24,37 +25,36 @@ class EmulatorExecutor(Executor):
         self.library = library
         self.function = getattr(ctypes.CDLL(str(library.path)), library.text.function)
         integers = ndpointer(np.int32, flags="C_CONTIGUOUS")
-        self.function.argtypes = [
-            integers, integers, ndpointer(np.int64, flags="C_CONTIGUOUS"), ctypes.c_long, ctypes.c_void_p,
-        ]  # fmt: skip
+        outputs = ndpointer(np.int64, flags="C_CONTIGUOUS")
+        self.function.argtypes = [integers] * len(graph.inputs) + [outputs, ctypes.c_long, ctypes.c_void_p]
         self.function.restype = ctypes.c_long
 
-    def run(self, codes: np.ndarray, count: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """Output codes, int64, of candidates' codes (n, K, 3) and counts (n,): (n,) or, of several, (n, outputs)."""
+    def run(self, *inputs: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Output codes, int64, (n,) or, of several, (n, outputs), of the integers of the graph's inputs."""
         parts = []
-        for part_codes, part_count in self._chunks(codes, count):
-            parts.append(self._call(part_codes, part_count, None))
+        for part in self._chunks(inputs):
+            parts.append(self._call(part, None))
             if progress is not None:
-                progress(len(part_count))
+                progress(len(part[0]))
         found = np.concatenate(parts) if parts else np.zeros((0, self.graph.n_outputs), np.int64)
         return found.reshape(-1) if self.graph.n_outputs == 1 else found
 
-    def _call(self, codes: np.ndarray, count: np.ndarray, trace: np.ndarray | None) -> np.ndarray:
-        out = np.empty((len(codes), self.graph.n_outputs), np.int64)
-        codes, count = (np.ascontiguousarray(x, dtype=np.int32) for x in (codes, count))
+    def _call(self, inputs: Sequence[np.ndarray], trace: np.ndarray | None) -> np.ndarray:
+        out = np.empty((len(inputs[0]), self.graph.n_outputs), np.int64)
+        given = [np.ascontiguousarray(x, dtype=np.int32) for x in inputs]
         where = None if trace is None else trace.ctypes.data
-        if self.function(codes, count, out, len(codes), where):
+        if self.function(*given, out, len(out), where):
             raise ToolError("the emulator must get memory for one block of jets, but got none; free some")
         return out
 
-    def _outputs(self, codes: np.ndarray, count: np.ndarray) -> np.ndarray:
-        return self._call(codes, count, None) * self.graph.grids[self.graph.outputs[0]].type.lsb
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
+        return self._call(inputs, None) * self.graph.grids[self.graph.outputs[0]].type.lsb
 
-    def _tensors(self, codes: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Every layer's values; needs a library compiled with ``trace``."""
         traced = self.library.text.traced
-        trace = np.empty((len(codes), sum(size for _, size in traced.values())), np.int32)
-        self._call(codes, count, trace)
+        trace = np.empty((len(inputs[0]), sum(size for _, size in traced.values())), np.int32)
+        self._call(inputs, trace)
         return {
             name: trace[:, place : place + size] * 2.0 ** -self.graph.grids[name].fraction
             for name, (place, size) in traced.items()

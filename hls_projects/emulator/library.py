@@ -60,7 +60,7 @@ def compile_text(source: str, flags: tuple[str, ...] = NATIVE) -> Path:
         raise ToolError("the native emulator needs g++ on PATH; install it (Debian: apt-get install g++)")
     state = hashlib.sha256("\0".join([source, *FLAGS, _machine(compiler, flags)]).encode())
     library = cache_folder("emulator") / state.hexdigest()[:16] / "emulator.so"
-    with only_one(library.parent.with_suffix(".lock")):
+    with only_one(library.parent):
         if library.is_file():
             return library
         library.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,8 @@ class EmulatorText:
         C++17 with vector extensions of GCC and Clang; needs no header beside the standard library's.
     function : str
         ``extern "C" long <function>(const int *codes, const int *count, long long *out, long jets, int *trace)``.
-        ``codes`` are (jets, K, 3), ``count`` (jets,), ``out`` (jets, outputs). It returns 0, or 1 without memory.
+        ``codes`` are (jets, K, 3), ``count`` (jets,), ``out`` (jets, outputs). It returns 0, or 1 without memory. A
+        graph with other inputs takes one array for each of them in the place of these two.
     traced : dict
         Place and size in ``trace``, (jets, sum of sizes), of every layer's integers; empty without ``trace``.
     """
@@ -50,12 +51,10 @@ def emulator_text(graph: FirmwareGraph, name: str, trace: bool = False) -> Emula
     Raises
     ------
     ExportError
-        ``name`` is not an identifier, or the inputs are not ``codes`` and ``count``.
+        ``name`` is not an identifier.
     """
     if not name.isidentifier() or not name.isascii():
         raise ExportError(f"the name of an emulator must be letters, digits and '_', not first a digit, got {name!r}")
-    if graph.inputs != ["codes", "count"]:
-        raise ExportError(f"the emulator takes the inputs codes and count, got {', '.join(graph.inputs)}")
     return _Writer(graph, name, trace).write()
 
 
@@ -175,13 +174,26 @@ class _Writer:
                 ]
         return "\n".join([*lines, "}", ""])
 
+    def _taken(self, name: str, place: int) -> list[str]:
+        """Statements that put one jet's integers of an input into the work memory."""
+        size = self._size(name)
+        if size == 1:
+            return [f"work[{place}][b] = {name}[first + b];"]
+        jet = "jet" if name == self.graph.inputs[0] else f"jet_{name}"
+        return [
+            f"const int *{jet} = {name} + (first + b) * {size}L;",
+            f"for (int i = 0; i < {size}; i++) work[{place} + i][b] = {jet}[i];",
+        ]
+
     def _top(self, words: int, places: dict[str, int]) -> str:
-        n_codes, n_outputs = self._size("codes"), self.graph.n_outputs
-        codes, count, output = (places[name] for name in (*self.graph.inputs, *self.graph.outputs))
+        inputs, n_outputs = self.graph.inputs, self.graph.n_outputs
+        arguments = ", ".join(f"const int *{name}" for name in inputs)
+        taken = "\n".join(f"            {line}" for name in inputs for line in self._taken(name, places[name]))
+        output = places[self.graph.outputs[0]]
         stride = sum(self._size(layer.name) for layer in self.graph.layers) if self.trace else 0
         step = f"trace + first * {stride}L" if self.trace else "nullptr"
         return f"""\
-extern "C" long {self.name}_run(const int *codes, const int *count, long long *out, long jets, int *trace) {{
+extern "C" long {self.name}_run({arguments}, long long *out, long jets, int *trace) {{
     (void)trace;
     const size_t work_bytes = sizeof(v32) * {words}L, scratch_bytes = sizeof(v32) * {self.scratch + 1}L;
     char *memory = (char *)aligned_alloc(128, (work_bytes + scratch_bytes + 255) / 128 * 128);
@@ -192,9 +204,7 @@ extern "C" long {self.name}_run(const int *codes, const int *count, long long *o
         const int here = jets - first < B ? (int)(jets - first) : B;
         if (here < B) memset(work, 0, work_bytes);
         for (int b = 0; b < here; b++) {{
-            const int *jet = codes + (first + b) * {n_codes}L;
-            for (int i = 0; i < {n_codes}; i++) work[{codes} + i][b] = jet[i];
-            work[{count}][b] = count[first + b];
+{taken}
         }}
         one_block(work, scratch, {step}, {stride}, here);
         for (int b = 0; b < here; b++)

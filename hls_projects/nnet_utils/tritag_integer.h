@@ -55,6 +55,13 @@ template <class T, int W> T value(const ap_int<W> &x) {
     return out;
 }
 
+// Sets an array of fixed-point numbers or integers to the values with the given bits. Always true: a constant's initialiser.
+template <class T, class C, int N> bool fill(T (&array)[N], const C (&codes)[N]) {
+    for (int i = 0; i < N; i++)
+        array[i] = value<T>(ap_int<64>(codes[i]));
+    return true;
+}
+
 template <int WO, int W> ap_int<WO> clip(const ap_int<W> &x, long long low, long long high) {
     #pragma HLS INLINE
     const ap_int<64> lowest = low, highest = high;

@@ -119,8 +119,8 @@ def tag_scores(
 def read_metrics(values: Mapping[str, Any], head: HeadConfig) -> Metrics | HeadMetrics:
     """Figures from the dictionary that ``dataclasses.asdict`` made of them."""
     if head.binary and not head.regression:
-        return build(Metrics, values)
-    return build(HeadMetrics, values)
+        return build(Metrics, values, finite=False)
+    return build(HeadMetrics, values, finite=False)
 
 
 def _responses(columns: NDArray[np.float64], jets: CodedJets, head: HeadConfig) -> tuple[Response, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -12,7 +13,15 @@ class Tagger(nn.Module):
 
     ``inputs`` is the part without trained parameters (its result may be cached over a training), ``score`` the rest.
     Both take and return what the layer factory works on.
+
+    Attributes
+    ----------
+    empty_jet : tuple of float, optional
+        What a jet without candidates scores in evaluation mode, one number for each output. None where the network
+        itself, or its integer form, decides.
     """
+
+    empty_jet: tuple[float, ...] | None = None
 
     def inputs(self, codes: Any, count: Any) -> Any:
         """Parameter-free preprocessing of the candidates' codes (B, K, 3) and the count (B, 1)."""
@@ -33,7 +42,12 @@ class Tagger(nn.Module):
     def outputs(self, inputs: Any, count: Tensor) -> Tensor:
         """Outputs (B, outputs) as a plain tensor, from the result of ``inputs``: what losses and metrics take."""
         score = self.score(inputs, count)
-        return (score if isinstance(score, Tensor) else score.value).flatten(1)
+        outputs = (score if isinstance(score, Tensor) else score.value).flatten(1)
+        if self.training or self.empty_jet is None:
+            return outputs
+        return torch.where(
+            count == 0, torch.tensor(self.empty_jet, dtype=outputs.dtype, device=outputs.device), outputs
+        )
 
     def logits(self, inputs: Any, count: Tensor) -> Tensor:
         """Logits (B,) of a tagger with a binary head, as a plain tensor."""

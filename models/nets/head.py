@@ -8,13 +8,15 @@ that firmware applies with one multiplication and one shift.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tritag.configs import ADDED
 from tritag.errors import ConfigError, DataError
 from tritag.models.jets.coded_jets import QUANTITIES, CodedJets
 
@@ -23,6 +25,8 @@ Quantity = Literal["pt", "mass"]
 RATIO_STEP = 0.25
 # Larger ratios count as this one in the loss.
 LARGEST_RATIO = 4.0
+# Least and largest score of an empty jet where outputs are floats: a probability below 2e-28.
+FLOAT_SCORES = (-64.0, 64.0)
 QCD_NAMES = ("background", "QCD", "qcd", "gluon", "quark", "g", "q")
 
 
@@ -43,6 +47,14 @@ class HeadConfig:
         scores than they gain in the ratios (docs/heads.md).
     regression_loss : "huber" or "mse"
         Of the standardised ratios; Huber's turns linear at 1.
+    empty_jet_scores : tuple of float
+        What a jet without candidates scores, one number for each output, whatever training made of it. By default the
+        least probability of signal that the outputs can express (:meth:`scores_of_empty_jet`).
+
+    Raises
+    ------
+    ConfigError
+        Names twice, unknown or missing backgrounds, or numbers out of their range.
     """
 
     classes: tuple[str, ...] = ()
@@ -50,6 +62,7 @@ class HeadConfig:
     regression: tuple[Quantity, ...] = ()
     regression_weight: float = 0.1
     regression_loss: Literal["huber", "mse"] = "huber"
+    empty_jet_scores: tuple[float, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self) -> None:
         for name in ("classes", "background", "regression"):
@@ -65,8 +78,20 @@ class HeadConfig:
                 f"head.background must hold some, not all, of head.classes {list(self.classes)}, got {list(self.qcd)}; "
                 "name them"
             )
-        if not self.regression_weight > 0:
-            raise ConfigError(f"head.regression_weight must be > 0, got {self.regression_weight}")
+        if not 0 < self.regression_weight < math.inf:
+            raise ConfigError(f"head.regression_weight must be > 0 and finite, got {self.regression_weight}")
+        loss = (self.regression_weight, self.regression_loss)
+        if not self.regression and loss != (HeadConfig.regression_weight, HeadConfig.regression_loss):
+            raise ConfigError(
+                "head.regression_weight and head.regression_loss have no effect without head.regression, got "
+                f"{loss[0]} and {loss[1]}; leave them out"
+            )
+        given = self.empty_jet_scores
+        if given and (len(given) != self.n_outputs or not all(map(math.isfinite, given))):
+            raise ConfigError(
+                f"head.empty_jet_scores must hold a finite number for each output ({', '.join(self.output_names)}), "
+                f"got {list(given)}"
+            )
 
     @property
     def binary(self) -> bool:
@@ -93,6 +118,22 @@ class HeadConfig:
         """Name of each output: the class (``logit`` for a binary head), or the quantity."""
         return (*(self.classes or ("logit",)), *self.regression)
 
+    def scores_of_empty_jet(self, low: float, high: float) -> tuple[float, ...]:
+        """What a jet without candidates scores, where the outputs can express numbers from ``low`` to ``high``.
+
+        By default the logit of a binary head and the scores of signal classes are ``low``, those of background classes
+        ``high``, and regressed ratios 1, so that no cut on a score or on a probability of signal takes the jet.
+
+        Returns
+        -------
+        tuple of float
+            One number for each output, in the order of :attr:`output_names`.
+        """
+        if self.empty_jet_scores:
+            return self.empty_jet_scores
+        scores = [high if name in self.qcd else low for name in self.output_names[: self.n_scores]]
+        return (*scores, *(0.0 for _ in self.regression))
+
     def check(self, jets: CodedJets, what: str) -> None:
         """Raise when jets cannot be trained or measured on with this head; ``what`` names them in the message.
 
@@ -102,16 +143,37 @@ class HeadConfig:
             Other classes than the head's, labels outside them, a class without jets, or a quantity that is known for
             no jet.
         """
+        self.check_names(jets.classes, what)
         if self.binary:
-            _check_two_classes(jets, what)
+            _check_two_labels(jets, what)
         else:
-            _check_classes(jets, what, self.classes)
+            _check_labels(jets, what, self.classes)
         for quantity in self.regression:
             if jets.ratios is None or not jets.ratios[:, QUANTITIES.index(quantity)].isfinite().any():
                 raise DataError(
                     f"{what} must hold true momenta to regress {quantity}, got none; generate jets or leave {quantity} "
                     "out of head.regression"
                 )
+
+    def check_names(self, classes: tuple[str, ...], what: str) -> None:
+        """Raise when jets of these classes cannot be trained or measured on; ``what`` names them in the message.
+
+        Raises
+        ------
+        DataError
+            Not two classes for a binary head, or other classes than the head's.
+        """
+        if self.binary and len(classes) != 2:
+            names = ", ".join(classes)
+            raise DataError(
+                f"{what} must have two classes for a binary head, got {len(classes)} ({names}); name them in the "
+                f"tagger's head: --set 'head.classes=[{names}]'"
+            )
+        if not self.binary and classes != self.classes:
+            raise DataError(
+                f"{what} must have the head's classes {list(self.classes)} in this order, got {list(classes)}; "
+                "change head.classes or the jets"
+            )
 
     def wanted(self, jets: CodedJets) -> Tensor:
         """What the outputs are trained towards: probabilities, then standardised ratios, NaN where unknown.
@@ -142,13 +204,17 @@ class HeadConfig:
         """
         return share * self.answered(teacher) + (1 - share) * self.wanted(jets)
 
-    def loss(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
         """Sum of the losses of jets: cross-entropy of the scores, Huber or squared error of the known ratios.
 
         Parameters
         ----------
         outputs, wanted : (n, outputs)
+        weights : (n,), optional
+            How much each jet counts; all the same by default.
         """
+        if weights is not None:
+            return (weights * self._losses(outputs, wanted)).sum()
         n = self.n_scores
         if self.binary:
             total = F.binary_cross_entropy_with_logits(outputs[:, 0], wanted[:, 0], reduction="sum")
@@ -161,6 +227,20 @@ class HeadConfig:
         error = F.huber_loss if self.regression_loss == "huber" else F.mse_loss
         return total + self.regression_weight * error(given, target, reduction="sum")
 
+    def _losses(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        """What :meth:`loss` adds up, (n,)."""
+        n = self.n_scores
+        if self.binary:
+            total = F.binary_cross_entropy_with_logits(outputs[:, 0], wanted[:, 0], reduction="none")
+        else:
+            total = F.cross_entropy(outputs[:, :n], wanted[:, :n], reduction="none")
+        if not self.regression:
+            return total
+        known = ~wanted[:, n:].isnan()
+        error = F.huber_loss if self.regression_loss == "huber" else F.mse_loss
+        errors = error(outputs[:, n:], torch.where(known, wanted[:, n:], outputs[:, n:].detach()), reduction="none")
+        return total + self.regression_weight * errors.sum(dim=1)
+
 
 BINARY = HeadConfig()
 
@@ -170,13 +250,7 @@ def ratios_of(outputs: Tensor, head: HeadConfig) -> Tensor:
     return 1 + RATIO_STEP * outputs[:, head.n_scores :]
 
 
-def _check_two_classes(jets: CodedJets, what: str) -> None:
-    if len(jets.classes) != 2:
-        names = ", ".join(jets.classes)
-        raise DataError(
-            f"{what} must have two classes for a binary head, got {len(jets.classes)} ({names}); name them in the "
-            f"tagger's head: --set 'head.classes=[{names}]'"
-        )
+def _check_two_labels(jets: CodedJets, what: str) -> None:
     n_signal, n_background = int((jets.label == 1).sum()), int((jets.label == 0).sum())
     if n_bad := len(jets) - n_signal - n_background:
         raise DataError(f"{what} must have labels 0 or 1, got {n_bad} of {len(jets)} with other labels; drop them")
@@ -187,12 +261,7 @@ def _check_two_classes(jets: CodedJets, what: str) -> None:
         )
 
 
-def _check_classes(jets: CodedJets, what: str, classes: tuple[str, ...]) -> None:
-    if jets.classes != classes:
-        raise DataError(
-            f"{what} must have the head's classes {list(classes)} in this order, got {list(jets.classes)}; "
-            "change head.classes or the jets"
-        )
+def _check_labels(jets: CodedJets, what: str, classes: tuple[str, ...]) -> None:
     if n_bad := int(((jets.label < 0) | (jets.label >= len(classes))).sum()):
         raise DataError(f"{what} must have labels 0..{len(classes) - 1}, got {n_bad} of {len(jets)} others; drop them")
     counts = torch.bincount(jets.label, minlength=len(classes)).tolist()

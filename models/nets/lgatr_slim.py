@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from tritag.configs import check_range
 from tritag.errors import ConfigError
 from tritag.models.layers.factory import Layers
 from tritag.models.layers.linear import Linear
@@ -48,11 +49,11 @@ class SlimConfig:
     spurions: bool = True
 
     def __post_init__(self) -> None:
+        check_range(self, ("blocks", "heads", "mlp_factor"), 1, 256)
+        check_range(self, ("vectors", "scalars"), 1, 4096)
         for name in ("vectors", "scalars"):
-            if getattr(self, name) < 1 or getattr(self, name) % self.heads:
+            if getattr(self, name) % self.heads:
                 raise ConfigError(f"{name} must be a multiple of heads, got {getattr(self, name)} and {self.heads}")
-        if self.blocks < 1:
-            raise ConfigError(f"blocks must be >= 1, got {self.blocks}")
 
 
 class SlimMLP(nn.Module):

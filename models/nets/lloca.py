@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from torch import nn
 
+from tritag.configs import check_range
 from tritag.errors import ConfigError
 from tritag.models.layers.factory import Layers
 from tritag.models.layers.frame_transport import EnterFrames, LeaveFrames, vectors_per_head
@@ -63,8 +64,7 @@ class LLoCaConfig(TransformerConfig):
                 raise ConfigError("frames_net: tokens gives one frame per jet; use it with frames: global, got local")
         if self.frames_inputs == "products" and self.frames_net == "pairs":
             raise ConfigError("frames_inputs: products is for single tokens; use it with frames_net: tokens, got pairs")
-        if self.frames_hidden < 1:
-            raise ConfigError(f"frames_hidden must be >= 1, got {self.frames_hidden}")
+        check_range(self, ("frames_hidden",), 1, 4096)
 
 
 class LocalBlock(Block):

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from tritag.configs import check_range
 from tritag.errors import ConfigError
 from tritag.models.layers.class_attention import BiasedAttention, ClassAttention, ClassToken, Prepend
 from tritag.models.layers.factory import Layers
@@ -48,14 +49,15 @@ class ParTConfig:
     mlp_factor: int = 4
 
     def __post_init__(self) -> None:
+        check_range(self, ("class_blocks", "heads", "mlp_factor"), 1, 256)
+        check_range(self, ("blocks",), 0, 256)
+        check_range(self, ("embed", "pair_embed"), 1, 4096)
         if not self.embed:
             raise ConfigError("embed must name the channels of at least one layer, got none")
         if self.embed[-1] % self.heads:
             raise ConfigError(
                 f"the last channels of embed must be a multiple of heads, got {self.embed[-1]} and {self.heads}"
             )
-        if self.class_blocks < 1:
-            raise ConfigError(f"class_blocks must be >= 1, got {self.class_blocks}")
 
 
 class Embed(nn.Module):

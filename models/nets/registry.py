@@ -25,7 +25,7 @@ from tritag.configs import ADDED, build, config_names, load_config
 from tritag.errors import ConfigError, unknown_name
 from tritag.models.layers.factory import FloatLayers, Layers
 from tritag.models.layers.tagger import Tagger
-from tritag.models.nets.head import HeadConfig
+from tritag.models.nets.head import FLOAT_SCORES, HeadConfig
 
 TaggerClass = TypeVar("TaggerClass", bound=type[Tagger])
 _NETWORKS: dict[str, tuple[type[Tagger], type]] = {}
@@ -108,7 +108,9 @@ def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
     """
     cls, sizes = _network(config.network)
     given = () if sizes is NoSizes else (sizes_of(config),)
-    return cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, *given)
+    tagger = cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, *given)
+    tagger.empty_jet = config.head.scores_of_empty_jet(*FLOAT_SCORES)
+    return tagger
 
 
 def sizes_of(config: TaggerConfig) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from torch import nn
 
+from tritag.configs import check_range
 from tritag.errors import ConfigError
 from tritag.models.layers.attention import Attention
 from tritag.models.layers.factory import Layers
@@ -42,6 +43,8 @@ class TransformerConfig:
     norm: Literal["layer", "batch"] = "layer"
 
     def __post_init__(self) -> None:
+        check_range(self, ("blocks", "heads", "mlp_factor"), 1, 256)
+        check_range(self, ("channels",), 1, 4096)
         if self.channels % self.heads:
             raise ConfigError(f"channels must be a multiple of heads, got {self.channels} and {self.heads}")
 

@@ -6,20 +6,25 @@ checkpoint's step on resume: steps that are done again write their lines again.
 
 from __future__ import annotations
 
+import io
 import json
-import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from tritag.closed import closed
 from tritag.errors import RunError
 from tritag.files import atomic_path, write_text
+from tritag.seals import seal, unseal
+from tritag.structured import JSON_BYTES_MAX, parse_json, read_text
 
 CHECKPOINT_FILE = "checkpoint.pt"
 HISTORY_FILE = "history.jsonl"
 _VERSION = 1
+_DISCARD = "discard it with fresh=True"
+_TRAIN = "train the tagger again"
 
 
 @dataclass
@@ -61,7 +66,9 @@ def write_checkpoint(
         "rng": torch.get_rng_state(),
     }
     with atomic_path(directory / CHECKPOINT_FILE) as temporary:
-        torch.save(content, temporary)
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        temporary.write_bytes(seal(buffer.getvalue()))
 
 
 def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, optimizer: Any) -> TrainingState | None:
@@ -80,12 +87,9 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
     path = directory / CHECKPOINT_FILE
     if not path.exists():
         return None
-    try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
-        version, found = content["version"], content["settings"]
-    except (OSError, EOFError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        reason = type(error).__name__  # PyTorch's text is a page long
-        raise RunError(f"{path} must be a checkpoint of tritag, got {reason}; discard it with fresh=True") from error
+    with closed(path, RunError, "a whole checkpoint of tritag", _DISCARD):
+        content = torch.load(io.BytesIO(unseal(path, RunError, _DISCARD)), weights_only=True, map_location="cpu")
+        version, found = content["version"], dict(content["settings"])
     if version != _VERSION:
         raise RunError(f"{path} must have version {_VERSION}, got {version}; discard it with fresh=True")
     if found != settings:
@@ -96,10 +100,11 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
             f"{path} must belong to the same training, got other settings: {', '.join(changed)}; "
             "train in another directory, or discard it with fresh=True"
         )
-    model.load_state_dict(content["model"])
-    optimizer.load_state_dict(content["optimizer"])
-    torch.set_rng_state(content["rng"])
-    state = TrainingState(**content["state"])
+    with closed(path, RunError, "a whole checkpoint of tritag", _DISCARD):
+        model.load_state_dict(content["model"])
+        optimizer.load_state_dict(content["optimizer"])
+        torch.set_rng_state(content["rng"])
+        state = TrainingState(**content["state"])
     _cut_history(directory / HISTORY_FILE, state.step)
     return state
 
@@ -116,13 +121,18 @@ def read_history(directory: Path | str) -> list[dict[str, Any]]:
     Raises
     ------
     RunError
-        There is no history.
+        There is no history, or a line of it is no JSON object with the number of a step.
     """
     path = Path(directory) / HISTORY_FILE
     if not path.is_file():
         raise RunError(f"history must exist, got no file {path}; train the tagger first")
-    text = path.read_text()
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    text = read_text(path, RunError, "JSON lines", JSON_BYTES_MAX, _TRAIN)
+    lines = text[: text.rfind("\n") + 1].split("\n")[:-1]
+    history = [parse_json(line, f"{path}, line {i}", RunError, _TRAIN) for i, line in enumerate(lines, 1)]
+    for i, line in enumerate(history, 1):
+        if not isinstance(line, dict) or type(line.get("step")) is not int:
+            raise RunError(f"{path}, line {i}: must be a mapping with the number of the step; {_TRAIN}")
+    return history
 
 
 def _cut_history(path: Path, step: int) -> None:

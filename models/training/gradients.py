@@ -14,14 +14,23 @@ from tritag.models.training.config import TrainingConfig
 
 
 def add_gradients(
-    tagger: Tagger, jets: PreparedJets, index: Tensor, micro_batch: int, head: HeadConfig = BINARY
+    tagger: Tagger,
+    jets: PreparedJets,
+    index: Tensor,
+    micro_batch: int,
+    head: HeadConfig = BINARY,
+    weights: Tensor | None = None,
 ) -> float:
-    """Gradients of the mean loss over the jets of ``index`` and of the tagger's penalty; returns their sum."""
+    """Gradients of the mean loss over the jets of ``index`` and of the tagger's penalty; returns their sum.
+
+    ``weights`` (n,) of all jets, with mean 1, multiply the loss of each.
+    """
     total = 0.0
     for part in index.to(jets.count.device).split(micro_batch):
         batch = jets.select(part)
         outputs = tagger.outputs(batch.inputs, batch.count)
-        loss = head.loss(outputs, batch.wanted.to(outputs.dtype)) / len(index)
+        counted = None if weights is None else weights[part].to(outputs.dtype)
+        loss = head.loss(outputs, batch.wanted.to(outputs.dtype), counted) / len(index)
         loss.backward()
         total += loss.item()
     penalty = tagger.penalty()

@@ -6,7 +6,6 @@ training ends with the same weights, bit for bit, as an unbroken one (with the s
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import random
 import time
@@ -38,6 +37,7 @@ from tritag.models.training.checkpoint import (
 )
 from tritag.models.training.config import TrainingConfig
 from tritag.models.training.gradients import add_gradients, check_finite
+from tritag.models.training.jet_weights import jet_weights
 from tritag.models.training.memory import keep_freed_memory
 from tritag.models.training.result import TrainingResult
 from tritag.models.training.start import in_head
@@ -125,7 +125,7 @@ class Training:
 
     def settings(self) -> dict[str, Any]:
         """What decides about the result, as a checkpoint holds it; one is only continued under equal settings."""
-        plain = dataclasses.asdict(self.config)
+        plain = plain_settings(self.config)
         del plain["checkpoint_every_s"]
         tensors = [(name, tuple(x.shape), str(x.dtype)) for name, x in self.tagger.state_dict().items()]
         if self.head != BINARY:
@@ -186,6 +186,8 @@ class _Session:
         self.state = self._begin()
         targets = training.head.wanted(training.training_jets) if training.targets is None else training.targets
         self.jets = prepare(self.tagger, training.training_jets, wanted=targets)
+        weights = jet_weights(training.training_jets, config)
+        self.weights = None if weights is None else weights.to(self.jets.count.device)
         self.validation = Validation(self.tagger, training.validation_jets, training.head)
         self.scheduled = [module for module in self.tagger.modules() if hasattr(module, "on_step")]
         self.resumed_at = self.state.step
@@ -239,7 +241,9 @@ class _Session:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * config.learning_rate_at(step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = add_gradients(self.tagger, self.jets, self.batches.at(step), config.micro_batch, self.training.head)
+        loss = add_gradients(
+            self.tagger, self.jets, self.batches.at(step), config.micro_batch, self.training.head, self.weights
+        )
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip).item()
         check_finite(loss, norm, step, config)
         self.optimizer.step()

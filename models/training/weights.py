@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tritag.closed import closed
 from tritag.errors import RunError
 from tritag.files import atomic_path
+from tritag.seals import check_seal, digest_of
 
 WEIGHTS_FILE = "weights.safetensors"
+_SEAL = "tritag.sha256"
 
 
 def write_weights(path: Path | str, model: nn.Module) -> None:
@@ -19,7 +24,7 @@ def write_weights(path: Path | str, model: nn.Module) -> None:
     # safetensors refuses tensors that share memory or are not contiguous
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary)
+        save_file(tensors, temporary, {_SEAL: _digest(tensors)})
 
 
 def read_weights(path: Path | str, model: nn.Module) -> None:
@@ -40,7 +45,8 @@ def read_weights(path: Path | str, model: nn.Module) -> None:
             f"{path} must hold the weights of this tagger, got {len(missing)} missing, {len(surplus)} unknown and "
             f"{len(shapes)} tensors of other shape (first: {first}); make the tagger from the run's own configuration"
         )
-    model.load_state_dict(tensors)
+    with closed(path, RunError, "the weights of this tagger", "train the tagger again"):
+        model.load_state_dict(tensors)
 
 
 def load_tensors(path: Path | str) -> dict[str, Tensor]:
@@ -49,12 +55,22 @@ def load_tensors(path: Path | str) -> dict[str, Tensor]:
     Raises
     ------
     RunError
-        No such file, or a file that is not safetensors.
+        No such file, a file that is not safetensors, or weights that are not those of the digest in it.
     """
     path = Path(path)
     if not path.is_file():
         raise RunError(f"weights must exist, got no file {path}; train the tagger first")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} must be a whole safetensors file ({error}); train the tagger again") from error
+    with closed(path, RunError, "a whole safetensors file", "train the tagger again"), safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        found = (file.metadata() or {}).get(_SEAL)
+    check_seal(found, _digest(tensors), path, RunError, "train the tagger again with --fresh")
+    return tensors
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Digest of names, types, shapes and values."""
+    parts = []
+    for name, tensor in sorted(tensors.items()):
+        parts += [f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()]
+        parts += [tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()]
+    return digest_of(parts)

@@ -165,6 +165,8 @@ def accumulator_grid(
     product = weight_fraction + source.fraction
     fraction = max(product, bias_fraction)
     positive, negative = weight.clip(min=0).sum(0), weight.clip(max=0).sum(0)
+    # Python's integers: scales that lie far apart shift beyond 64 bits, and a bound that wraps is none.
+    positive, negative, bias = (x.astype(object) for x in (positive, negative, bias))
     shifted = bias << (fraction - bias_fraction)
     low = ((positive * source.low + negative * source.high) << (fraction - product)) + shifted
     high = ((positive * source.high + negative * source.low) << (fraction - product)) + shifted

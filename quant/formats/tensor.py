@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tritag.errors import ExportError
+from tritag.errors import ExportError, WidthError
 from tritag.quant.formats.fixed import Grid
 
 # float32 holds every integer of up to 24 bits (and a sign) exactly.
@@ -85,9 +85,9 @@ def check_float32(grid: Grid, where: str) -> Grid:
     """Refuse a grid that float32 cannot carry between nodes of the exported graph."""
     bits = max(abs(grid.low), abs(grid.high)).bit_length()
     if bits > FLOAT32_INT_BITS:
-        raise ExportError(
-            f"{where}: integers must fit {FLOAT32_INT_BITS} bits to be exact in float32, got {bits} bits; "
-            "cut the tensor before it"
+        raise WidthError(
+            f"{where}: integers must fit {FLOAT32_INT_BITS} bits to be exact in float32, got {bits} bits; give "
+            "what goes in fewer bits"
         )
     return grid
 

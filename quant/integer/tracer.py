@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tritag.errors import ExportError
+from tritag.errors import ExportError, WidthError
 from tritag.quant.integer.instructions import INSTRUCTIONS
 from tritag.quant.integer.intervals import MAX_BITS, check_shift, leading_one, round_half_even
 from tritag.quant.integer.program import Node, Port, Program
@@ -94,6 +94,8 @@ class Int:
 
     def clip(self, low: int, high: int) -> Int:
         """Saturate to ``[low, high]``."""
+        if low > high:
+            raise ExportError(f"a clip must have its lower end first, got [{low}, {high}]")
         if low <= self.low and self.high <= high:
             return self
         new_low, new_high = min(max(self.low, low), high), max(min(self.high, high), low)
@@ -139,6 +141,7 @@ class Int:
     def normalized(self, bits: int) -> Int:
         """The ``bits`` most significant bits from the leading one on (rounded down); 0 for 0. Must be >= 0."""
         self._non_negative("normalized")
+        check_shift(bits - 1, bits - 1)
         low = 0 if self.low == 0 else 1 << (bits - 1)
         return self.tracer.emit("norm", (self,), (bits,), low, (1 << bits) - 1)
 
@@ -285,7 +288,7 @@ class Tracer:
         if per_row is None:
             per_row = any(a.node.per_row for a in args)
         if max(abs(low), abs(high)).bit_length() > MAX_BITS:
-            raise ExportError(
+            raise WidthError(
                 f"{self.program.name}.{op}: every value must fit {MAX_BITS} bits, got the interval [{low}, {high}]; "
                 "shift or clip the arguments first"
             )

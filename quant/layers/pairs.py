@@ -80,7 +80,7 @@ class QuantPairLinear(QuantLinear):
         grid = accumulator_grid(
             integers[:, columns].T, weight_fraction, bias_integers * int(biased), bias_fraction, x.known_grid()
         )
-        return FixedTensor(value, check_float32(grid, "accumulator of a linear layer"))
+        return FixedTensor(value, check_float32(grid, "sum of two linear layers"))
 
 
 class QuantChannelLinear(QuantLinear):

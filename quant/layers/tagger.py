@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tritag.errors import ExportError
+from tritag.errors import ExportError, WidthError
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
@@ -15,7 +17,9 @@ from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.meter import meters
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.factory import QuantLayers
+from tritag.quant.ops.empty_jet import EmptyJet
 from tritag.quant.ops.jet_scalars import CODE_GRID
+from tritag.quant.ops.modules import NamedOp
 from tritag.quant.weights.layer_selection import matching_layers
 from tritag.quant.weights.linear import QuantLinear, QuantVectorLinear
 
@@ -28,6 +32,7 @@ class QuantTagger(Tagger):
         self.config, self.quant = config, quant
         layers = QuantLayers(quant, config.n_constituents, config.head.n_outputs)
         self.tagger: Tagger = make_tagger(config, layers)
+        self.empty = NamedOp()
         for name in matching_layers(self.tagger, quant.low_bit_layers, QuantLinear):
             old = self.tagger.get_submodule(name)
             vectors = isinstance(old, QuantVectorLinear)
@@ -66,11 +71,39 @@ class QuantTagger(Tagger):
 
     def inputs(self, codes: Tensor, count: Tensor) -> Any:
         """Parameter-free preprocessing of the integer codes (B, K, 3) and the count (B, 1): fixed-point tensors."""
-        return self.tagger.inputs(*self.fixed_inputs(codes, count))
+        with self._naming_layers():
+            return self.tagger.inputs(*self.fixed_inputs(codes, count))
 
     def score(self, inputs: Any, count: Tensor) -> FixedTensor:
-        """Outputs of the head (B, 1, outputs)."""
-        return self.tagger.score(inputs, FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0)))
+        """Outputs of the head (B, 1, outputs); in evaluation mode a jet without candidates has its defined scores."""
+        number = FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0))
+        with self._naming_layers():
+            outputs: FixedTensor = self.tagger.score(inputs, number)
+        if self.training:
+            return outputs
+        return self.empty(EmptyJet.of(self.config.head, outputs.known_grid()), outputs, number)
+
+    @contextmanager
+    def _naming_layers(self) -> Iterator[None]:
+        """Errors of widths inside the block name the layer and the settings that decide about its widths."""
+        try:
+            yield
+        except WidthError as error:
+            layer = self._innermost_layer(error)
+            if layer is None:
+                raise
+            names = ("activation_bits", "residual_bits", "attention_bits", "bias_bits")
+            widths = ", ".join(f"{name}={getattr(self.quant, name)}" for name in names)
+            raise WidthError(f"layer {layer}: {error}: lower quant.{widths}, or the number of channels") from error
+
+    def _innermost_layer(self, error: WidthError) -> str | None:
+        """Path of the innermost layer in whose forward pass the error came up; None for none of this network."""
+        paths = {id(module): path for path, module in self.tagger.named_modules()}
+        found, frame = None, error.__traceback__
+        while frame is not None:
+            found = paths.get(id(frame.tb_frame.f_locals.get("self"))) or found
+            frame = frame.tb_next
+        return found
 
     def forward(self, codes: Tensor, count: Tensor) -> Tensor:
         """Outputs of the head (B, 1, outputs) as a plain tensor: what is exported."""

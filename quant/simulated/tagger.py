@@ -45,6 +45,7 @@ class SimulatedTagger(Tagger):
             raise ExportError("a simulated tagger needs activations other than static, got static; use QuantTagger")
         self.config, self.quant = config, quant
         self.tagger = make_tagger(config)
+        self.empty_jet = self.tagger.empty_jet
         chosen = matching_layers(self.tagger, quant.low_bit_layers, Linear, FrameLinear)
         for name, layer in list(self.tagger.named_modules()):
             simulate(quant, layer, name in chosen if chosen else None)

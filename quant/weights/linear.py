@@ -78,7 +78,7 @@ class QuantLinear(qnn.QuantLinear):
         """Grid of the result: exact bounds from the actual weights for inputs on ``x``."""
         weight, weight_fraction, bias, bias_fraction = self.integers()
         grid = accumulator_grid(weight.T, weight_fraction, bias, bias_fraction, x)
-        return check_float32(grid, "accumulator of a linear layer")
+        return check_float32(grid, f"sum of {self.in_features} products and the bias")
 
 
 class QuantVectorLinear(QuantLinear):

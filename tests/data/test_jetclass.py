@@ -99,7 +99,7 @@ def test_wrong_content(tmp_path: Path, batch: JetBatch) -> None:
     with pytest.raises(DataError, match=r"must have the branches part_energy, .*, but lacks part_py, part_pz; it has"):
         read_any(tmp_path / "lacks.root")
     write_tree(tmp_path / "name.root", columns, name="events")
-    with pytest.raises(DataError, match=r"must hold the TTree 'tree' of a JetClass file, got events \(TTree\)"):
+    with pytest.raises(DataError, match=r"must hold the tree 'tree' of a JetClass file, got events \(TTree\)"):
         read_any(tmp_path / "name.root")
     columns["label_Tbl"][3:5] = 1
     write_tree(tmp_path / "two.root", columns)

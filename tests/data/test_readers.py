@@ -120,7 +120,7 @@ def test_one_clear_line_for_unreadable_files(tmp_path: Path, batch: JetBatch) ->
         read_any(tmp_path / "none.h5")
     for content, message in ((b"", "got an empty file"), (b"hello world", "got a file that begins with b'hello wo'")):
         (tmp_path / "odd").write_bytes(content)
-        with pytest.raises(DataError, match=f"must be a whole HDF5, .npz or ROOT file, {message}"):
+        with pytest.raises(DataError, match=f"must be a whole HDF5, .npz, ROOT, Parquet or .csv file, {message}"):
             read_any(tmp_path / "odd")
     np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
     whole = (tmp_path / "jets.npz").read_bytes()
@@ -142,7 +142,7 @@ def test_npz_with_a_damaged_member(tmp_path: Path, batch: JetBatch) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 3] ^= 0xFF
     path.write_bytes(bytes(damaged))
-    with pytest.raises(DataError, match=r"must be a whole \.npz file, but it cannot be read"):
+    with pytest.raises(DataError, match=r"must be a whole \.npz file, but it is truncated or damaged \(Bad CRC"):
         read_any(path)
 
 
@@ -160,10 +160,10 @@ def test_values_that_cannot_be_jets(tmp_path: Path, batch: JetBatch) -> None:
     with pytest.raises(DataError, match=r"p4 must have shape \(jets, constituents, 4\), got \(12, 4\)"):
         read_any(tmp_path / "shape.npz")
     np.savez(tmp_path / "names.npz", momenta=batch.p4)
-    with pytest.raises(DataError, match="must hold the arrays p4 and n_constituents, got momenta"):
+    with pytest.raises(DataError, match=r"must hold the arrays p4 and n_constituents, .* got 'momenta'"):
         read_any(tmp_path / "names.npz")
     np.savez(tmp_path / "objects.npz", p4=np.array([None]), n_constituents=np.array([0]))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="must hold numbers, got Python objects"):
         read_any(tmp_path / "objects.npz")
 
 

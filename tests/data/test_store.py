@@ -187,7 +187,7 @@ def test_other_formats_and_versions(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file.attrs["format"], file.attrs["format_version"] = "tritag-jets", 1
         del file["px"]
-    with pytest.raises(DataError, match="lacks a dataset or attribute"):
+    with pytest.raises(DataError, match="lacks the dataset px"):
         read_jets(path)
 
 

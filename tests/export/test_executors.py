@@ -49,7 +49,7 @@ def test_chunks_do_not_matter(executor, rng, monkeypatch):
     whole = executor.run(codes, count)
     seen: list[int] = []
     monkeypatch.setattr(type(executor), "chunk", 5)
-    np.testing.assert_array_equal(executor.run(codes, count, seen.append), whole)
+    np.testing.assert_array_equal(executor.run(codes, count, progress=seen.append), whole)
     assert seen == [5, 5, 5, 5, 3]
 
 

@@ -217,7 +217,9 @@ class TestOps:
         entries[7] = entries.max() + 1
         set_array(table, entries)
         check_refused(
-            model, r"layer_norm_\w+ '\w+' must have or be table entries within the interval of instruction \d+"
+            model,
+            r"tensor blocks_0_norm_attention_layer_norm: its program layer_norm must carry the intervals that follow "
+            r"from its inputs: instruction \d+ \(lookup\) must be \[2049, 4093\] .* got \[2049, 4092\]",
         )
 
     def test_table_that_is_too_short(self, model):
@@ -235,14 +237,28 @@ class TestOps:
         del node.input[2]
         check_refused(model, r"must have or be 2 inputs that are not constant and 1 tables")
 
+    @pytest.mark.parametrize("grid", [[-(2**20), 2**20, 0], [0, 16383, 0], [-2048, 16383, 1]])
+    def test_another_domain_of_the_trigger(self, model, grid):
+        edit_metadata(model, METADATA_INPUTS, lambda grids: grids.update(codes=grid))
+        check_refused(
+            model, r"graph lint: input codes must lie in \[-2048, 16383\] at 2\*\*-0, as the trigger gives it"
+        )
+
+    def test_another_largest_count(self, model):
+        edit_metadata(model, METADATA_INPUTS, lambda grids: grids.update(count=[0, 3, 0]))
+        check_refused(model, r"graph lint: input count must lie in \[0, 4\] at 2\*\*-0, as the trigger gives it, got")
+
     def test_input_beyond_the_proven_interval(self, model):
-        edit_metadata(model, METADATA_INPUTS, lambda grids: grids.update(codes=[-(2**20), 2**20, 0]))
-        check_refused(model, r"jet_scalars_\w+ '\w+' must have or be input codes within \[-2048, 16383\] at 2\*\*-0")
+        node_of(model, "embed_cut").input[3] = add_constant(model, "wide", 13.0)
+        check_refused(
+            model, r"layer_norm must take embed_cut in \[-4096, 4095\] .* which is proven for it, got \[-2048, 2047\]"
+        )
 
     def test_input_with_another_lsb(self, model):
         node_of(model, "embed_cut").input[1] = add_constant(model, "coarse", 2.0**-3)
         check_refused(
-            model, r"layer_norm_\w+ '\w+' must have or be input embed_cut within \[-2048, 2047\] at 2\*\*-\d+"
+            model,
+            r"layer_norm must take embed_cut in \[-2048, 2047\] at 2\*\*-3, which is proven for it, got \[-2048, 2",
         )
 
     def test_op_without_a_program(self, model):

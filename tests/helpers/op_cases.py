@@ -17,6 +17,7 @@ from tritag.quant.ops.attention import ExpWeights, WeightedMean
 from tritag.quant.ops.biased_weights import BiasedWeights
 from tritag.quant.ops.channel_affine import ChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
+from tritag.quant.ops.empty_jet import EmptyJet
 from tritag.quant.ops.first_token import FirstToken
 from tritag.quant.ops.four_momenta import FourMomenta
 from tritag.quant.ops.frame_transport import Direction, FrameTransport
@@ -168,6 +169,11 @@ def constant_rows(entries: list[int]) -> Bound:
     return ConstantRows(tuple(entries), 7).bind(counts(5)), 1
 
 
+def empty_jet(k: int, y: Grid, entries: tuple[int, ...]) -> Bound:
+    """Outputs of jets of up to ``k`` constituents."""
+    return EmptyJet(entries).bind(TensorSpec(y, 1, len(entries)), counts(k)), 1
+
+
 def first_token(rows: int, lanes: int) -> Bound:
     """First of ``rows`` rows."""
     return FirstToken().bind(TensorSpec(grid(12, 4), rows, lanes)), rows
@@ -271,6 +277,8 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "biased_weights_h1": lambda: biased_weights(3, 1, grid(8, 3), attention_scores(8, 12)),
     "biased_weights_h4": lambda: biased_weights(5, 4, grid(8, 6), attention_scores(8, 6)),
     "constant_rows": lambda: constant_rows([5, -9, 0, 127, -128]),
+    "empty_jet": lambda: empty_jet(5, grid(12, 4), (-2048,)),
+    "empty_jet_classes": lambda: empty_jet(40, Grid(-300, 777, 6), (-300, 777, -300, 5)),
     "first_token": lambda: first_token(5, 3),
     "slim_tokens": lambda: slim_tokens(5)["slim_tokens"],
     "slim_references": lambda: slim_tokens(5)["slim_references"],

@@ -104,11 +104,11 @@ def pins_of_network(name: str) -> dict[str, str]:
 
 
 def _project(graph: Any) -> str:
-    """Digest of the files that decide about the C-simulation's integers (hls4ml's scripts carry paths)."""
+    """Digest of an hls4ml project without the vendor's types; nothing in it depends on its folder or the day."""
     with tempfile.TemporaryDirectory() as folder:
         with quiet(Path(folder) / "log"):
             write_project(graph, load_target(), Path(folder) / "hls")
-        root = Path(folder) / "hls" / "firmware"
+        root = Path(folder) / "hls"
         ours = [path for path in sorted(root.rglob("*")) if path.is_file() and "ap_types" not in path.parts]
         return _hash(*(f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in ours))
 

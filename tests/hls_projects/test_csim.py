@@ -12,6 +12,7 @@ import pytest
 
 from tritag.errors import ToolError
 from tritag.export.graph import CutTo, FirmwareGraph, Linear, Op
+from tritag.export.naming import Naming
 from tritag.hls_projects import csim
 from tritag.hls_projects.csim import cache_root, compile_project, project_digest
 from tritag.hls_projects.target import TargetConfig, load_target
@@ -51,6 +52,8 @@ class TestDigest:
         variants = [
             project_digest(graph, target, False),
             project_digest(graph, target, True),
+            project_digest(graph, target, False, Naming("other")),
+            project_digest(graph, target, False, Naming("tagger", 2)),
             project_digest(graph, dataclasses.replace(target, clock_period_ns=5.0), False),
             project_digest(graph, dataclasses.replace(target, interval_cycles=1), False),
             project_digest(replaced(graph, Linear, weight=weight), target, False),
@@ -76,7 +79,7 @@ class TestTools:
             compile_project(graph, load_target())
 
     def test_compiler_that_fails(self, graph, monkeypatch, tmp_path):
-        def broken(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> None:
+        def broken(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool, naming: Naming) -> None:
             (folder / "firmware").mkdir(parents=True)
             (folder / "build_lib.sh").write_text("echo 'tagger.cpp: error: nothing fits'\nexit 1\n")
 
@@ -88,7 +91,7 @@ class TestTools:
         assert not list(cache_root().rglob("complete.json"))
 
     def test_compiler_that_leaves_nothing(self, graph, monkeypatch, tmp_path):
-        def idle(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> None:
+        def idle(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool, naming: Naming) -> None:
             (folder / "firmware").mkdir(parents=True)
             (folder / "build_lib.sh").write_text("exit 0\n")
 
@@ -107,27 +110,27 @@ class TestCache:
     def test_complete_projects_need_no_compiler(self, graph, monkeypatch):
         folder = cache_root() / project_digest(graph, load_target(), False)
         folder.mkdir(parents=True)
-        (folder / "complete.json").write_text(json.dumps({"library": "firmware/tagger-x.so", "compile_s": 12.5}))
+        (folder / "complete.json").write_text(json.dumps({"library": "firmware/tagger_v1.so", "compile_s": 12.5}))
         monkeypatch.setattr(csim.shutil, "which", lambda name: None)
         project = compile_project(graph, load_target())
         assert project.cached
-        assert (project.library, project.compile_s) == (folder / "firmware" / "tagger-x.so", 12.5)
+        assert (project.library, project.compile_s) == (folder / "firmware" / "tagger_v1.so", 12.5)
 
     def test_projects_without_the_mark_are_made_again(self, graph, monkeypatch, tmp_path):
         folder = cache_root() / project_digest(graph, load_target(), False)
         (folder / "firmware").mkdir(parents=True)
-        (folder / "firmware" / "tagger-half.so").write_text("half a library")
+        (folder / "firmware" / "tagger_v1.so.part").write_text("half a library")
         calls: list[Path] = []
 
-        def fake(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool = False) -> None:
+        def fake(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool, naming: Naming) -> None:
             calls.append(folder)
-            (folder / "build_lib.sh").write_text("touch firmware/tagger-new.so\nrm -f firmware/tagger-half.so\n")
+            (folder / "build_lib.sh").write_text("touch firmware/tagger_v1.so\n")
 
         monkeypatch.setattr(csim, "write_project", fake)
         project = compile_project(graph, load_target(), log=tmp_path / "log")
         assert calls == [folder]
         assert not project.cached
-        assert project.library.name == "tagger-new.so"
+        assert project.library.name == "tagger_v1.so"
         assert compile_project(graph, load_target()).cached
 
 

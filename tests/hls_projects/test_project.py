@@ -13,7 +13,9 @@ from hls4ml.model.types import FixedPrecisionType, RoundingMode, SaturationMode
 
 from tritag.errors import ExportError
 from tritag.export.graph import CutTo, FirmwareGraph, Layer, Linear, Op, Reshape
+from tritag.export.naming import Naming
 from tritag.hls_projects import project
+from tritag.hls_projects.own_names import own_text
 from tritag.hls_projects.project import lint_project, ops_header, write_project
 from tritag.noise import quiet
 
@@ -21,6 +23,13 @@ from tritag.noise import quiet
 def named(written: Any, name: str) -> Any:
     """hls4ml's layer."""
     return next(layer for layer in written.model.get_layers() if layer.name == name)
+
+
+def numbers(written: Any, name: str) -> tuple[list[float], list[int]]:
+    """Decimal numbers of a weights header, which synthesis reads, and the integers that everybody else does."""
+    text = (written.folder / "firmware" / "weights" / f"{name}.h").read_text()
+    decimals, integers = re.findall(r"\{([^{}]+)\};", text)
+    return [float(v) for v in decimals.split(",")], [int(v) for v in integers.split(",")]
 
 
 class TestLint:
@@ -88,10 +97,10 @@ class TestLint:
 
 class TestWritten:
     def test_every_layer_is_called(self, written):
-        top = (written.folder / "firmware" / "tagger.cpp").read_text()
+        top = (written.folder / "firmware" / "tagger_v1.cpp").read_text()
         for layer in written.graph.layers:
             if isinstance(layer, Op):
-                assert f"nnet::{layer.bound.op_type}<" in top
+                assert f"hls4ml_tagger_v1_nnet::{layer.bound.op_type}<" in top
             elif not isinstance(layer, Reshape):
                 assert f"// {layer.name}" in top, layer.name
 
@@ -105,7 +114,7 @@ class TestWritten:
                 )
 
     def test_weights_are_the_integers(self, written):
-        """The numbers in hls4ml's weight files, read back, are the integers of the graph."""
+        """The numbers in the headers, read back, are the integers of the graph."""
         for layer in written.graph.layers:
             if isinstance(layer, Linear):
                 node = named(written, layer.name)
@@ -113,25 +122,28 @@ class TestWritten:
                     ("weight", layer.weight, layer.weight_fraction),
                     ("bias", layer.bias, layer.bias_fraction),
                 ):
-                    path = written.folder / "firmware" / "weights" / f"{node.weights[kind].name}.txt"
-                    values = [float(v) for v in path.read_text().split(",") if v.strip()]
+                    values, own = numbers(written, node.weights[kind].name)
                     scaled = sorted(v * 2.0**fraction for v in values)
+                    unit = 2 ** (node.weights[kind].type.precision.fractional - fraction)
+                    assert sorted(own) == [v * unit for v in scaled], (layer.name, kind)
                     per_row = len(scaled) // codes.size  # biases are repeated for every row
                     assert scaled == sorted([int(c) for c in codes.ravel()] * per_row), (layer.name, kind)
 
     def test_tables_are_the_integers(self, written):
         op = next(x for x in written.graph.layers if isinstance(x, Op) and x.bound.program.name == "gelu")
         node = named(written, op.name)
-        path = written.folder / "firmware" / "weights" / f"{node.weights['gelu'].name}.txt"
-        assert tuple(int(float(v)) for v in path.read_text().split(",") if v.strip()) == op.bound.program.tables["gelu"]
+        table = list(op.bound.program.tables["gelu"])
+        assert numbers(written, node.weights["gelu"].name) == (table, table)
 
     def test_ops_header(self, written):
         folder = written.folder / "firmware" / "nnet_utils"
         text = (folder / "tritag_ops.h").read_text()
-        assert text == ops_header(written.graph)
+        assert text == own_text(ops_header(written.graph), "tritag_ops.h", Naming("tagger"))
         kinds = {x.bound.op_type for x in written.graph.layers if isinstance(x, Op)}
         assert sorted(re.findall(r"^void (\w+)\($", text, re.MULTILINE)) == sorted(kinds)
-        assert (folder / "tritag_integer.h").read_bytes() == project_header().read_bytes()
+        assert (folder / "tritag_integer.h").read_text() == own_text(
+            project_header().read_text(), "tritag_integer.h", Naming("tagger")
+        )
 
     def test_settings_reach_the_project(self, written):
         settings = (written.folder / "project.tcl").read_text()

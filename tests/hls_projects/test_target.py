@@ -52,7 +52,7 @@ def test_part_is_looked_up():
 def test_a_file_with_an_infinite_clock(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("part: p\nclock_period_ns: .inf\ninterval_cycles: 1\n")
-    with pytest.raises(ConfigError, match=r"clock_period_ns must be finite, got inf"):
+    with pytest.raises(ConfigError, match=r"clock_period_ns must be a finite number, got inf"):
         load_target(path)
 
 

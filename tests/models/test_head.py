@@ -59,7 +59,7 @@ def test_a_head_is_a_section_of_the_tagger_file(tmp_path):
         ({"classes": ("g", "q")}, r"head.background must hold some, not all"),
         ({"classes": ("g", "t"), "background": ("b",)}, r"head.background must be among head.classes .*, got \['b'\]"),
         ({"regression": ("pt", "pt")}, r"head.regression must not name anything twice"),
-        ({"regression_weight": 0.0}, r"head.regression_weight must be > 0, got 0.0"),
+        ({"regression_weight": 0.0}, r"head.regression_weight must be > 0 and finite, got 0.0"),
     ],
 )
 def test_config_says_what_must_hold(values, message):

@@ -68,7 +68,7 @@ def test_refuses_sizes_that_do_not_fit():
         SlimConfig(vectors=3)
     with pytest.raises(ConfigError, match="scalars must be a multiple of heads, got 15 and 2"):
         SlimConfig(scalars=15)
-    with pytest.raises(ConfigError, match="blocks must be >= 1, got 0"):
+    with pytest.raises(ConfigError, match=r"blocks must lie in \[1, 256\], got 0"):
         SlimConfig(blocks=0)
 
 

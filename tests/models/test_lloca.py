@@ -105,7 +105,7 @@ def test_refuses_sizes_that_do_not_fit():
         make_tagger(TaggerConfig("lloca", sizes={"frames": "local", "frames_net": "tokens"}))
     with pytest.raises(ConfigError, match="products is for single tokens; use it with frames_net: tokens, got pairs"):
         LLoCaConfig(frames_inputs="products")
-    with pytest.raises(ConfigError, match="frames_hidden must be >= 1, got 0"):
+    with pytest.raises(ConfigError, match="frames_hidden must lie in \\[1, 4096\\], got 0"):
         LLoCaConfig(frames_hidden=0)
     with pytest.raises(ConfigError, match=r"unknown value of .*frames 'globl'; did you mean 'global'"):
         make_tagger(TaggerConfig("lloca", sizes={"frames": "globl"}))

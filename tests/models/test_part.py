@@ -59,7 +59,7 @@ def test_refuses_sizes_that_do_not_fit():
         ParTConfig(heads=3)
     with pytest.raises(ConfigError, match="embed must name the channels of at least one layer, got none"):
         ParTConfig(embed=())
-    with pytest.raises(ConfigError, match="class_blocks must be >= 1, got 0"):
+    with pytest.raises(ConfigError, match="class_blocks must lie in \\[1, 256\\], got 0"):
         ParTConfig(class_blocks=0)
 
 

@@ -23,6 +23,7 @@ from tritag.models.training.evaluate import evaluate, scores
 from tritag.models.training.gradients import add_gradients
 from tritag.models.training.training import TrainingConfig, seed_everything, train
 from tritag.models.training.weights import read_weights
+from tritag.seals import unseal
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -137,12 +138,12 @@ def test_kill_while_writing_a_checkpoint_keeps_the_one_before(jets, tmp_path, mo
     unbroken = train(make(), *jets, CONFIG, tmp_path / "unbroken")
     save, calls = torch.save, []
 
-    def save_half(content, path):
-        calls.append(path)
+    def save_half(content, file):
+        calls.append(file)
         if len(calls) == 2:
-            path.write_bytes(b"half a file")
+            file.write(b"half a file")
             raise Killed
-        save(content, path)
+        save(content, file)
 
     monkeypatch.setattr(torch, "save", save_half)
     with pytest.raises(Killed):
@@ -205,7 +206,8 @@ def test_finished_training_is_not_overwritten(jets, tmp_path):
 def test_broken_checkpoint_is_named(jets, tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
     with pytest.raises(
-        RunError, match=r"checkpoint.pt must be a checkpoint of tritag, got UnpicklingError; .*fresh=True"
+        RunError,
+        match=r"checkpoint.pt must be as tritag wrote it, .* it was damaged or changed; discard it with .*fresh",
     ):
         train(make(), *jets, CONFIG, tmp_path)
 
@@ -224,7 +226,7 @@ def test_loss_that_is_not_finite_stops_before_the_weights_are_spoilt(jets, tmp_p
         TritagError, match=r"training loss must be finite, got nan at step 10 of 24; lower learning_rate"
     ):
         train(tagger, *jets, CONFIG, tmp_path)
-    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    content = torch.load(io.BytesIO(unseal(tmp_path / "checkpoint.pt", RunError, "again")), weights_only=True)
     assert content["state"]["step"] == 7
     assert all(tensor.isfinite().all() for tensor in content["model"].values())
 

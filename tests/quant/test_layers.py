@@ -8,7 +8,7 @@ import torch
 
 from tests.helpers import tolerances
 from tests.helpers.jets import crafted_jets, random_jets
-from tests.helpers.taggers import MINI, TINY, calibrated_tagger
+from tests.helpers.taggers import MINI, TINY, calibrated_tagger, observe
 from tritag.errors import ConfigError, ExportError
 from tritag.models.layers.linear import Linear
 from tritag.models.nets.registry import TaggerConfig, make_tagger
@@ -54,8 +54,18 @@ class TestLinear:
 
     def test_accumulators_beyond_float32_are_refused(self):
         layer = QuantLayers(QuantConfig(), 3)(Linear, 16, 8, summed=True).eval()
-        with pytest.raises(ExportError, match=r"accumulator of a linear layer: integers must fit 24 bits"):
+        with pytest.raises(ExportError, match=r"sum of .* products and the bias: integers must fit 24 bits"):
             layer(FixedTensor(torch.zeros(1, 16), Grid(-(2**20), 2**20, 0)))
+
+    def test_a_width_that_does_not_fit_names_layer_and_settings(self, rng):
+        """All widths 16: which layer, and which settings decide."""
+        widths = dict.fromkeys(("activation_bits", "residual_bits", "attention_bits", "bias_bits"), 16)
+        tagger = QuantTagger(TaggerConfig("transformer", 3, {**TINY, "channels": 16}), QuantConfig(**widths))
+        jets = random_jets(rng, 100, 3)
+        observe(tagger, jets)
+        codes_of, count = (torch.from_numpy(x) for x in jets)
+        with pytest.raises(ExportError, match=r"layer blocks\.0\.query: .* lower quant\.activation_bits=16"):
+            tagger.eval()(codes_of, count[:, None])
 
     def test_scales_must_be_powers_of_two(self):
         with pytest.raises(ExportError, match=r"scales must be powers of two .* got 0\.300000"):

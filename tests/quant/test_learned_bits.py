@@ -169,7 +169,7 @@ class TestCut:
 
 class TestTagger:
     def test_settings(self):
-        with pytest.raises(ConfigError, match="bit_penalty must be >= 0, got -1"):
+        with pytest.raises(ConfigError, match="bit_penalty must be >= 0 and finite, got -1"):
             QuantConfig(bit_penalty=-1)
         with pytest.raises(ConfigError, match="learned widths need activations: static, got asymmetric"):
             QuantConfig(weights="learned", activations="asymmetric")

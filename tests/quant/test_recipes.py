@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExe
 from tritag.export.graph import Linear, read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import TaggerConfig, load_tagger_config
 from tritag.models.training.training import TrainingConfig, train
 from tritag.models.training.weights import read_weights
@@ -89,37 +93,56 @@ def trained(precision: str, jets: tuple[CodedJets, CodedJets], folder: Path, kil
     return train(tagger, *jets, recipe.quant_training, folder, progress=False).weights
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A training that nobody disturbed."""
+
+    before: dict[str, torch.Tensor]
+    tagger: Tagger
+    weights: Path
+
+
+@pytest.fixture(scope="module")
+def whole_of(jets, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Whole]:
+    """The whole training of a precision, done once."""
+
+    @cache
+    def made(precision: str) -> Whole:
+        recipe = recipe_of(precision)
+        torch.manual_seed(0)
+        tagger = fresh_tagger(recipe)
+        before = {name: p.detach().clone() for name, p in tagger.named_parameters()}
+        folder = tmp_path_factory.mktemp(precision)
+        return Whole(before, tagger, train(tagger, *jets, recipe.quant_training, folder, progress=False).weights)
+
+    return made
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 class TestEveryRecipe:
-    def test_a_killed_training_ends_with_the_same_weights(self, precision, jets, tmp_path):
-        whole = trained(precision, jets, tmp_path / "whole")
+    def test_a_killed_training_ends_with_the_same_weights(self, precision, jets, whole_of, tmp_path):
         for kill_at in (9, 16):
             with pytest.raises(Killed):
                 trained(precision, jets, tmp_path / f"killed{kill_at}", kill_at)
             resumed = trained(precision, jets, tmp_path / f"killed{kill_at}")
-            assert resumed.read_bytes() == whole.read_bytes()
+            assert resumed.read_bytes() == whole_of(precision).weights.read_bytes()
 
-    def test_weights_read_back_give_the_same_scores(self, precision, jets, tmp_path):
-        recipe = recipe_of(precision)
-        tagger = fresh_tagger(recipe)
-        weights = train(tagger, *jets, recipe.quant_training, tmp_path, progress=False).weights
-        again = trained_tagger(recipe, weights)
+    def test_weights_read_back_give_the_same_scores(self, precision, jets, whole_of):
+        whole = whole_of(precision)
+        again = trained_tagger(recipe_of(precision), whole.weights)
         with torch.no_grad():
-            assert torch.equal(again(jets[1].codes, jets[1].count), tagger(jets[1].codes, jets[1].count))
+            assert torch.equal(again(jets[1].codes, jets[1].count), whole.tagger(jets[1].codes, jets[1].count))
 
-    def test_training_learns(self, precision, jets, tmp_path):
-        recipe = recipe_of(precision)
-        tagger = fresh_tagger(recipe)
-        before = {name: p.detach().clone() for name, p in tagger.named_parameters()}
-        train(tagger, *jets, recipe.quant_training, tmp_path, progress=False)
-        for name, parameter in tagger.named_parameters():
-            assert not torch.equal(parameter, before[name]), name
+    def test_training_learns(self, precision, whole_of):
+        whole = whole_of(precision)
+        for name, parameter in whole.tagger.named_parameters():
+            assert not torch.equal(parameter, whole.before[name]), name
 
 
 @pytest.mark.parametrize("precision", EXACT)
-def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, tmp_path):
+def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, whole_of):
     tagger = fresh_tagger(recipe_of(precision))
-    read_weights(trained(precision, jets, tmp_path), tagger)
+    read_weights(whole_of(precision).weights, tagger)
     model = export_model(tagger.eval())
     graph = read_graph(model)
     codes, count = jets[1].codes.numpy(), jets[1].count.numpy().ravel()
@@ -188,7 +211,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("precision", PRECISIONS)
     def test_settings_read_back(self, precision):
-        recipe = recipe_of(precision, low_bit_layers=["blocks.*"])
+        recipe = recipe_of(precision, distillation=0.5)
         stored = _plain(recipe.settings())
         assert build(Recipe, stored) == recipe
         assert digest(stored) != digest(_plain(recipe_of(precision).settings()))

@@ -43,7 +43,7 @@ def test_float32_holds_24_bits(grid):
 
 @pytest.mark.parametrize("grid", [Grid(0, 2**24, 0), Grid(-(2**24), 0, 5)])
 def test_wider_grids_are_refused(grid):
-    message = r"here: integers must fit 24 bits to be exact in float32, got 25 bits; cut the tensor before it"
+    message = r"here: integers must fit 24 bits to be exact in float32, got 25 bits; give what goes in fewer bits"
     with pytest.raises(ExportError, match=message):
         check_float32(grid, "here")
 

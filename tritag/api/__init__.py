@@ -7,8 +7,23 @@ do stands in ``tritag.pipeline``, one step a file.
 from __future__ import annotations
 
 from tritag.api.firmware import csim, export, verify
-from tritag.api.jets import read_jets, score
+from tritag.api.foreign import import_file
+from tritag.api.jets import read_jets, score, score_file
+from tritag.api.package import package
 from tritag.api.runs import open_run, train
 from tritag.api.verilog import rtl, synth
 
-__all__ = ["csim", "export", "open_run", "read_jets", "rtl", "score", "synth", "train", "verify"]
+__all__ = [
+    "csim",
+    "export",
+    "import_file",
+    "open_run",
+    "package",
+    "read_jets",
+    "rtl",
+    "score",
+    "score_file",
+    "synth",
+    "train",
+    "verify",
+]

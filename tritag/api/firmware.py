@@ -50,7 +50,9 @@ def export(run: RunLike) -> ExportResult:
     return export_run(opened)
 
 
-def csim(run: RunLike, target: str = DEFAULT_TARGET) -> CsimResult:
+def csim(
+    run: RunLike, target: str = DEFAULT_TARGET, *, name: str | None = None, version: int | None = None
+) -> CsimResult:
     """Write and compile the hls4ml project of an exported run, and check it against the golden integers.
 
     The project is the folder ``hls`` of the run. Where Vitis HLS is installed its synthesis follows.
@@ -61,6 +63,11 @@ def csim(run: RunLike, target: str = DEFAULT_TARGET) -> CsimResult:
         As :func:`open_run` takes it.
     target : str
         FPGA part, clock and interval: a name in ``configs/targets``, or a YAML file.
+    name : str, optional
+        What namespace, top function, guards and library are called, by default as the run: letters, digits and
+        underscores.
+    version : int, optional
+        Version behind the name, 0 or more; by default 1.
 
     Returns
     -------
@@ -72,6 +79,8 @@ def csim(run: RunLike, target: str = DEFAULT_TARGET) -> CsimResult:
     ------
     CheckFailed
         The C-simulation gives other integers.
+    ConfigError
+        An unknown target, or a name or version that cannot be one.
     RunError
         No such run, or one that is not exported.
     ToolError
@@ -88,9 +97,12 @@ def csim(run: RunLike, target: str = DEFAULT_TARGET) -> CsimResult:
 
     opened = open_run(run, needs=("model.qonnx.onnx", "vectors.npz"))
     load_target(target)
+    from tritag.export.naming import Naming
+
+    naming = Naming.of_run(opened.name, name, version)
     from tritag.pipeline.csim import csim_run
 
-    return csim_run(opened, target)
+    return csim_run(opened, target, naming)
 
 
 def verify(
@@ -144,7 +156,9 @@ def verify(
     from tritag.hls_projects.target import load_target
     from tritag.pipeline.opened import open_run
 
-    opened = open_run(run, needs=("model.qonnx.onnx", "weights.safetensors"))
+    opened = open_run(run, needs=("model.qonnx.onnx",))
+    if not opened.imported:
+        opened.run.require("weights.safetensors")
     load_target(target)
     from tritag.pipeline.verify import verify_run
 

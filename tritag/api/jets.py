@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tritag.pipeline.defaults import DEFAULT_TARGET
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from tritag.data.jets.jets import JetBatch
     from tritag.pipeline.opened import RunLike
     from tritag.pipeline.score import Jets, Scores
+    from tritag.pipeline.score_file import ScoredFile
 
 
 def read_jets(
@@ -114,3 +116,70 @@ def score(run: RunLike, jets: Jets, executor: str = "pytorch", target: str = DEF
     from tritag.pipeline.score import score_jets
 
     return score_jets(opened, jets, executor, target)
+
+
+def score_file(
+    run: RunLike,
+    jets: str | Path,
+    out: str | Path,
+    *,
+    executor: str = "emulator",
+    split: str | None = None,
+    n_max: int | None = None,
+    target: str = DEFAULT_TARGET,
+    progress: bool = True,
+) -> ScoredFile:
+    """Score the jets of a file into another one, in constant memory; the same call continues an interrupted scoring.
+
+    Files of this project's format are read part by part, other kinds whole.
+
+    Parameters
+    ----------
+    run : OpenedRun, str or Path
+        As :func:`open_run` takes it.
+    jets : str or Path
+        Jet file of any kind that :func:`read_jets` takes.
+    out : str or Path
+        ``.h5`` or ``.npz``, which must not exist: ``integers`` (n, outputs) int32 in the order of ``jets``, ``lsb``,
+        ``names``, and what they were made from.
+    executor : str
+        ``emulator``, ``pytorch``, ``onnxruntime``, ``qonnx`` or ``csim``.
+    split : str, optional
+        ``train``, ``val`` or ``test`` of a file with splits; by default all jets.
+    n_max : int, optional
+        At most this many jets, from the beginning.
+    target : str
+        The target whose project is compiled for ``csim``.
+    progress : bool
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    ScoredFile
+        ``out``, ``jets``, ``names``, ``lsb``, and ``resumed``, the jets that an earlier call had scored.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read or holds no jets, or ``out`` exists or has another ending.
+    RunError
+        No such run, or one that is not exported.
+    ConfigError
+        Unknown executor or target.
+    ToolError
+        No g++ on PATH, for ``csim`` and ``emulator``.
+
+    Examples
+    --------
+    ::
+
+        tritag.score_file("transformer-2k", "jets.h5", "scores.h5")
+    """
+    from tritag.hls_projects.target import load_target
+    from tritag.pipeline.opened import open_run
+
+    opened = open_run(run, needs=("model.qonnx.onnx",))
+    load_target(target)
+    from tritag.pipeline.score_file import score_file
+
+    return score_file(opened, Path(jets), Path(out), executor, target, split, n_max, progress)

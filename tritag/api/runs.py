@@ -116,10 +116,12 @@ def train(
     check_training_names(tagger, data, precision)
     if start is not None:
         open_run(start)
-    from tritag.pipeline.recipes import recipe_of, start_of
+    from tritag.pipeline.recipes import recipe_of, require_distinct, start_of
     from tritag.pipeline.train import train_run
 
-    changes = [f"training.seed={seed}", *([f"training.iterations={iterations}"] if iterations is not None else [])]
+    changes = [f"training.iterations={iterations}"] if iterations is not None else []
+    changes += [f"training.seed={seed}"] if seed != 1 else []
+    require_distinct([*changes, *settings])
     recipe = recipe_of(
         tagger,
         data,

@@ -11,6 +11,15 @@ import typer
 from tritag.commands.options import AsJson, FirstJets, JetFile, Plugins, Split
 from tritag.terminal import print_json, print_progress, print_result, print_table
 
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NAME=BRANCH",
+        help="What a foreign file calls our pt, eta, phi, mass, energy (or px, py, pz), label, ...; or a YAML file.",
+    ),
+]
+
 app = typer.Typer(no_args_is_help=True, help="Make, convert and inspect jet files.")
 
 
@@ -104,10 +113,59 @@ def convert(
     n_max: FirstJets = None,
     leading: Annotated[int | None, typer.Option(min=1, help="Only the leading constituents of each jet.")] = None,
     split: Annotated[str | None, typer.Option(help="What the jets count as: train, val or test.")] = None,
+    names: Map = None,
     plugin: Plugins = None,
 ) -> None:
     """Copy jets of any known file into this project's format."""
     from tritag.data.readers.convert import convert_jets
+    from tritag.data.readers.fields import parse_map
 
-    n_jets = convert_jets(source, target, n_max=n_max, n_leading=leading, split=split)
+    notes: list[str] = []
+    n_jets = convert_jets(
+        source, target, n_max=n_max, n_leading=leading, split=split, mapping=parse_map(names or []), notes=notes
+    )
+    for note in notes:
+        print_progress(note)
     print_result(f"{target}: {n_jets} jets")
+
+
+@app.command()
+def join(
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help="Jet files; CLASS=FILE where all jets are of one class."),
+    ] = None,
+    splits: Annotated[str | None, typer.Option(help="Fractions of train, val and test: 0.8/0.1/0.1.")] = None,
+    train: Annotated[
+        list[str] | None, typer.Option(help="A file (CLASS=FILE) of the split train; again for more.")
+    ] = None,
+    val: Annotated[list[str] | None, typer.Option(help="The same of the split val.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="The same of the split test.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Order of the classes: background,signal. Of two the second is the signal.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shuffling.")] = 1,
+    n_max: Annotated[int | None, typer.Option("--n-max", min=1, help="Only the first jets of each file.")] = None,
+    names: Map = None,
+    plugin: Plugins = None,
+) -> None:
+    """Join jet files into one of ours, shuffled: class by class, split by split, or cut into splits."""
+    from tritag.data.readers.fields import parse_map
+    from tritag.data.readers.join import join_files, parse_fractions, source_of
+
+    by_split = {"": files, "train": train, "val": val, "test": test}
+    result = join_files(
+        [source_of(text, split) for split, texts in by_split.items() for text in texts or []],
+        out,
+        fractions=parse_fractions(splits) if splits is not None else None,
+        classes=classes.split(",") if classes else (),
+        mapping=parse_map(names or []),
+        n_max=n_max,
+        seed=seed,
+    )
+    for note in result.notes:
+        print_progress(note)
+    for name, counts in result.counts.items():
+        print_result(f"{name}: {sum(counts.values())} jets, " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    print_result(str(out))

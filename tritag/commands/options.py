@@ -13,6 +13,10 @@ Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run directory or
 # How the run was named before it was an argument.
 OldRun = Annotated[str | None, typer.Option("--run", hidden=True)]
 Target = Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")]
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name of the artefact; by default the run's.", show_default=False)
+]
+Version = Annotated[int | None, typer.Option("--version", min=0, help="Version of the artefact.", show_default="1")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Tagger = Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")]
 Data = Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")]

@@ -11,7 +11,7 @@ from tritag import api
 from tritag.arguments import one_run
 from tritag.commands.options import AsJson, FirstJets, OldRun, Plugins, Run, Target
 from tritag.pipeline.defaults import DEFAULT_TARGET
-from tritag.terminal import print_json, print_table
+from tritag.terminal import print_json, print_result, print_table
 
 if TYPE_CHECKING:
     from tritag.pipeline.verify import VerifyResult
@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Compare PyTorch, ONNX Runtime, QONNX, hls4ml's C-simulation and the native emulator.
 
-    Exit status 1 when an integer differs.
+    Exit status 1 when an integer differs or all jets have one answer, 2 when no jet was compared.
     """
     result = api.verify(one_run(run, old_run), jets, n_max, layers=layers, target=target, progress=not json)
     if json:
@@ -47,3 +47,6 @@ def _print(result: VerifyResult) -> None:
         first = v.first_layer or ("-" if not v.differ else "not searched (--layers)")
         table.add_row(v.executor, f"{v.jets:,}", f"{v.differ:,}", f"{v.largest_lsb} LSB", first)
     print_table(table)
+    print_result(str(result.strength))
+    for found in result.originals:
+        print_result(str(found))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-import numpy as np
-
+from tritag.export.feature_vectors import load_vectors, real_values
 from tritag.export.graph import read_graph
+from tritag.export.naming import Naming
 from tritag.files import JsonObject, write_json
+from tritag.hls_projects.bench import write_testbench
 from tritag.hls_projects.csim import CsimExecutor, compile_project
-from tritag.hls_projects.project import write_testbench
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.hls_projects.vendor import synthesise, vendor_tool
 from tritag.hls_projects.verify import Verdict, compare, require_equal
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.strength import Strength, strength_of
 from tritag.terminal import print_progress
 
 # Jets of the project's own test bench: each costs minutes of co-simulation.
@@ -31,8 +32,12 @@ class CsimResult:
         The run; the project is the folder ``hls`` in it.
     target : str
         Name of the target.
+    naming : Naming
+        Name and version that the project carries.
     golden : Verdict
         The C-simulation against the golden vectors.
+    strength : Strength
+        How various the golden vectors and their answers are.
     compile_s : float
         Seconds that g++ took, when the project was compiled.
     vendor : dict, optional
@@ -41,7 +46,9 @@ class CsimResult:
 
     run: OpenedRun
     target: str
+    naming: Naming
     golden: Verdict
+    strength: Strength
     compile_s: float
     vendor: JsonObject | None
 
@@ -49,20 +56,30 @@ class CsimResult:
         """Content of ``csim.json``."""
         return {
             "target": self.target,
+            "name": self.naming.name,
+            "version": self.naming.version,
             "golden": self.golden.as_dict(),
+            "strength": self.strength.as_dict(),
             "compile_s": self.compile_s,
             "project": "hls",
             "vendor": self.vendor,
         }
 
 
-def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult:
+def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Naming | None = None) -> CsimResult:
     """Write, compile and run the project; the vendor's synthesis follows where it is installed.
+
+    Parameters
+    ----------
+    target_name : str
+        A name in ``configs/targets``, or a YAML file.
+    naming : Naming, optional
+        Name and version that everything in the project carries; by default the run's.
 
     Raises
     ------
     CheckFailed
-        The C-simulation gives other integers than the golden vectors.
+        The C-simulation gives other integers than the golden vectors, or all of them have one answer.
     RunError
         The run is not exported.
     ToolError
@@ -70,28 +87,32 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET) -> CsimResult
     """
     run = opened.run
     graph = read_graph(run.require("model.qonnx.onnx"))
-    with np.load(run.require("vectors.npz")) as vectors:
-        codes, count, expected = vectors["codes"], vectors["count"], vectors["logit"]
+    inputs, expected = load_vectors(run.require("vectors.npz"), graph)
     target = load_target(target_name)
+    naming = naming or Naming.of_run(opened.name)
     run.discard_from("csim")
-    project = compile_project(graph, target, log=run.log_file("csim"))
-    verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(codes, count))
+    project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
+    verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
     shutil.copytree(project.folder, run.path("hls"), ignore=shutil.ignore_patterns("*.so", "complete.json"))
     (output,) = graph.outputs
     some = slice(0, _TESTBENCH_JETS)
-    write_testbench(run.path("hls"), codes[some], count[some], expected[some] * graph.grids[output].type.lsb)
+    values = [real_values(graph, name, x[some]) for name, x in zip(graph.inputs, inputs, strict=True)]
+    write_testbench(run.path("hls"), values, expected[some] * graph.grids[output].type.lsb)
+    strength = strength_of(graph, inputs, expected)
     state = "from the cache, " if project.cached else ""
     print_progress(
         f"{opened.name}: C-simulation ({state}compiled in {project.compile_s:.0f} s), "
         f"{verdict.differ} of {verdict.jets} golden vectors differ"
     )
+    print_progress(f"{opened.name}: {strength}")
     vendor = None
     if vendor_tool() is None:
         print_progress("vitis-run is not on PATH: no vendor synthesis, no vendor latency or resources")
     else:
         vendor = synthesise(run.path("hls"), run.log_file("csim"))
-    result = CsimResult(opened, target_name, verdict, project.compile_s, vendor)
+    result = CsimResult(opened, target_name, naming, verdict, strength, project.compile_s, vendor)
     write_json(run.path("csim.json"), result.as_dict())
     run.record_provenance("csim")
     require_equal([compare("pytorch", expected, expected), verdict])
+    strength.require_enough()
     return result

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import onnx
-
 from tritag.errors import ConfigError, unknown_name
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
+from tritag.export.model_file import read_model
+from tritag.export.naming import Naming
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.emulator.library import compile_emulator
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.export import exact
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.run_files import CsimFile
+from tritag.structured import read_json_if_there
 
 # PyTorch is the reference that the others are compared with.
 EXECUTORS = ("pytorch", "onnxruntime", "qonnx", "csim", "emulator")
@@ -52,8 +54,12 @@ def run_executors(
     for name in names:
         if name not in EXECUTORS:
             raise ConfigError(unknown_name("executor", name, EXECUTORS))
-    model = onnx.load(opened.run.require("model.qonnx.onnx"))
+        if name == "pytorch" and opened.imported:
+            others = ", ".join(EXECUTORS[1:])
+            raise ConfigError(f"the executor of an imported run must be one of {others}; it has no form in PyTorch")
+    model = read_model(opened.run.require("model.qonnx.onnx"))
     graph = read_graph(model)
+    naming = naming_of(opened)
     executors: list[Executor] = []
     for name in names:
         if name == "pytorch":
@@ -63,8 +69,15 @@ def run_executors(
         elif name == "qonnx":
             executors.append(QonnxExecutor(graph, model))
         elif name == "emulator":
-            executors.append(EmulatorExecutor(graph, compile_emulator(graph, trace=trace)))
+            executors.append(EmulatorExecutor(graph, compile_emulator(graph, naming.full, trace=trace)))
         else:
-            project = compile_project(graph, load_target(target_name), trace=trace, log=opened.run.log_file(log))
+            log_file = opened.run.log_file(log)
+            project = compile_project(graph, load_target(target_name), trace=trace, log=log_file, naming=naming)
             executors.append(CsimExecutor(graph, project))
     return executors
+
+
+def naming_of(opened: OpenedRun) -> Naming:
+    """Name and version that the run's project was written with; those of the run where there is no project."""
+    made: CsimFile | None = read_json_if_there(opened.run.path("csim.json"))
+    return Naming.of_run(opened.name, *((made.get("name"), made.get("version")) if made else ()))

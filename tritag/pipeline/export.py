@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import onnx
-
 from tritag.errors import ExportError
 from tritag.export.executors import TorchExecutor
+from tritag.export.feature_vectors import save_vectors
 from tritag.export.graph import read_graph
+from tritag.export.model_file import write_model
 from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.layers.tagger import Tagger
@@ -76,10 +75,9 @@ def export_run(opened: OpenedRun) -> ExportResult:
     codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True)
     outputs = TorchExecutor(graph, tagger, model).run(codes, count)
     with atomic_path(run.path("vectors.npz")) as path:
-        np.savez_compressed(path, codes=codes, count=count, logit=outputs)
+        save_vectors(path, graph, (codes, count), outputs)
     write_json(run.path("graph.json"), graph.summary())
-    with atomic_path(run.path("model.qonnx.onnx")) as path:
-        onnx.save(model, str(path))
+    write_model(run.path("model.qonnx.onnx"), model)
     run.record_provenance("export")
     print_progress(f"{opened.name}: exported {len(graph.layers)} layers, graph lint passed")
     return ExportResult(opened, run.path("model.qonnx.onnx"), len(graph.layers), len(count))

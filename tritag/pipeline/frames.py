@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TypedDict
 
@@ -11,6 +10,7 @@ from tritag.files import JsonObject, write_json
 from tritag.pipeline.defaults import FRAME_VECTORS
 from tritag.progress import Progress
 from tritag.quant.measure.frame_error import VECTOR_SETS, WIDTHS, FrameError, frame_bits, measure
+from tritag.structured import read_json
 from tritag.terminal import print_progress
 
 
@@ -57,7 +57,7 @@ def measure_frames(
 def _kept(out: Path | None, settings: JsonObject) -> list[FrameError]:
     if out is None or not out.is_file():
         return []
-    stored: _ResultsFile = json.loads(out.read_text(encoding="utf-8"))
+    stored: _ResultsFile = read_json(out, DataError, "name another file")
     if stored.get("settings") != settings:
         raise DataError(f"{out} must hold results of the same settings, {settings}; name another file")
     return [FrameError(**entry) for entry in stored["results"]]  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tritag.configs import build
+from tritag.errors import RunError
 from tritag.pipeline.plugins import load_plugins
 from tritag.pipeline.run_files import MetricsFile
 from tritag.run import Run
@@ -44,6 +45,11 @@ class OpenedRun:
         """Name of the run directory, which names the run."""
         return self.run.directory.name
 
+    @property
+    def imported(self) -> bool:
+        """Whether the run was made of somebody's ONNX file (``tritag import``), and not trained."""
+        return "import" in self.run.config
+
     @cached_property
     def recipe(self) -> Recipe:
         """Everything that decided about the weights: tagger, jets, precision, trainings.
@@ -53,7 +59,10 @@ class OpenedRun:
         ConfigError
             Another version of tritag wrote settings that this one does not know, or the run's copy of a plug-in is
             damaged.
+        RunError
+            The run was imported: it has no training.
         """
+        self._require_training()
         from tritag.quant.recipe import Recipe
 
         load_plugins(self.run)
@@ -67,10 +76,15 @@ class OpenedRun:
         RunError
             The run is not trained to its end.
         """
+        self._require_training()
         weights = self.run.require("weights.safetensors")
         from tritag.quant.recipe import trained_tagger
 
         return trained_tagger(self.recipe, weights)
+
+    def _require_training(self) -> None:
+        if self.imported:
+            raise RunError(f"this needs a run that tritag trained, got {self.name}, which `tritag import` made")
 
     def metrics(self) -> MetricsFile:
         """Figures and origin of the run, from ``metrics.json``.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tritag import plugins
 from tritag.errors import ConfigError
-from tritag.files import read_json_if_there, write_json
+from tritag.files import write_json
 from tritag.run import Run, list_runs
+from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
 
 _FOLDER = "plugins"

@@ -6,20 +6,24 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from tritag.configs import build
+from tritag.data.jets.store import read_info
+from tritag.data.readers.formats import is_own_file
+from tritag.data.simulation.config import load_data_config
 from tritag.environment import runs_root
-from tritag.errors import ConfigError, RunError, unknown_name
+from tritag.errors import ConfigError, RunError, short, unknown_name
 from tritag.files import JsonObject
 from tritag.models.layers.tagger import Tagger
-from tritag.models.nets.head import HeadConfig
-from tritag.models.nets.registry import load_tagger_config
+from tritag.models.nets.head import BINARY, HeadConfig
+from tritag.models.nets.registry import TaggerConfig, load_tagger_config
+from tritag.models.training.config import TrainingConfig
 from tritag.models.training.start import StartConfig, load_body, weights_hash
 from tritag.pipeline.defaults import SECTIONS
 from tritag.pipeline.opened import open_run
 from tritag.quant.recipe import Recipe, make_recipe
 from tritag.run import Run
+from tritag.structured import parse_yaml
+from tritag.terminal import print_progress
 
 
 def recipe_of(
@@ -59,8 +63,11 @@ def recipe_of(
     """
     sections = parse_changes(changes)
     config = load_tagger_config(tagger, constituents)
-    head = build(HeadConfig, {**dataclasses.asdict(config.head), **sections.pop("head")}, where="head")
+    classes, n_training = known_jets(data)
+    head = _head(config.head, sections.pop("head"), classes, data)
     config = dataclasses.replace(config, sizes={**config.sizes, **sections.pop("sizes")}, head=head)
+    if n_training is not None:
+        config = _fitting_batch(config, sections, n_training, data)
     return make_recipe(
         config,
         data,
@@ -71,6 +78,61 @@ def recipe_of(
         quant=sections["quant"],
         quant_training=sections["quant_training"],
     )
+
+
+def known_jets(data: str) -> tuple[tuple[str, ...] | None, int | None]:
+    """Classes and number of training jets of a configuration or an own jet file, without making or reading jets.
+
+    None and None for files of other kinds, which have to be read.
+    """
+    path = Path(data)
+    if not path.is_file():
+        settings = load_data_config(data)
+        return settings.classes, sum(settings.train.values())
+    if not is_own_file(path):
+        return None, None
+    info = read_info(path)
+    start, stop = info.splits.get("train", (0, 0))
+    return info.classes, stop - start
+
+
+def _head(own: HeadConfig, changes: JsonObject, classes: tuple[str, ...] | None, data: str) -> HeadConfig:
+    """The tagger's head with the user's changes; jets of several classes get a score each where nobody says otherwise.
+
+    Raises
+    ------
+    DataError
+        The jets have other classes than the head.
+    """
+    head = build(HeadConfig, {**dataclasses.asdict(own), **changes}, where="head")
+    if head == BINARY and not changes and classes is not None and len(classes) > 2:
+        print_progress(f"{data} has {len(classes)} classes: the head gets a score for each ({', '.join(classes)})")
+        head = HeadConfig(classes=classes)
+    if classes is not None:
+        head.check_names(classes, data)
+    return head
+
+
+def _fitting_batch(config: TaggerConfig, sections: dict[str, JsonObject], n_jets: int, data: str) -> TaggerConfig:
+    """The tagger with a batch that its training jets fill: its own size shrinks, one that was asked for must fit.
+
+    Raises
+    ------
+    ConfigError
+        A batch was asked for that is larger than the number of training jets.
+    """
+    for section in ("training", "quant_training"):
+        asked = sections[section].get("batch_size")
+        if isinstance(asked, int | float) and asked > n_jets:
+            raise ConfigError(
+                f"{section}.batch_size must be <= the number of training jets of {data}, got {asked:g} > {n_jets}; "
+                "lower it"
+            )
+    own = config.training.get("batch_size", TrainingConfig.batch_size)
+    if "batch_size" in sections["training"] or not isinstance(own, int) or own <= n_jets or not n_jets:
+        return config
+    print_progress(f"{data} has {n_jets} training jets: batches of {n_jets} in place of {own}")
+    return dataclasses.replace(config, training={**config.training, "batch_size": n_jets})
 
 
 def parse_changes(changes: Sequence[str]) -> dict[str, JsonObject]:
@@ -86,11 +148,28 @@ def parse_changes(changes: Sequence[str]) -> dict[str, JsonObject]:
         key, equals, value = change.partition("=")
         section, _, name = key.partition(".")
         if not equals or not name:
-            raise ConfigError(f"--set takes section.key=value, got {change!r}; for example training.batch_size=256")
+            raise ConfigError(
+                f"--set takes section.key=value, got {short(change)}; for example training.batch_size=256"
+            )
         if section not in sections:
             raise ConfigError(unknown_name("section of --set", section, SECTIONS))
-        sections[section][name] = yaml.safe_load(value)
+        sections[section][name] = parse_yaml(value, f"--set {section}.{name}", advice="correct the value")
     return sections
+
+
+def require_distinct(changes: Sequence[str]) -> None:
+    """Refuse changes of one setting to two values: which of them was meant, nobody can tell.
+
+    Raises
+    ------
+    ConfigError
+        Names the setting and both values.
+    """
+    seen: dict[str, str] = {}
+    for change in changes:
+        key, _, value = change.partition("=")
+        if seen.setdefault(key, value) != value:
+            raise ConfigError(f"{key} must be given once, got {short(seen[key])} and {short(value)}; leave one out")
 
 
 def start_of(where: str | None, body_rate: float = 1.0) -> StartConfig | None:

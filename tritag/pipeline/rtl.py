@@ -7,11 +7,10 @@ import shutil
 from dataclasses import dataclass
 from typing import TypedDict
 
-import numpy as np
-import onnx
-
 from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.feature_vectors import port_values
 from tritag.export.graph import FirmwareGraph, read_graph
+from tritag.export.model_file import read_model
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.search import choose_design
 from tritag.export.rtl.text.delays import DelayModel
@@ -22,8 +21,9 @@ from tritag.export.rtl.tools.simulation import require_tools
 from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.defaults import RTL_JETS
-from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.strength import Strength, strength_of
+from tritag.pipeline.vectors import run_inputs
 from tritag.report.firmware import simulated_jets
 from tritag.terminal import print_progress
 
@@ -84,6 +84,8 @@ class RtlResult:
         All distances between answers.
     scenarios : dict
         Jets and differing jets of each simulation.
+    strength : Strength, optional
+        How various the simulated jets and their answers are; None when nothing was simulated.
     """
 
     run: OpenedRun
@@ -93,11 +95,12 @@ class RtlResult:
     interval_cycles: int | None
     intervals_seen: list[int]
     scenarios: dict[str, Scenario]
+    strength: Strength | None = None
 
     def as_dict(self) -> JsonObject:
         """Content of ``rtl.json``."""
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("run", "settings")}
-        return {**self.settings, **own}
+        return {**self.settings, **own, "strength": self.strength and self.strength.as_dict()}
 
     def require_right(self) -> None:
         """Raise when a jet differs or a cycle count is not the scheduled one.
@@ -108,6 +111,8 @@ class RtlResult:
             With the counts.
         """
         require_right(self.as_dict())
+        if self.strength is not None:
+            self.strength.require_enough()
 
 
 def rtl_run(
@@ -142,10 +147,10 @@ def rtl_run(
     ExportError
         A layer has no form in Verilog, or the beats exceed the interval.
     """
-    run, recipe = opened.run, opened.recipe
+    run = opened.run
     if jets:
         require_tools()
-    model = onnx.load(run.require("model.qonnx.onnx"))
+    model = read_model(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
     if not jets:
@@ -155,15 +160,16 @@ def rtl_run(
         run.record_provenance("rtl")
         print_progress(f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated")
         return unmeasured
-    codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=jets)))
+    inputs = run_inputs(opened, graph, jets, split="val")
     _write_verilog(opened, design)
     print_progress(
-        f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(count):,} jets "
+        f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(inputs[0]):,} jets "
         "(compiling the simulation takes minutes the first time)"
     )
-    expected = OnnxRuntimeExecutor(graph, model).run(codes, count).reshape(len(count), -1)
-    inputs = {"codes": codes.astype(np.int64), "count": count.astype(np.int64)[:, None, None]}
-    result = RtlResult(opened, settings, **check_design(design, inputs, expected))
+    expected = OnnxRuntimeExecutor(graph, model).run(*inputs).reshape(len(inputs[0]), -1)
+    strength = strength_of(graph, inputs, expected)
+    checked = check_design(design, port_values(graph, inputs), expected)
+    result = RtlResult(opened, settings, **checked, strength=strength)
     write_json(run.path("rtl.json"), result.as_dict())
     run.record_provenance("rtl")
     differ, simulated = simulated_jets(result.as_dict())
@@ -172,6 +178,7 @@ def rtl_run(
         f"{result.latency_cycles} cycles = {settings['latency_ns']:.0f} ns at the assumed "
         f"{1e3 / settings['clock_period_ns']:.0f} MHz, II {result.interval_cycles} cycles"
     )
+    print_progress(f"{opened.name}: {strength}")
     return result
 
 

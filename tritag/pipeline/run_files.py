@@ -38,6 +38,8 @@ class VerdictFile(TypedDict):
 
 
 class CsimFile(TypedDict):
-    """The part of ``csim.json`` that tables show: seconds of the compilation."""
+    """The part of ``csim.json`` that others read: seconds of the compilation, name and version of the project."""
 
     compile_s: float
+    name: NotRequired[str]
+    version: NotRequired[int]

@@ -18,7 +18,7 @@ from tritag.pipeline.jets import integer_codes
 from tritag.pipeline.opened import OpenedRun
 
 Codes: TypeAlias = NDArray[np.int32] | NDArray[np.int64]
-Jets: TypeAlias = JetBatch | CodedJets | tuple[Codes, Codes]
+Jets: TypeAlias = JetBatch | CodedJets | Codes | tuple[Codes, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +63,10 @@ def score_jets(opened: OpenedRun, jets: Jets, executor: str = "pytorch", target:
 
     Parameters
     ----------
-    jets : JetBatch, CodedJets or (codes, count)
+    jets : JetBatch, CodedJets, (codes, count) or features
         Momenta, which are put on the trigger's grid; or jets that are on it already: codes (n, K, 3) of integers
-        [pT, eta, phi] and counts (n,) of candidates in 0..K.
+        [pT, eta, phi] and counts (n,) of candidates in 0..K. Of an imported run the integers of its input,
+        (n, features) or (n, rows, features).
     executor : str
         ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim`` or ``emulator``, the fastest.
     target : str
@@ -81,10 +82,16 @@ def score_jets(opened: OpenedRun, jets: Jets, executor: str = "pytorch", target:
         Unknown executor.
     """
     (chosen,) = run_executors(opened, (executor,), target)
-    codes, count = _on_grid(jets, opened.recipe.tagger.n_constituents)
-    (output,) = chosen.graph.outputs
-    integers = chosen.run(codes, count).reshape(len(count), -1)
-    return Scores(integers, float(chosen.graph.grids[output].type.lsb), chosen.graph.output_names, executor)
+    inputs = _features(jets) if opened.imported else _on_grid(jets, opened.recipe.tagger.n_constituents)
+    integers = chosen.run(*inputs).reshape(len(inputs[0]), -1)
+    return Scores(integers, chosen.graph.output_lsb, chosen.graph.output_names, executor)
+
+
+def _features(jets: Jets) -> tuple[Codes, ...]:
+    """Arrays of integers, one for each input of an imported program."""
+    if isinstance(jets, JetBatch | CodedJets):
+        raise DataError("an imported program takes integers of its own inputs, got jets; give one array for each input")
+    return jets if isinstance(jets, tuple) else (jets,)
 
 
 def _on_grid(jets: Jets, constituents: int) -> tuple[Codes, Codes]:

@@ -21,6 +21,7 @@ from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.plugins import keep_plugins, tell_changes
 from tritag.pipeline.recipes import load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
+from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
 from tritag.run import Run
 from tritag.terminal import print_progress
@@ -65,6 +66,8 @@ def train_run(name: str, recipe: Recipe, fresh: bool = False, progress: bool = T
     ------
     DataError
         The jets do not fit the tagger's head.
+    CheckFailed
+        The trained tagger gives all test jets one answer.
     TritagError
         The loss or its gradient is not finite.
     """
@@ -145,6 +148,7 @@ def _test(run: Run, recipe: Recipe, network: Tagger, jets: CodedJets, progress: 
     """Figures on the test jets; the scores behind them go into ``scores.npz``."""
     head = recipe.tagger.head
     given = scores(network, jets, progress=progress)
+    require_various(given, jets.count.numpy().reshape(-1), run.directory.name)
     test = measure_head(given, jets, head)
     kept = {
         "scores": given.astype(np.float32),

@@ -67,11 +67,16 @@ class Top:
         stage = signal.stage + beat
         return self.module.wire(text, signal.low, signal.high, stage, signal.offset, jet=True, prefix=f"b{beat}_")
 
+    @property
+    def counter_bits(self) -> int:
+        """Width of the counters of beats: no jet has more beats than there are cycles between two."""
+        return max(8, (self.timing.interval - 1).bit_length())
+
     def counter(self, stage: int) -> str:
         """Number of the beat that is at ``stage``: 0 when ``go`` of that stage is set."""
         if stage not in self.counters:
             self.counters[stage] = name = f"beat_{stage}"
-            m, bits = self.module, 8
+            m, bits = self.module, self.counter_bits
             if stage == 0:
                 m.lines.append(f"reg [{bits - 1}:0] beat_next;")
                 m.lines.append(f"wire [{bits - 1}:0] {name} = {m.go(0)} ? {bits}'d0 : beat_next;")
@@ -89,7 +94,7 @@ class Top:
         name, m = self.module.fresh("n"), self.module
         m.lines.append(f"reg [{width - 1}:0] {name};")
         m.lines.append(f"always @* case ({self.counter(stage)})")
-        m.lines += [f"    8'd{i}: {name} = {literal(v, width)};" for i, v in enumerate(values)]
+        m.lines += [f"    {self.counter_bits}'d{i}: {name} = {literal(v, width)};" for i, v in enumerate(values)]
         m.lines += [f"    default: {name} = {literal(0, width)};", "endcase"]
         return name
 

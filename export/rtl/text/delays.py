@@ -32,6 +32,8 @@ class DelayModel:
         From the operands through a DSP to its inner register (M), and from there out of the DSP.
     rom_ns, rom_out_ns : float
         From the address into a block memory, and from the memory's output latch to the logic.
+    uncertainty_percent : float
+        Share of the period that was taken off for ``stage_ns``.
     """
 
     stage_ns: float
@@ -42,11 +44,22 @@ class DelayModel:
     product_out_ns: float = 0.9
     rom_ns: float = 0.7
     rom_out_ns: float = 1.2
+    uncertainty_percent: float = 0.0
 
     @classmethod
     def of_clock(cls, period_ns: float, uncertainty_percent: float) -> DelayModel:
         """Model of a stage: the clock period without its uncertainty and the registers' delay."""
-        return cls(period_ns * (1 - uncertainty_percent / 100) - REGISTER_NS)
+        stage_ns = period_ns * (1 - uncertainty_percent / 100) - REGISTER_NS
+        return cls(stage_ns, uncertainty_percent=uncertainty_percent)
+
+    def period_for(self, delay_ns: float) -> float:
+        """Clock period in ns of which a stage holds logic of ``delay_ns``, rounded up to 10 ps."""
+        return math.ceil((delay_ns + REGISTER_NS) / (1 - self.uncertainty_percent / 100) * 100 - 1e-9) / 100
+
+    @property
+    def longest_ns(self) -> float:
+        """The longest logic that cannot be divided: a product inside a DSP."""
+        return max(self.product_ns, self.product_out_ns, self.rom_ns, self.rom_out_ns)
 
     def adder(self, bits: int) -> float:
         """Sum, difference or comparison of ``bits`` bits."""

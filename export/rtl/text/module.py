@@ -132,9 +132,11 @@ class Module:
     def place(self, args: Sequence[Signal], delay: float) -> tuple[int, float]:
         """Stage of logic behind ``args`` and the ns at which it has settled; the next stage where it does not fit."""
         if delay > self.timing.delays.stage_ns:
+            delays = self.timing.delays
+            period = delays.period_for(max(delay, delays.longest_ns))
             raise ExportError(
-                f"{self.name}: logic of {delay:.2f} ns must fit a stage of {self.timing.delays.stage_ns:.2f} ns; "
-                "choose a slower clock"
+                f"{self.name}: logic of {delay:.2f} ns must fit a stage of {delays.stage_ns:.2f} ns; choose a "
+                f"clock_period_ns of {period:.2f} or more ({1e3 / period:.0f} MHz at most)"
             )
         return self.placed_at(max((self.earliest(a) for a in args if a.const is None), default=(0, 0.0)), delay)
 

@@ -70,7 +70,7 @@ class Simulator:
         design = self.designs[number]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            _words(design, inputs).tofile(folder / "input.bin")
+            beat_words(design, inputs).tofile(folder / "input.bin")
             script.cycles.astype(np.int32).tofile(folder / "script.bin")
             command = [str(self.program), str(number), name]
             # Memories are read from the working directory.
@@ -85,7 +85,7 @@ class Simulator:
         return Answers(raw[:, 0].astype(np.int64), values)
 
 
-def _words(design: Design, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+def beat_words(design: Design, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """Words of every jet, beat and port: uint64 (jets, beats, ports); ports without a row in a beat hold noise."""
     jets = len(next(iter(inputs.values())))
     rng = np.random.default_rng(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -74,8 +75,17 @@ def test_too_fast_a_clock_is_refused():
     from tritag.export.rtl.design.design import build_op
 
     bound, rows = OP_CASES["layer_norm_c3_6bit"]()
-    with pytest.raises(ExportError, match=r"logic of .* ns must fit a stage of 0\.50 ns; choose a slower clock"):
+    with pytest.raises(ExportError, match=r"logic of .* ns must fit a stage of 0\.50 ns; choose a clock_period_ns of "):
         build_op(bound, rows, Timing(DelayModel(0.5), 4), 1)
+
+
+def test_the_clock_that_an_error_names_is_possible(exported_int8):
+    """A product takes one stage whatever the clock: the error says from which period on a design can be made."""
+    with pytest.raises(ExportError, match="choose a clock_period_ns of ") as refused:
+        build(exported_int8.graph, Timing(DelayModel.of_clock(1.5, 12.5), 54), 4)
+    period = float(re.findall(r"clock_period_ns of ([\d.]+) or more", str(refused.value))[0])
+    assert period == pytest.approx((1.7 + 0.3) / 0.875, abs=0.01)
+    assert build(exported_int8.graph, Timing(DelayModel.of_clock(period, 12.5), 54), 4).latency_cycles > 0
 
 
 def test_more_beats_than_cycles_between_jets(exported_int8):

@@ -76,7 +76,7 @@ def load_study(name: str) -> StudyConfig:
 
 def row_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Recipe:
     """Recipe of a row; trains what it starts from, or finds it, because the weights are part of the recipe."""
-    common = [s for s in config.settings if row.precision != "float" or s.startswith(("training.", "head."))]
+    common = [s for s in config.settings if row.precision != "float" or not s.startswith(("quant.", "quant_training."))]
     changes = [*common, *row.settings, f"training.seed={seed}"]
     start = row.start
     if start == PRETRAINING:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
 from tritag import plugins
 from tritag.data.simulation.generate import ensure_data
+from tritag.errors import ToolError
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.pipeline.cost import cost_run
 from tritag.pipeline.csim import csim_run
@@ -31,6 +33,11 @@ def train_all(config: StudyConfig, processes: int | None = None) -> None:
     ----------
     processes : int, optional
         Trainings at a time; by default one a core.
+
+    Raises
+    ------
+    ToolError
+        A process died, for want of memory or killed.
     """
     for data in (config.data, *([config.pretraining.data] if config.pretraining else [])):
         if not Path(data).is_file():
@@ -45,7 +52,13 @@ def train_all(config: StudyConfig, processes: int | None = None) -> None:
     with Progress("study", sum(map(len, groups)), "trainings") as shown, pool:
         pending = {pool.submit(_train_group, config, group): len(group) for group in groups}
         for done in as_completed(pending):
-            done.result()
+            try:
+                done.result()
+            except BrokenProcessPool as error:
+                raise ToolError(
+                    "a training process died (killed, or out of memory); run the same command again, finished "
+                    "trainings are kept"
+                ) from error
             shown.advance(pending[done])
 
 

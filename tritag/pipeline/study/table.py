@@ -95,8 +95,8 @@ def _row_runs(config: StudyConfig, row: StudyRow) -> _RowRuns:
         if recipe.quant is not None and recipe.quant.exact:
             costs.append(cost_run(opened).counts)
             firmware = firmware or (_firmware(opened) if config.firmware else None)
-        with np.load(opened.run.require("scores.npz")) as file:
-            answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
+        file = opened.run.read_npz("scores.npz", ("scores", "labels"))
+        answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
     return _RowRuns(recipe.tagger, answers, costs, firmware)  # the tagger is the same for all seeds
 
 
@@ -137,4 +137,6 @@ def replace_section(path: Path, name: str, table: str) -> None:
     if begin not in text or end not in text:
         raise ConfigError(f"{path} must hold the lines {begin!r} and {end!r}; add them where the table belongs")
     head, rest = text.split(begin, 1)
+    # a note that looks like a marker would end the section early at the next write
+    table = table.replace("<!--", "&lt;!--")
     write_text(path, f"{head}{begin}\n{table}{end}{rest.split(end, 1)[1]}")

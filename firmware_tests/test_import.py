@@ -1,0 +1,93 @@
+"""Plain Brevitas networks with float scales, imported: the same integers in all executors and in simulated Verilog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from tests.helpers.foreign import DeepSets, Mlp, Transformer, exported
+from tests.helpers.rtl import timing
+from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor
+from tritag.export.feature_vectors import extreme_features, join_features, port_values, random_features
+from tritag.export.firmware_layers import FirmwareGraph
+from tritag.export.graph import read_graph
+from tritag.export.importing.importer import Imported, import_model
+from tritag.export.importing.original import compare_with_original
+from tritag.export.rtl.design.design import build
+from tritag.export.rtl.tools.check import check_design, require_right
+from tritag.hls_projects.csim import CsimExecutor, compile_project
+from tritag.hls_projects.emulator.executor import EmulatorExecutor
+from tritag.hls_projects.emulator.library import compile_emulator
+from tritag.hls_projects.target import load_target
+from tritag.hls_projects.verify import require_equal, verify
+
+# Network, shape of its input, cycles between two jets in Verilog, and beats of a jet.
+NETWORKS = {
+    "mlp": (lambda: Mlp(True), (6,), 1, 1),
+    "deep_sets": (lambda: DeepSets(), (3, 3), 2, 2),
+    "transformer": (lambda: Transformer(), (3, 3), 3, 3),
+}
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A network's own file, and what it is imported as."""
+
+    name: str
+    original: onnx.ModelProto
+    imported: Imported
+    graph: FirmwareGraph
+    inputs: tuple[np.ndarray, ...]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def foreign(request: pytest.FixtureRequest) -> Foreign:
+    """An imported network with 600 random and 100 extreme inputs."""
+    make, shape, *_ = NETWORKS[request.param]
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        network: nn.Module = make()
+        original = exported(network, *shape)
+    imported = import_model(original)
+    graph = read_graph(imported.model)
+    inputs = join_features(random_features(graph, 600), extreme_features(graph, 100))
+    return Foreign(request.param, original, imported, graph, inputs)
+
+
+def test_all_executors_give_the_same_integers(foreign: Foreign) -> None:
+    graph, model = foreign.graph, foreign.imported.model
+    executors: list[Executor] = [
+        OnnxRuntimeExecutor(graph, model),
+        QonnxExecutor(graph, model),
+        CsimExecutor(graph, compile_project(graph, load_target())),
+        EmulatorExecutor(graph, compile_emulator(graph, flags=("-O1",))),
+    ]
+    verdicts = verify(executors, *foreign.inputs)
+    require_equal(verdicts)
+    assert [v.jets for v in verdicts] == [700] * 4
+    assert len(np.unique(executors[0].run(*foreign.inputs), axis=0)) > 150
+
+
+def test_verilog_gives_the_same_integers(foreign: Foreign) -> None:
+    *_, interval, beats = NETWORKS[foreign.name]
+    graph = foreign.graph
+    expected = OnnxRuntimeExecutor(graph, foreign.imported.model).run(*foreign.inputs).reshape(700, -1)
+    result = check_design(build(graph, timing(interval), beats), port_values(graph, foreign.inputs), expected)
+    assert [s["differ"] for s in result["scenarios"].values()] == [0, 0, 0]
+    require_right(result | {"interval": interval})
+
+
+def test_the_original_in_float32(foreign: Foreign) -> None:
+    """Equal everywhere but behind the softmax, where a tie may fall to the other side in float32."""
+    graph = foreign.graph
+    outputs = OnnxRuntimeExecutor(graph, foreign.imported.model).run(*foreign.inputs)
+    named = dict(zip(graph.inputs, foreign.inputs, strict=True))
+    found = compare_with_original(foreign.original, foreign.imported, named, outputs, graph.output_lsb)
+    assert [(c.runtime, c.jets, c.why_not) for c in found] == [("qonnx", 700, ""), ("onnxruntime", 700, "")]
+    allowed = 0.05 * 700 if foreign.name == "transformer" else 0
+    assert all(c.differ <= allowed for c in found), list(map(str, found))

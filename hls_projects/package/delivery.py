@@ -1,0 +1,73 @@
+"""What a package is made of: the exported graph, its circuit, golden numbers, names, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from tritag.export.feature_vectors import port_values
+from tritag.export.firmware_layers import FirmwareGraph
+from tritag.export.naming import Naming
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.tools.simulation import beat_words
+from tritag.hls_projects.package.summary import Fact
+from tritag.hls_projects.target import TargetConfig
+
+# Content of files by their path in the package.
+Files: TypeAlias = dict[str, str | bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """Everything that the parts of a package are written from; nothing in it belongs to a folder, a day or a machine.
+
+    Attributes
+    ----------
+    naming : Naming
+        Name and version that everything carries.
+    graph : FirmwareGraph
+        The exported file's layers.
+    design : Design
+        Its Verilog.
+    target : TargetConfig
+        Part, clock and interval.
+    target_name : str
+        The target's name.
+    inputs, expected : arrays
+        Golden jets: integers of the graph's inputs, in its order, and the outputs' integers (n, outputs).
+    facts : sequence of Fact
+        Latency, interval, resources and verdicts with their origins.
+    origin : dict
+        Where it comes from: run, digests, versions; text values.
+    """
+
+    naming: Naming
+    graph: FirmwareGraph
+    design: Design
+    target: TargetConfig
+    target_name: str
+    inputs: tuple[np.ndarray, ...]
+    expected: np.ndarray
+    facts: Sequence[Fact]
+    origin: Mapping[str, str]
+
+    @property
+    def top(self) -> str:
+        """Name of the Verilog's top module."""
+        return self.design.name
+
+    @property
+    def jets(self) -> int:
+        """Number of golden jets."""
+        return len(self.expected)
+
+    def words(self) -> np.ndarray:
+        """Golden jets as the Verilog takes them: uint64 (jets, beats, ports)."""
+        return beat_words(self.design, port_values(self.graph, self.inputs))
+
+    def clock_mhz(self) -> float:
+        """Frequency of the target's clock."""
+        return 1e3 / self.target.clock_period_ns

@@ -1,0 +1,59 @@
+"""The package of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tritag.pipeline.opened import RunLike
+    from tritag.pipeline.package import PackageResult
+
+
+def package(
+    run: RunLike, *, name: str | None = None, version: int | None = None, out: str | Path | None = None
+) -> PackageResult:
+    """Write everything that goes to a firmware engineer and to the experiment's software into one archive.
+
+    It holds the hls4ml project with a bench that fails on a difference, the Verilog with constraints, golden vectors,
+    a cocotb bench and IP-XACT, the emulators, figures with their origins, and pictures (docs/package.md). The same run
+    gives the same bytes in every folder and on every day.
+
+    Parameters
+    ----------
+    run : OpenedRun, str or Path
+        As :func:`open_run` takes it; exported, and with the Verilog of :func:`rtl`.
+    name : str, optional
+        What everything in it is called, by default as the run: letters, digits and underscores.
+    version : int, optional
+        Version behind the name, 0 or more; by default 1.
+    out : str or Path, optional
+        The archive, or a folder for it; by default ``NAME_vN.tar.gz`` in the working directory.
+
+    Returns
+    -------
+    PackageResult
+        ``archive``, the path; ``naming``; ``files``, the paths in it.
+
+    Raises
+    ------
+    ConfigError
+        A name or version that cannot be one.
+    RunError
+        No such run, one that is not exported or has no Verilog, or one whose integers differ somewhere.
+
+    Examples
+    --------
+    ::
+
+        print(tritag.package("transformer-2k", name="toptag", version=1).archive)
+    """
+    from tritag.pipeline.opened import open_run
+
+    opened = open_run(run, needs=("model.qonnx.onnx", "vectors.npz", "rtl.json"))
+    from tritag.export.naming import Naming
+
+    naming = Naming.of_run(opened.name, name, version)
+    from tritag.pipeline.package import package_run
+
+    return package_run(opened, naming, None if out is None else Path(out))

@@ -1,0 +1,142 @@
+"""Locks and temporary files: they live in a folder of their own, ``.tritag`` beside what they serve.
+
+Nothing outside of such a folder is opened for writing or removed but the file that was asked for. What a killed process
+left in one is swept by the next that works there: each folder of temporary files is locked by its owner, and the lock
+of a dead process is free. File systems without locks work, too; there nothing is swept.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tritag.errors import TritagError
+
+HELPERS = ".tritag"
+_FOLDER = re.compile(r"[0-9a-f]{16}")
+_ALIVE = "alive"
+# A folder without its lock file is one that is just being made, unless it is older than this.
+_YOUNG_S = 60
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+
+@contextmanager
+def own_folder(beside: Path) -> Iterator[Path]:
+    """Give an empty folder below ``beside`` that belongs to this block alone, and remove it at its end.
+
+    Raises
+    ------
+    OSError
+        No space, no permission, or a read-only file system.
+    """
+    folder, alive = _new_folder(beside / HELPERS)
+    try:
+        _sweep(folder.parent)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(alive)
+        _drop_if_empty(folder.parent)
+
+
+def _new_folder(root: Path) -> tuple[Path, int]:
+    """A locked folder in ``root`` and the descriptor that holds its lock."""
+    while True:
+        folder = root / secrets.token_hex(8)
+        with suppress(FileNotFoundError):  # another process has just removed the empty root
+            root.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+            alive = os.open(folder / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            with suppress(OSError):
+                fcntl.flock(alive, fcntl.LOCK_EX)
+            if os.fstat(alive).st_nlink:
+                return folder, alive
+            os.close(alive)
+
+
+def _sweep(root: Path) -> None:
+    """Remove the folders of processes that are gone."""
+    with suppress(OSError):
+        for folder in [x for x in root.iterdir() if _FOLDER.fullmatch(x.name)]:
+            with suppress(OSError):
+                _sweep_folder(folder)
+
+
+def _sweep_folder(folder: Path) -> None:
+    try:
+        alive = os.open(folder / _ALIVE, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if time.time() - folder.stat().st_mtime > _YOUNG_S:
+            shutil.rmtree(folder)
+        return
+    try:
+        fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder)
+    finally:
+        os.close(alive)
+
+
+def _drop_if_empty(root: Path) -> None:
+    with suppress(OSError):
+        root.rmdir()
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Wait while another process holds the lock of ``path``; that of a killed process is free.
+
+    The lock is a file in ``.tritag`` beside ``path``; ``path`` itself is not touched.
+
+    Raises
+    ------
+    TritagError
+        The folder cannot be written, or its file system has no locks.
+    """
+    root = path.parent / HELPERS
+    lock = root / f"{path.name}.lock"
+    try:
+        descriptor = _locked(root, lock)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            raise TritagError(
+                f"cannot lock {path}: its file system has no locks ({error.strerror}); put runs and cache elsewhere "
+                "(TRITAG_RUNS, TRITAG_CACHE)"
+            ) from error
+        raise TritagError(
+            f"cannot write in {path.parent}: {error.strerror or error}; free space or check permissions, or put runs "
+            "and cache elsewhere (TRITAG_RUNS, TRITAG_CACHE)"
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink(missing_ok=True)
+        os.close(descriptor)
+        _drop_if_empty(root)
+
+
+def _locked(root: Path, lock: Path) -> int:
+    """Descriptor that holds the lock."""
+    while True:
+        root.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # another process has just removed the empty root
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            os.close(descriptor)
+            raise
+        # The holder before has removed the file that was waited for; by now someone else may have locked a new one.
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)

@@ -1,0 +1,216 @@
+"""Scores of all jets of a file, in constant memory; an interrupted scoring is continued by the same call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tritag.data.jets.store import read_info, read_jets
+from tritag.data.readers.formats import is_own_file
+from tritag.errors import DataError
+from tritag.files import JsonObject, atomic_path, only_one, write_json
+from tritag.hls_projects.target import DEFAULT_TARGET
+from tritag.models.jets.coded_jets import CodedJets
+from tritag.pipeline.executors import run_executors
+from tritag.pipeline.jets import integer_codes, read_source
+from tritag.pipeline.opened import OpenedRun
+from tritag.progress import Progress
+from tritag.structured import read_json_if_there
+from tritag.terminal import print_progress
+
+# Jets that are in memory at a time.
+CHUNK_JETS = 20_000
+_ENDINGS = (".h5", ".npz")
+_KIND = np.dtype("<i4")
+Inputs: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """A written file of scores.
+
+    Attributes
+    ----------
+    out : Path
+        HDF5 or ``.npz`` with ``integers`` (n, outputs) int32, ``lsb`` and ``names``.
+    jets : int
+        Jets in it.
+    resumed : int
+        Jets that an earlier call had scored.
+    names : tuple of str
+        Name of each output.
+    lsb : float
+        What one unit of the integers is worth.
+    """
+
+    out: Path
+    jets: int
+    resumed: int
+    names: tuple[str, ...]
+    lsb: float
+
+    def as_dict(self) -> JsonObject:
+        """Path, number of jets, names of the outputs and what a unit is worth."""
+        return {
+            "out": str(self.out),
+            "jets": self.jets,
+            "resumed": self.resumed,
+            "names": list(self.names),
+            "lsb": self.lsb,
+        }
+
+
+def score_file(
+    opened: OpenedRun,
+    jets: Path,
+    out: Path,
+    executor: str = "emulator",
+    target: str = DEFAULT_TARGET,
+    split: str | None = None,
+    n_max: int | None = None,
+    progress: bool = True,
+) -> ScoredFile:
+    """Score the jets of a file and write integers, in the order of the file.
+
+    This project's own files are read part by part; files of other kinds are read whole.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or ``out`` has another ending, or exists with other content.
+    RunError
+        The run is not exported.
+    """
+    if out.suffix not in _ENDINGS:
+        raise DataError(f"the file of scores must end with {' or '.join(_ENDINGS)}, got {out}")
+    state = _state(opened, jets, executor, split, n_max)
+    _refuse(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Parts lie in a folder of their own, until all are there.
+    folder = out.with_name(f".{out.name}.parts")
+    with only_one(out.with_name(f".{out.name}.lock")):
+        _refuse(out)  # somebody else may have written it meanwhile
+        (chosen,) = run_executors(opened, (executor,), target)
+        names, outputs = chosen.graph.output_names, chosen.graph.n_outputs
+        part, done = _begin(folder, state, outputs)
+        total = _length(jets, split, n_max)
+        shown = Progress(f"{opened.name}: {executor}", total, "jets", done=done, show=progress, closing=True)
+        with shown, open(part, "ab") as file:
+            for inputs in _chunks(opened, jets, split, done, total):
+                file.write(chosen.run(*inputs).reshape(-1, outputs).astype(_KIND).tobytes())
+                file.flush()
+                shown.advance(len(inputs[1]))
+        lsb = float(chosen.graph.grids[chosen.graph.outputs[0]].type.lsb)
+        _write(out, part, outputs, {**state, "lsb": lsb, "names": list(names)})
+        shutil.rmtree(folder)
+    return ScoredFile(out, total, done, names, lsb)
+
+
+def _refuse(out: Path) -> None:
+    if out.exists():
+        raise DataError(f"the file of scores must not exist yet, got {out}; remove it or choose another name")
+
+
+def _state(opened: OpenedRun, jets: Path, executor: str, split: str | None, n_max: int | None) -> JsonObject:
+    """What decides about the scores: an interrupted scoring of anything else is not continued."""
+    if is_own_file(jets):
+        content = read_info(jets).digest
+    else:
+        read_source(jets, split, 1)
+        with open(jets, "rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    model = hashlib.sha256(opened.run.require("model.qonnx.onnx").read_bytes()).hexdigest()
+    return {"run": opened.name, "model": model, "jets": content, "executor": executor, "split": split, "n_max": n_max}
+
+
+def _begin(folder: Path, state: JsonObject, outputs: int) -> tuple[Path, int]:
+    """File of the scores that are there, cut to whole jets, and their number."""
+    part, noted = folder / "integers.bin", folder / "state.json"
+    if read_json_if_there(noted) != state:
+        if folder.exists():
+            print_progress("an interrupted scoring of other jets or another run lies here; it is begun anew")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        write_json(noted, state)
+    row = outputs * _KIND.itemsize
+    done = part.stat().st_size // row if part.is_file() else 0
+    if done:
+        os.truncate(part, done * row)
+    return part, done
+
+
+def _length(jets: Path, split: str | None, n_max: int | None) -> int:
+    if is_own_file(jets):
+        info = read_info(jets)
+        if split is None:
+            total = info.n_jets
+        else:
+            read_jets(jets, split=split, n_max=1)  # names the splits that there are
+            start, stop = info.splits[split]
+            total = stop - start
+    else:
+        total = len(read_source(jets, split, n_max).p4)
+    total = total if n_max is None else min(total, n_max)
+    if not total:
+        raise DataError(f"{jets} must hold jets to score, got none")
+    return total
+
+
+def _chunks(opened: OpenedRun, jets: Path, split: str | None, done: int, total: int) -> Iterator[Inputs]:
+    """Codes and counts of the jets ``done`` to ``total``, a chunk at a time."""
+    constituents = opened.recipe.tagger.n_constituents
+    if not is_own_file(jets):
+        codes, count = integer_codes(CodedJets.from_batch(read_source(jets, split, total), constituents))
+        for start in range(done, total, CHUNK_JETS):
+            yield codes[start : start + CHUNK_JETS], count[start : start + CHUNK_JETS]
+        return
+    for start in range(done, total, CHUNK_JETS):
+        batch = read_jets(jets, split=split, start=start, stop=min(start + CHUNK_JETS, total))
+        batch = batch if batch.p4.shape[1] >= constituents else batch.leading(constituents)
+        yield integer_codes(CodedJets.from_batch(batch, constituents))
+
+
+def _write(out: Path, part: Path, outputs: int, facts: JsonObject) -> None:
+    """Write the file of scores from the finished part, a chunk at a time."""
+    integers: NDArray[np.int32] = np.memmap(part, dtype=_KIND, mode="r").reshape(-1, outputs)
+    with atomic_path(out) as temporary:
+        if out.suffix == ".h5":
+            _write_hdf5(temporary, integers, facts)
+        else:
+            _write_npz(temporary, integers, facts)
+
+
+def _write_hdf5(path: Path, integers: NDArray[np.int32], facts: JsonObject) -> None:
+    with h5py.File(path, "w") as file:
+        stored = file.create_dataset("integers", integers.shape, _KIND)
+        for start in range(0, len(integers), CHUNK_JETS):
+            stored[start : start + CHUNK_JETS] = integers[start : start + CHUNK_JETS]
+        for name, value in facts.items():
+            file.attrs[name] = json.dumps(value) if value is None or isinstance(value, list) else value
+
+
+def _write_npz(path: Path, integers: NDArray[np.int32], facts: JsonObject) -> None:
+    small = {name: np.array("" if value is None else value) for name, value in facts.items()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, array in small.items():
+            with archive.open(f"{name}.npy", "w") as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+        with archive.open("integers.npy", "w", force_zip64=True) as entry:
+            header = {"descr": _KIND.str, "fortran_order": False, "shape": integers.shape}
+            np.lib.format.write_array_header_1_0(entry, header)
+            for start in range(0, len(integers), CHUNK_JETS):
+                entry.write(np.ascontiguousarray(integers[start : start + CHUNK_JETS]).tobytes())
+
+
+__all__ = ["CHUNK_JETS", "ScoredFile", "score_file"]
