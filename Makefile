@@ -31,7 +31,7 @@ TRITAG := $(BIN)/tritag
 ROOMS := configs data models quant export hls_projects report
 MYPY_TREE := .mypy_tree/tritag
 
-.PHONY: demo env train-mini study hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler
+.PHONY: demo env train-mini study hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler need-browser
 
 demo: $(STAMP) need-compiler ## the whole way with a small tagger: jets, training, export, bit check, latency, resources, report
 	$(TRITAG) demo $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K)) --target $(TARGET) \
@@ -56,7 +56,7 @@ hls-synth: $(STAMP) need-compiler ## firmware of RUN: C-simulation, bit check, V
 firmware-test: $(STAMP) need-compiler ## the bit-accuracy suite
 	$(BIN)/python -m pytest firmware_tests $(PYTEST_ARGS)
 
-test: lint need-compiler ## everything a contributor must pass
+test: lint need-compiler need-browser ## everything a contributor must pass
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: typecheck ## ruff and mypy
@@ -99,6 +99,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[generate,readers,dev]'
 	@touch $@
+
+need-browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "error: the tests open reports in" \
+	    "chromium, which is not on PATH; install it (Debian: apt install chromium)" >&2; exit 1; }
 
 need-compiler:
 	@command -v g++ >/dev/null || { echo "error: the C-simulation needs g++, which is not on PATH;" \

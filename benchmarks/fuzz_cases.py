@@ -19,6 +19,7 @@ import pyarrow.parquet
 import torch
 import uproot
 
+from tests.helpers.foreign import Mlp, exported
 from tests.helpers.taggers import TINY, calibrated_tagger
 from tritag.configs import load_config, plain_settings
 from tritag.data.jets.jets import JetBatch
@@ -30,7 +31,9 @@ from tritag.errors import RunError
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
-from tritag.export.model_file import read_model
+from tritag.export.importing.importer import import_model
+from tritag.export.importing.source import load_file
+from tritag.export.model_file import read_model, write_model
 from tritag.export.qonnx_file import export_model
 from tritag.hls_projects.target import load_target
 from tritag.models.nets.registry import TaggerConfig, load_tagger_config, make_tagger, sizes_of
@@ -163,9 +166,12 @@ CASES: dict[str, Case] = {
     "JSON": Case("step.json", lambda path: digest(read_json(path, RunError, "make it again"))),
     "history": Case("history.jsonl", _read_history),
     "ONNX": Case("model.onnx", _read_model, own=True),
+    "ONNX to import": Case(
+        "foreign.onnx", lambda path: digest(import_model(load_file(path)).model.SerializeToString())
+    ),
     "vectors": Case("vectors.npz", _read_vectors),
-    "weights": Case("weights.safetensors", _read_weights),
-    "checkpoint": Case("checkpoint.pt", _read_checkpoint),
+    "weights": Case("weights.safetensors", _read_weights, own=True),
+    "checkpoint": Case("checkpoint.pt", _read_checkpoint, own=True),
 }
 
 
@@ -227,7 +233,8 @@ def _write_run_files(folder: Path) -> None:
     sum(p.sum() for p in model.parameters()).backward()
     optimizer.step()
     write_checkpoint(folder, {"a": 1}, TrainingState(3, 0.5, 3, {"step": 2}), model, optimizer)
-    exported = export_model(calibrated_tagger(4, "ternary", TINY))
-    (folder / "model.onnx").write_bytes(exported.SerializeToString())
+    tagger = export_model(calibrated_tagger(4, "ternary", TINY))
+    write_model(folder / "model.onnx", tagger)
+    (folder / "foreign.onnx").write_bytes(exported(Mlp(per_channel=False), 6).SerializeToString())
     codes, count = np.zeros((5, 4, 3), np.int16), np.full(5, 4)
     np.savez(folder / "vectors.npz", codes=codes, count=count, logit=np.arange(5)[:, None, None])

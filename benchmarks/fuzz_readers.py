@@ -1,6 +1,6 @@
 """Damage files of every format at random and read each in a process of its own (docs/reliability.md).
 
-    python -m benchmarks.fuzz_readers --files 6300 --out fuzz.jsonl
+    python -m benchmarks.fuzz_readers --files 6600 --out fuzz.jsonl
 
 A read must end within 10 s and 2 GiB, either with what was in the whole file, with other content (of foreign formats
 that carry no checksum), or with an error of tritag: one line, exit status 2. Tracebacks, crashes, hangs and memory
@@ -169,7 +169,7 @@ def table(results: Sequence[Result]) -> str:
 
 def main(
     out: Annotated[Path, typer.Option(help="JSON lines of results; goes on where they end.")],
-    files: Annotated[int, typer.Option(min=len(CASES), help="Damaged files in all.")] = 6300,
+    files: Annotated[int, typer.Option(min=len(CASES), help="Damaged files in all.")] = 6600,
     seed: Annotated[int, typer.Option(min=0, help="Of the damage.")] = 1,
 ) -> None:
     """Fuzz all readers and print the table; exit status 1 when there was a fault."""

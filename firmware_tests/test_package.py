@@ -14,9 +14,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.helpers.packages import cut_sum, files_of, tiny_tagger
+from tritag.export.rtl.tools.executor import VerilogExecutor
+from tritag.export.rtl.tools.simulation import require_tools as require_simulator
 from tritag.export.rtl.tools.simulation import verilator_root
 from tritag.export.rtl.tools.synthesis import require_tools
 from tritag.hls_projects.package.archive import write_archive
@@ -167,3 +170,12 @@ def test_native_emulator_of_the_page(opened: Path) -> None:
     header = f'#include "native/{cut_sum().naming.full}.h"\nint main() {{ return 0; }}\n'
     (folder / "use.c").write_text(header)
     assert run(["gcc", "-Wall", "-Werror", "-c", "use.c", "-o", "use.o"], folder).returncode == 0
+
+
+def test_the_simulated_verilog_is_an_executor() -> None:
+    """One executor more for ``tritag verify --executors``: the same integers, any number of jets."""
+    require_simulator()
+    made = cut_sum()
+    executor = VerilogExecutor(made.graph, made.design)
+    np.testing.assert_array_equal(executor.run(*made.inputs), made.expected)
+    np.testing.assert_array_equal(executor.run(*(x[:1] for x in made.inputs)), made.expected[:1])

@@ -8,9 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,18 +20,19 @@ from typing import Any
 import numpy as np
 from numpy.ctypeslib import ndpointer
 
+from tritag.build_cache import Entry, built
 from tritag.environment import cache_folder
 from tritag.errors import ToolError
 from tritag.export.executors import Executor
 from tritag.export.graph import CutTo, FirmwareGraph, Linear
 from tritag.export.naming import Naming
-from tritag.files import only_one, write_text
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
 from tritag.hls_projects.project import UNNAMED, ops_header, write_project
 from tritag.hls_projects.target import TargetConfig
 from tritag.noise import quiet
+from tritag.tools import run_tool
+from tritag.workers import available_cores
 
-_DONE = "complete.json"
 # Version of the project writer: raise it when a project's content changes for another reason than its inputs.
 _WRITER = 2
 
@@ -42,11 +41,20 @@ _WRITER = 2
 class CompiledProject:
     """A project on disk with its compiled library, whose functions begin with the prefix of ``naming``."""
 
-    folder: Path
+    entry: Entry
     library: Path
     compile_s: float
-    cached: bool
     naming: Naming = UNNAMED
+
+    @property
+    def folder(self) -> Path:
+        """The project's files."""
+        return self.entry.folder
+
+    @property
+    def cached(self) -> bool:
+        """Whether it was compiled before."""
+        return self.entry.cached
 
 
 def cache_root() -> Path:
@@ -88,34 +96,25 @@ def compile_project(
     ToolError
         No g++ on PATH, or the compiler failed; the message names the log.
     """
-    folder = cache_root() / project_digest(graph, target, trace, naming)
-    with only_one(folder):
-        return _cached(folder, naming) or _compile(graph, target, trace, folder, log, naming)
-
-
-def _cached(folder: Path, naming: Naming) -> CompiledProject | None:
-    marker = folder / _DONE
-    if not marker.is_file():
-        return None
-    entry = json.loads(marker.read_text())
-    return CompiledProject(folder, folder / entry["library"], entry["compile_s"], True, naming)
+    root = cache_root() / project_digest(graph, target, trace, naming)
+    entry = built(root, lambda folder: _compile(graph, target, trace, folder, log or root.with_suffix(".log"), naming))
+    library = entry.folder / "firmware" / naming.library
+    return CompiledProject(entry, library, entry.facts["compile_s"], naming)
 
 
 def _compile(
-    graph: FirmwareGraph, target: TargetConfig, trace: bool, folder: Path, log: Path | None, naming: Naming
-) -> CompiledProject:
+    graph: FirmwareGraph, target: TargetConfig, trace: bool, folder: Path, log: Path, naming: Naming
+) -> dict[str, float]:
     if shutil.which("g++") is None:
         raise ToolError("C-simulation needs g++ on PATH; install it (Debian: apt-get install g++)")
-    with quiet(log or folder.with_suffix(".log")):
+    with quiet(log):
         write_project(graph, target, folder, trace, naming)
         start = time.perf_counter()
-        done = subprocess.run(["bash", "build_lib.sh"], cwd=folder, check=False)
+        done = run_tool(["bash", "build_lib.sh"], folder, capture=False)
         seconds = time.perf_counter() - start
-        library = Path("firmware") / naming.library
-        if done.returncode or not (folder / library).is_file():
+        if done.returncode or not (folder / "firmware" / naming.library).is_file():
             raise ToolError("g++ must compile the project, but failed")
-    write_text(folder / _DONE, json.dumps({"library": str(library), "compile_s": round(seconds, 2)}))
-    return CompiledProject(folder, folder / library, seconds, False, naming)
+    return {"compile_s": round(seconds, 2)}
 
 
 class CsimExecutor(Executor):
@@ -125,7 +124,7 @@ class CsimExecutor(Executor):
 
     def __init__(self, graph: FirmwareGraph, project: CompiledProject, threads: int | None = None) -> None:
         super().__init__(graph)
-        self.project, self.threads = project, threads or os.cpu_count() or 1
+        self.project, self.threads = project, threads or available_cores()
         self.library = ctypes.CDLL(str(project.library))
         self.top = self._function("double")
         self.top.restype = None

@@ -1,38 +1,84 @@
-"""What a run directory says about its tagger, gathered from the files of its steps."""
+"""What a run directory says about its tagger, gathered from the files of its steps: the content of report.json."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
+
+from tritag.archive import read_npz
+from tritag.errors import RunError
 from tritag.export.cost import count_cost
+from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
+from tritag.models.nets.head import HeadConfig
+from tritag.models.training.checkpoint import HISTORY_FILE, read_history
+from tritag.report.measured import score_curves
+from tritag.report.widths import layer_widths
 from tritag.structured import read_json_if_there
 
 
-def summarise(directory: Path, float_directory: Path | None = None) -> dict[str, Any]:
-    """Physics, bit accuracy, static costs and places of a run; parts whose step has not run are None.
+def summarise(directory: Path, float_directory: Path | None = None, head: HeadConfig | None = None) -> dict[str, Any]:
+    """Physics, bit accuracy, costs, curves and places of a run; parts whose step has not run are None or empty.
 
     Parameters
     ----------
     directory
         The run directory.
     float_directory
-        That of the float run the quantized one started from.
+        That of the float run the quantized one started from; None of a float run.
+    head
+        What the outputs stand for; without it no curve is made of the scores.
     """
-    metrics = read_json_if_there(directory / "metrics.json")
-    float_metrics = read_json_if_there(float_directory / "metrics.json") if float_directory else None
+    where = {"float": float_directory, "quantized": directory} if float_directory else {"float": directory}
+    metrics = {name: read_json_if_there(folder / "metrics.json") for name, folder in where.items()}
+    physics = {name: found["test"] if found else None for name, found in metrics.items()}
     model = directory / "model.qonnx.onnx"
+    graph = read_graph(model) if model.is_file() else None
     return {
         "run": directory.name,
-        "physics": {
-            "float": float_metrics["test"] if float_metrics else None,
-            "quantized": metrics["test"] if metrics else None,
-        },
+        "physics": {"float": None, "quantized": None} | physics,
         "bit_accuracy": read_json_if_there(directory / "verify.json"),
-        "cost": count_cost(read_graph(model)) if model.is_file() else None,
+        "cost": count_cost(graph) if graph else None,
         "csim": read_json_if_there(directory / "csim.json"),
         "rtl": read_json_if_there(directory / "rtl.json"),
         "synth": read_json_if_there(directory / "synth.json"),
         "provenance": read_json_if_there(directory / "provenance.json"),
+        "equivariance": read_json_if_there(directory / "equivariance.json"),
+        "history": {name: _history(folder) for name, folder in where.items()},
+        "curves": _curves(where, head) if head else {},
+        **_layers(directory),
     }
+
+
+def _history(directory: Path) -> list[dict[str, Any]]:
+    return read_history(directory) if (directory / HISTORY_FILE).is_file() else []
+
+
+def _curves(where: dict[str, Path], head: HeadConfig) -> dict[str, Any]:
+    """Curves of the taggers' scores of the same test jets; empty where a run has none."""
+    outputs, labels = {}, {}
+    for name, directory in where.items():
+        path = directory / "scores.npz"
+        if path.is_file():
+            file = read_npz(path, RunError, "train the tagger again")
+            outputs[name], labels[name] = file["scores"], file["labels"]
+    if not outputs:
+        return {}
+    last = list(labels)[-1]
+    same = {name: given for name, given in outputs.items() if np.array_equal(labels[name], labels[last])}
+    return score_curves(same, labels[last], head)
+
+
+def _layers(directory: Path) -> dict[str, Any]:
+    """Widths of all layers, and how many golden jets were observed; empty where the run is not exported."""
+    model, vectors = directory / "model.qonnx.onnx", directory / "vectors.npz"
+    if not (model.is_file() and vectors.is_file()):
+        return {"layers": [], "observed_jets": 0}
+    proto = onnx.load(model)
+    executor = OnnxRuntimeExecutor(read_graph(proto), proto)
+    inputs, expected = load_vectors(vectors, executor.graph)
+    return {"layers": layer_widths(executor, *inputs), "observed_jets": len(expected)}

@@ -18,7 +18,20 @@ from tritag.errors import ConfigError, DataError, RunError
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.pipeline.opened import OpenedRun
 
-FUNCTIONS = ("open_run", "read_jets", "train", "export", "csim", "verify", "rtl", "synth", "score", "score_file")
+FUNCTIONS = (
+    "open_run",
+    "read_jets",
+    "train",
+    "export",
+    "csim",
+    "verify",
+    "rtl",
+    "synth",
+    "score",
+    "score_file",
+    "package",
+    "vendor_reports",
+)
 SMALL = ("training.batch_size=64", "training.validate_every=10")
 
 

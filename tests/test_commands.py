@@ -374,3 +374,36 @@ def test_a_check_of_nothing_has_not_passed(run: Path, tmp_path: Path, capsys: py
     (first, *_) = json.loads(capsys.readouterr().out)
     assert first["strength"]["outputs"] > 10
     assert first["strength"]["crafted"] == 0
+
+
+def test_chosen_executors(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = read_sample("test")
+    np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
+    command = ["verify", str(run), "--jets", str(tmp_path / "jets.npz"), "--json", "--executors"]
+    assert cli.run([*command, "onnxruntime, qonnx"]) == 0
+    assert [v["executor"] for v in json.loads(capsys.readouterr().out)] == ["onnxruntime", "qonnx"]
+    for given, message in (
+        ("qonnx", "needs two different executors or more, got qonnx"),
+        ("qonnx,qonnx", "needs two different executors or more"),
+        (",", "got none"),
+        ("qonnx,verlog", "did you mean 'verilog'?"),
+    ):
+        assert cli.run([*command, given]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_reports_of_the_vendor_s_tools(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They stand in the run and in the package as the vendor's; another Verilog forgets them."""
+    assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+    report = tmp_path / "utilization.rpt"
+    table = "| Site Type | Used |\n| CLB LUTs | 7 | 0 |\n| CLB Registers | 8 | 0 |\n"
+    report.write_text(f"| Device : xcvu13p-flga2577-2-e\n{table}")
+    assert cli.run(["rtl", str(run), "--vendor-report", str(report), "--vendor-report", str(report)]) == 0
+    (kept,) = json.loads((run / "vendor.json").read_text())
+    assert (kept["origin"], kept["kind"], kept["figures"]) == ("vendor", "utilization", {"lut": 7, "ff": 8})
+    report.write_text(f"| Device : xcku115-flvb2104-2-e\n{table}")
+    capsys.readouterr()
+    assert cli.run(["rtl", str(run), "--vendor-report", str(report)]) == 2
+    assert "is of the part xcku115-flvb2104-2-e, but" in " ".join(capsys.readouterr().err.split())
+    assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+    assert not (run / "vendor.json").exists()

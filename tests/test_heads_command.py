@@ -120,9 +120,14 @@ def test_wrong_starts_are_refused(run: Path, root: Path, capsys: pytest.CaptureF
     assert "unknown run 'none'" in error("--start", "none")
     assert "--start must be the whole name of a run" in error("--start", "tiny-k4-int8")
     assert "have another shape" in error("--start", run.name, "--set", "sizes.channels=8")
-    assert "must have two classes for a binary head, got 5" in error(data="five.h5")
     assert "must have the head's classes" in error(*HEAD)
     assert "unknown key in head 'clases'; did you mean 'classes'" in error("--set", "head.clases=[a, b]")
+
+
+def test_a_head_follows_the_classes_of_the_jets(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A binary tagger on jets of five classes gets a score for each, and says so."""
+    assert train(root, "five.h5", "--iterations", "11", precision="float") == 0
+    assert "five.h5 has 5 classes: the head gets a score for each (g, q, W, Z, t)" in capsys.readouterr().err
 
 
 def test_a_start_with_other_weights_is_refused(run: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,21 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),
     "models": ("layers", "jets", "nets", "figures", "training"),
     "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "report": (
+        *(
+            "firmware",
+            "verdict",
+            "published",
+            "comparison",
+            "pareto",
+            "figures",
+            "study",
+            "measured",
+            "widths",
+            "summary",
+        ),
+        *("working_point", "plots", "page"),
+    ),
     "export/importing": (
         *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
         *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
@@ -29,7 +44,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "plugins", "opened", "recipes", "jets", "vectors", "strength", "train"),
         *("export", "import_file", "check_onnx", "cost", "csim"),
-        *("executors", "verify", "score", "score_file", "rtl", "synth", "package", "equivariance"),
+        *("rtl", "vendor", "executors", "verify", "score", "score_file", "synth", "package", "equivariance"),
         *("frames", "evaluate"),
         *("report", "compare"),
         *("demo", "taggers", "data", "study"),
@@ -50,7 +65,7 @@ LEAF_FILES = (
         "noise",
         "progress",
     ),
-    *("workers", "plugin_files", "plugins", "seals"),
+    *("workers", "plugin_files", "plugins", "seals", "build_cache", "tools"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}

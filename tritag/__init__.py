@@ -36,6 +36,7 @@ from tritag.api import (
     score_file,
     synth,
     train,
+    vendor_reports,
     verify,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "score_file",
     "synth",
     "train",
+    "vendor_reports",
     "verify",
 ]
 

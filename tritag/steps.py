@@ -23,9 +23,9 @@ STEPS: dict[str, Step] = {
     "export": Step(("model.qonnx.onnx", "graph.json", "vectors.npz"), after=("train", "import")),
     "csim": Step(("csim.json", "hls"), after=("export",)),
     "verify": Step(("verify.json", "original.json"), after=("csim",)),
-    "rtl": Step(("rtl.json", "rtl"), after=("export",)),
+    "rtl": Step(("rtl.json", "rtl", "vendor.json"), after=("export",)),
     "synth": Step(("synth.json",), after=("rtl",)),
-    "report": Step(("report.html",), after=("evaluate", "verify", "rtl", "synth")),
+    "report": Step(("report.html", "report.json"), after=("evaluate", "verify", "rtl", "synth")),
 }
 
 

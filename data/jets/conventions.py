@@ -110,11 +110,11 @@ def _check_unit(p4: NDArray[np.float64], count: NDArray[np.int64], where: str) -
         )
 
 
-def grid_losses(batch: JetBatch) -> str:
+def grid_losses(batch: JetBatch, soft_too: bool = True) -> str:
     """One sentence about constituents that the trigger's grid cannot hold as they are; empty when there are none.
 
     Of each kind their number: pT at or above 4095.75 GeV and |eta| beyond 8.9 are clipped, pT below 0.125 GeV is
-    dropped.
+    dropped; a few soft ones are in every set, and are left out of the sentence without ``soft_too``.
     """
     grid = TriggerGrid
     clipped = steep = soft = 0
@@ -131,7 +131,7 @@ def grid_losses(batch: JetBatch) -> str:
         for number, what in (
             (clipped, "saturate at 4096 GeV"),
             (steep, "are clipped at |eta| = 8.9"),
-            (soft, "lie below 0.125 GeV and are dropped"),
+            (soft * soft_too, "lie below 0.125 GeV and are dropped"),
         )
         if number
     ]

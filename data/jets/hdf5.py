@@ -41,6 +41,11 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     path = Path(path)
     require_file(path, DataError, "check the path or make it with 'tritag data make'", "jet file")
     with closed(path, DataError, "a whole HDF5 file", _AGAIN):
+        if not h5py.is_hdf5(path):
+            raise DataError(
+                f"{path} must be a whole HDF5 file, but does not begin like one (truncated or damaged, or of "
+                "another kind); copy it again, or convert it with 'tritag data convert'"
+            )
         _refuse_if_held(path)
         try:
             file = h5py.File(path, "r", locking=False)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tritag.build_cache import built
 from tritag.environment import cache_folder
 from tritag.errors import ToolError
 from tritag.export.firmware_layers import FirmwareGraph
-from tritag.files import only_one
 from tritag.hls_projects.emulator.text import EmulatorText, emulator_text
+from tritag.tools import run_tool
 
 # Wrapping sums: partial sums of a linear layer may leave 32 bits, their end does not.
 FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fwrapv", "-fno-math-errno", "-w", "-Wno-psabi")
@@ -59,20 +58,15 @@ def compile_text(source: str, flags: tuple[str, ...] = NATIVE) -> Path:
     if compiler is None:
         raise ToolError("the native emulator needs g++ on PATH; install it (Debian: apt-get install g++)")
     state = hashlib.sha256("\0".join([source, *FLAGS, _machine(compiler, flags)]).encode())
-    library = cache_folder("emulator") / state.hexdigest()[:16] / "emulator.so"
-    with only_one(library.parent):
-        if library.is_file():
-            return library
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-            unit, built = Path(folder) / "emulator.cpp", Path(folder) / "emulator.so"
-            unit.write_text(source, encoding="utf-8")
-            command = [compiler, *FLAGS, *flags, str(unit), "-o", str(built)]
-            done = subprocess.run(command, check=False, capture_output=True, text=True)
-            if done.returncode:
-                raise ToolError(f"g++ must compile the emulator, but failed:\n{done.stderr[:2000]}")
-            os.replace(built, library)
-    return library
+
+    def build(folder: Path) -> dict[str, float]:
+        (folder / "emulator.cpp").write_text(source, encoding="utf-8")
+        done = run_tool([compiler, *FLAGS, *flags, "emulator.cpp", "-o", "emulator.so"], folder)
+        if done.returncode:
+            raise ToolError(f"g++ must compile the emulator, but failed:\n{done.stderr[:2000]}")
+        return {}
+
+    return built(cache_folder("emulator").resolve() / state.hexdigest()[:16], build).folder / "emulator.so"
 
 
 @cache

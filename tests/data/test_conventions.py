@@ -12,6 +12,7 @@ from tritag.data.jets.jets import JetBatch, make_batch
 from tritag.data.jets.store import read_jets
 from tritag.data.readers.formats import read_any
 from tritag.errors import DataError
+from tritag.pipeline.jets import read_source
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
 
@@ -72,3 +73,14 @@ def test_what_the_grid_clips_is_one_sentence(jets: JetBatch) -> None:
         "below 0.125 GeV and are dropped"
     )
     assert grid_losses(jets[:0]) == ""
+    assert "dropped" not in grid_losses(make_batch(p4, [3, 0]), soft_too=False)
+
+
+def test_steps_say_what_they_leave_out(tmp_path: Path, jets: JetBatch, capsys: pytest.CaptureFixture[str]) -> None:
+    p4 = jets.p4.copy()
+    p4[0, 0] = 5000, 5000, 0, 0
+    np.savez(tmp_path / "jets.npz", p4=p4, n_constituents=jets.n_constituents, weight=jets.label)
+    read_source(tmp_path / "jets.npz")
+    said = capsys.readouterr().err
+    assert "jets.npz: not read are weight" in said
+    assert f"jets.npz: of {jets.n_constituents.sum():,} constituents on the trigger's grid, 1 saturate" in said

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tritag.build_cache import CONTENTS, built
 from tritag.errors import ToolError
 from tritag.export.graph import CutTo, FirmwareGraph, Linear, Op
 from tritag.export.naming import Naming
@@ -88,7 +88,7 @@ class TestTools:
         with pytest.raises(ToolError, match=rf"g\+\+ must compile the project, but failed; see {log}"):
             compile_project(graph, load_target(), log=log)
         assert "nothing fits" in log.read_text()
-        assert not list(cache_root().rglob("complete.json"))
+        assert not list(cache_root().rglob(CONTENTS))
 
     def test_compiler_that_leaves_nothing(self, graph, monkeypatch, tmp_path):
         def idle(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool, naming: Naming) -> None:
@@ -109,14 +109,19 @@ class TestCache:
 
     def test_complete_projects_need_no_compiler(self, graph, monkeypatch):
         folder = cache_root() / project_digest(graph, load_target(), False)
-        folder.mkdir(parents=True)
-        (folder / "complete.json").write_text(json.dumps({"library": "firmware/tagger_v1.so", "compile_s": 12.5}))
+
+        def compiled(new: Path) -> dict[str, float]:
+            (new / "firmware").mkdir()
+            (new / "firmware" / "tagger_v1.so").write_text("a library")
+            return {"compile_s": 12.5}
+
+        built(folder, compiled)
         monkeypatch.setattr(csim.shutil, "which", lambda name: None)
         project = compile_project(graph, load_target())
         assert project.cached
         assert (project.library, project.compile_s) == (folder / "firmware" / "tagger_v1.so", 12.5)
 
-    def test_projects_without_the_mark_are_made_again(self, graph, monkeypatch, tmp_path):
+    def test_projects_without_their_list_are_made_again(self, graph, monkeypatch, tmp_path):
         folder = cache_root() / project_digest(graph, load_target(), False)
         (folder / "firmware").mkdir(parents=True)
         (folder / "firmware" / "tagger_v1.so.part").write_text("half a library")
@@ -124,11 +129,12 @@ class TestCache:
 
         def fake(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool, naming: Naming) -> None:
             calls.append(folder)
+            (folder / "firmware").mkdir()
             (folder / "build_lib.sh").write_text("touch firmware/tagger_v1.so\n")
 
         monkeypatch.setattr(csim, "write_project", fake)
         project = compile_project(graph, load_target(), log=tmp_path / "log")
-        assert calls == [folder]
+        assert [call.name for call in calls] == [folder.name]
         assert not project.cached
         assert project.library.name == "tagger_v1.so"
         assert compile_project(graph, load_target()).cached

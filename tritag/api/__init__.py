@@ -11,7 +11,7 @@ from tritag.api.foreign import import_file
 from tritag.api.jets import read_jets, score, score_file
 from tritag.api.package import package
 from tritag.api.runs import open_run, train
-from tritag.api.verilog import rtl, synth
+from tritag.api.verilog import rtl, synth, vendor_reports
 
 __all__ = [
     "csim",
@@ -25,5 +25,6 @@ __all__ = [
     "score_file",
     "synth",
     "train",
+    "vendor_reports",
     "verify",
 ]

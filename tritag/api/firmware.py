@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,6 +113,7 @@ def verify(
     *,
     layers: bool = False,
     target: str = DEFAULT_TARGET,
+    executors: Sequence[str] | None = None,
     progress: bool = True,
 ) -> VerifyResult:
     """Run the same jets through PyTorch, ONNX Runtime, QONNX, C-simulation and emulator, and compare every integer.
@@ -129,6 +131,10 @@ def verify(
         Search the first layer that differs.
     target : str
         The target whose project is compiled.
+    executors : sequence of str, optional
+        What is compared, the reference first: of ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim``, ``emulator`` and
+        ``verilog``, the simulated Verilog; by default all but that. The emulator gets ten times as many of the run's
+        jets.
     progress : bool
         Show a bar for each executor.
 
@@ -162,4 +168,4 @@ def verify(
     load_target(target)
     from tritag.pipeline.verify import verify_run
 
-    return verify_run(opened, None if jets is None else Path(jets), n_max, layers, target, progress)
+    return verify_run(opened, None if jets is None else Path(jets), n_max, layers, target, progress, executors)

@@ -25,9 +25,9 @@ def read_jets(
     Parameters
     ----------
     source : str, Path or OpenedRun
-        Path of a jet file (this project's HDF5, the public top-tagging HDF5, JetClass's ROOT files, ``.npz`` or HDF5
-        with ``p4`` and ``n_constituents``; docs/data.md); a name in ``configs/data``, whose set is generated when it is
-        not in the cache; or an opened run, which stands for its own jets.
+        Path of a jet file (this project's HDF5, the public top-tagging HDF5, JetClass's ROOT files, ``.npz``, HDF5, CSV
+        or Parquet with p4, or pt, eta and phi, or codes; docs/data.md); a name in ``configs/data``, whose set is
+        generated when it is not in the cache; or an opened run, which stands for its own jets.
     split : str, optional
         ``train``, ``val`` or ``test`` of a file with splits; by default all jets.
     n_max : int, optional

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
 
 if TYPE_CHECKING:
+    from tritag.files import JsonObject
     from tritag.pipeline.opened import RunLike
     from tritag.pipeline.rtl import RtlResult
     from tritag.pipeline.synth import SynthResult
@@ -70,6 +73,42 @@ def rtl(
     from tritag.pipeline.rtl import rtl_run
 
     return rtl_run(opened, target, interval, beats, jets, dsp_bits)
+
+
+def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObject]:
+    """Read reports of the vendor's tools back into a run, labelled as the vendor's; the package shows them.
+
+    Parameters
+    ----------
+    run : OpenedRun, str or Path
+        As :func:`open_run` takes it; with the Verilog of :func:`rtl`.
+    reports : sequence of str or Path
+        Vivado's reports of utilization and timing, Vitis HLS' ``csynth.xml``; told apart by content.
+
+    Returns
+    -------
+    list of dict
+        All reports of the run: ``kind``, ``design``, ``part``, ``figures``, and ``origin``, which is ``vendor``.
+
+    Raises
+    ------
+    DataError
+        A file that is no such report, lacks a figure, or is of another part.
+    RunError
+        No such run, or one without Verilog.
+
+    Examples
+    --------
+    ::
+
+        tritag.vendor_reports("transformer-2k", ["utilization.rpt", "timing.rpt"])
+    """
+    from tritag.pipeline.opened import open_run
+
+    opened = open_run(run, needs=("rtl.json",))
+    from tritag.pipeline.vendor import keep_reports
+
+    return keep_reports(opened, [Path(report) for report in reports])
 
 
 def synth(run: RunLike, *, workers: int = 1, only: str | None = None) -> SynthResult:

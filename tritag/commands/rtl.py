@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,10 @@ def command(
     jets: Annotated[
         int, typer.Option(min=0, help="Jets to simulate, besides the crafted ones; 0: only write and schedule.")
     ] = RTL_JETS,
+    vendor_report: Annotated[
+        list[Path] | None,
+        typer.Option(help="Only read a report of Vivado or Vitis HLS back into the run; may be repeated."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Write Verilog of an exported run, simulate it bit by bit, and measure latency and II in cycles.
@@ -40,6 +45,11 @@ def command(
     Exit status 1 when an integer differs from the exported file's, or a measured cycle count from the schedule.
     """
     where = one_run(run, old_run)
+    if vendor_report:
+        kept = api.vendor_reports(where, vendor_report)
+        if json:
+            print_json(kept)
+        return
     result = api.rtl(where, target, interval=interval, beats=beats, dsp_bits=dsp_bits, jets=jets)
     if json:
         print_json(result.as_dict())

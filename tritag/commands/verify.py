@@ -24,6 +24,10 @@ def command(
     n_max: FirstJets = None,
     layers: Annotated[bool, typer.Option("--layers", help="Name the first layer that differs.")] = False,
     target: Target = DEFAULT_TARGET,
+    executors: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated, the reference first; also verilog, which is simulated for minutes."),
+    ] = None,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
@@ -31,7 +35,9 @@ def command(
 
     Exit status 1 when an integer differs or all jets have one answer, 2 when no jet was compared.
     """
-    result = api.verify(one_run(run, old_run), jets, n_max, layers=layers, target=target, progress=not json)
+    chosen = None if executors is None else [name.strip() for name in executors.split(",") if name.strip()]
+    where = one_run(run, old_run)
+    result = api.verify(where, jets, n_max, layers=layers, target=target, executors=chosen, progress=not json)
     if json:
         print_json(result.as_list())
     else:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 
+from tritag.build_cache import copy_entry
 from tritag.export.feature_vectors import load_vectors, real_values
 from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
@@ -14,7 +14,7 @@ from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.hls_projects.vendor import synthesise, vendor_tool
 from tritag.hls_projects.verify import Verdict, compare, require_equal
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.terminal import print_progress
 
@@ -66,6 +66,7 @@ class CsimResult:
         }
 
 
+@one_writer
 def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Naming | None = None) -> CsimResult:
     """Write, compile and run the project; the vendor's synthesis follows where it is installed.
 
@@ -93,7 +94,7 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Namin
     run.discard_from("csim")
     project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
     verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
-    shutil.copytree(project.folder, run.path("hls"), ignore=shutil.ignore_patterns("*.so", "complete.json"))
+    copy_entry(project.entry, run.path("hls"), "*.so")
     (output,) = graph.outputs
     some = slice(0, _TESTBENCH_JETS)
     values = [real_values(graph, name, x[some]) for name, x in zip(graph.inputs, inputs, strict=True)]

@@ -6,25 +6,30 @@ from collections.abc import Sequence
 
 from tritag.errors import ConfigError, unknown_name
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
+from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.graph import read_graph
 from tritag.export.model_file import read_model
 from tritag.export.naming import Naming
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.tools.executor import VerilogExecutor
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.emulator.library import compile_emulator
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.export import exact
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.run_files import CsimFile
+from tritag.pipeline.rtl import design_of
+from tritag.pipeline.run_files import CsimFile, DesignFile
 from tritag.structured import read_json_if_there
 
-# PyTorch is the reference that the others are compared with.
-EXECUTORS = ("pytorch", "onnxruntime", "qonnx", "csim", "emulator")
+# PyTorch is the reference that the others are compared with. The simulated Verilog takes minutes: it is asked for.
+DEFAULT_EXECUTORS = ("pytorch", "onnxruntime", "qonnx", "csim", "emulator")
+EXECUTORS = (*DEFAULT_EXECUTORS, "verilog")
 
 
 def run_executors(
     opened: OpenedRun,
-    names: Sequence[str] = EXECUTORS,
+    names: Sequence[str] = DEFAULT_EXECUTORS,
     target_name: str = DEFAULT_TARGET,
     trace: bool = False,
     log: str = "verify",
@@ -70,11 +75,21 @@ def run_executors(
             executors.append(QonnxExecutor(graph, model))
         elif name == "emulator":
             executors.append(EmulatorExecutor(graph, compile_emulator(graph, naming.full, trace=trace)))
+        elif name == "verilog":
+            executors.append(VerilogExecutor(graph, _design(opened, graph, target_name)))
         else:
             log_file = opened.run.log_file(log)
             project = compile_project(graph, load_target(target_name), trace=trace, log=log_file, naming=naming)
             executors.append(CsimExecutor(graph, project))
     return executors
+
+
+def _design(opened: OpenedRun, graph: FirmwareGraph, target_name: str) -> Design:
+    """The design that ``tritag rtl`` chose; where it has not run, the one that it would choose."""
+    made: DesignFile | None = read_json_if_there(opened.run.path("rtl.json"))
+    if made is None:
+        return design_of(graph, target_name)[0]
+    return design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"))[0]
 
 
 def naming_of(opened: OpenedRun) -> Naming:

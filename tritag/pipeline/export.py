@@ -14,7 +14,7 @@ from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.layers.tagger import Tagger
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.simulated.tagger import why_not_exact
 from tritag.terminal import print_progress
@@ -49,6 +49,7 @@ class ExportResult:
         return {"run": str(self.run.directory), "model": str(self.model)}
 
 
+@one_writer
 def export_run(opened: OpenedRun) -> ExportResult:
     """Write ``model.qonnx.onnx``, ``graph.json`` and ``vectors.npz`` of a trained, quantized run.
 

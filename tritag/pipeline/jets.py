@@ -7,18 +7,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag.data.jets.conventions import grid_losses
 from tritag.data.jets.crafted import crafted_codes
 from tritag.data.jets.jets import JetBatch
 from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.generate import ensure_data
+from tritag.errors import DataError
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.quant.recipe import Recipe
+from tritag.terminal import print_progress
 
 
 def read_source(
     source: str | Path, split: str | None = None, n_max: int | None = None, constituents: int | None = None
 ) -> JetBatch:
     """Jets of a file of any known kind, or of a data configuration, whose set is made when it is not in the cache.
+
+    What is not read of a file, and what the trigger's grid clips, is said in a sentence each.
 
     Parameters
     ----------
@@ -40,7 +45,12 @@ def read_source(
         Neither a file nor the name of a configuration.
     """
     path = ensure_data(source) if _names_configuration(source) else Path(source)
-    batch = read_any(path, n_max=n_max, split=split)
+    notes: list[str] = []
+    batch = read_any(path, n_max=n_max, split=split, notes=notes)
+    if losses := grid_losses(batch, soft_too=False):
+        notes.append(f"{path.name}: {losses}")
+    for note in notes:
+        print_progress(note)
     if constituents is not None and is_own_file(path) and constituents > batch.p4.shape[1]:
         batch = batch.leading(constituents)
     return batch
@@ -69,10 +79,13 @@ def coded_jets(
     Raises
     ------
     DataError
-        As in :func:`read_source`, or fewer constituents in the file than the tagger takes.
+        As in :func:`read_source`, fewer constituents in the file than the tagger takes, or none at all.
     """
     constituents = recipe.tagger.n_constituents
-    batch = read_source(recipe.data if file is None else file, split, n_max, constituents)
+    source = recipe.data if file is None else file
+    batch = read_source(source, split, n_max, constituents)
+    if len(batch) and not batch.n_constituents.any():
+        raise DataError(f"{source}: jets must have constituents, got {len(batch)} jets without any; check the file")
     return CodedJets.from_batch(batch, constituents, rounded=recipe.on_grid)
 
 

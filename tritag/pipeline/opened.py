@@ -6,14 +6,15 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from tritag.configs import build
 from tritag.errors import RunError
+from tritag.helper_files import only_one
 from tritag.pipeline.plugins import load_plugins
 from tritag.pipeline.run_files import MetricsFile
 from tritag.run import Run
@@ -132,3 +133,29 @@ def open_run(where: RunLike, needs: Sequence[str] = ()) -> OpenedRun:
     for filename in needs:
         opened.run.require(filename)
     return opened
+
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+
+def one_writer(
+    step: Callable[Concatenate[OpenedRun, Params], Result],
+) -> Callable[Concatenate[OpenedRun, Params], Result]:
+    """Let a step be the only one that writes into its run: another one waits until it is done.
+
+    Raises
+    ------
+    RunError
+        The run was removed while the step worked on it, so that its result is gone.
+    """
+
+    @wraps(step)
+    def alone(opened: OpenedRun, *arguments: Params.args, **named: Params.kwargs) -> Result:
+        with only_one(opened.directory / "steps"):
+            result = step(opened, *arguments, **named)
+            if not opened.run.path("config.yaml").is_file():
+                raise RunError(f"{opened.directory} must stay until the step is done, but was removed; train again")
+            return result
+
+    return alone

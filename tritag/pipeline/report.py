@@ -1,13 +1,20 @@
-"""The report of a run: its verdict, and the page that shows it."""
+"""The report of a run: its verdict, the page that shows it, and the numbers behind the page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritag.files import JsonObject, write_text
+from tritag.errors import ConfigError
+from tritag.files import JsonObject, write_json, write_text
 from tritag.pipeline.opened import OpenedRun
-from tritag.report.html import html_report
+from tritag.report.page.comparison import comparison_page
+from tritag.report.page.document import report_page
+from tritag.report.plots.gallery import PLOTS
+from tritag.report.plots.plot import Plot
+from tritag.report.plots.style import write_static
+from tritag.report.plots.versus import versus_plots
 from tritag.report.summary import summarise
 from tritag.terminal import print_progress
 
@@ -23,29 +30,89 @@ class ReportResult:
     page : Path
         The HTML file, complete in itself.
     summary : dict
-        What it says: physics, bit accuracy, costs, firmware, provenance; None where a step has not run.
+        Content of ``report.json``, from which the page is made: physics, bit accuracy, costs, firmware, curves,
+        provenance; None or empty where a step has not run.
+    figures : tuple of Path
+        Files of the figures for talks.
     """
 
     run: OpenedRun
     page: Path
     summary: JsonObject
+    figures: tuple[Path, ...] = ()
 
     def as_dict(self) -> JsonObject:
         """What the page shows, as plain values for JSON."""
         return self.summary
 
 
-def report_run(opened: OpenedRun) -> ReportResult:
-    """Write ``report.html``.
+def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
+    """Write ``report.html`` and ``report.json``.
+
+    Parameters
+    ----------
+    figures : Path, optional
+        Folder for every figure as PDF and PNG, in the style of talks.
 
     Raises
     ------
     RunError
         The run is not trained to its end, or its float run is gone.
+    ToolError
+        Figures are asked for, and matplotlib or mplhep is missing.
     """
     float_run = opened.float_run()
-    summary = summarise(opened.directory, float_run.directory if float_run is not None else None)
+    recipe = opened.recipe
+    summary = summarise(
+        opened.directory, float_run.directory if float_run is not None else None, recipe.tagger.head
+    ) | {
+        "tagger": {
+            "network": recipe.tagger.network,
+            "constituents": recipe.tagger.n_constituents,
+            "precision": opened.run.config["precision"],
+            "data": str(recipe.data),
+            "outputs": list(recipe.tagger.head.output_names),
+        }
+    }
     page = opened.run.path("report.html")
-    write_text(page, html_report(summary))
+    write_json(opened.run.path("report.json"), summary)
+    write_text(page, report_page(summary))
     print_progress(f"report: {page}")
-    return ReportResult(opened, page, summary)
+    return ReportResult(opened, page, summary, _for_talks(PLOTS, summary, figures))
+
+
+def report_runs(runs: Sequence[OpenedRun], page: Path, figures: Path | None = None) -> tuple[ReportResult, ...]:
+    """Write each run's own report, and a page that shows them beside each other; returns the reports.
+
+    Parameters
+    ----------
+    runs : sequence of OpenedRun
+        Two at least, no run twice.
+    page : Path
+        The HTML file of all runs.
+    figures : Path, optional
+        Folder for the figures of the comparison, as of :func:`report_run`.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than two runs, or one twice.
+    RunError, ToolError
+        As of :func:`report_run`.
+    """
+    names = [opened.directory.resolve() for opened in runs]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise ConfigError(f"runs to compare must be two or more different ones, got {[name.name for name in names]}")
+    results = tuple(report_run(opened) for opened in runs)
+    reports = [result.summary for result in results]
+    write_text(page, comparison_page(reports))
+    _for_talks(versus_plots(), {"runs": reports}, figures)
+    print_progress(f"comparison: {page}")
+    return results
+
+
+def _for_talks(plots: Sequence[Plot], report: JsonObject, folder: Path | None) -> tuple[Path, ...]:
+    """Files of the figures that the report has something for; none without a folder."""
+    if folder is None:
+        return ()
+    return tuple(path for plot in plots if plot.shows(report) for path in write_static(plot, report, folder))

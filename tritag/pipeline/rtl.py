@@ -21,7 +21,7 @@ from tritag.export.rtl.tools.simulation import require_tools
 from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.defaults import RTL_JETS
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.report.firmware import simulated_jets
@@ -115,6 +115,7 @@ class RtlResult:
             self.strength.require_enough()
 
 
+@one_writer
 def rtl_run(
     opened: OpenedRun,
     target_name: str = DEFAULT_TARGET,

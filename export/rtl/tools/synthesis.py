@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import re
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +28,10 @@ from tritag.export.rtl.design.kernel import Placed
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools.depth import stage_depth
 from tritag.export.rtl.tools.simulation import INSTALL, cache_root
-from tritag.files import write_text
+from tritag.files import atomic_path
+from tritag.helper_files import own_folder
+from tritag.seals import seal, unseal
+from tritag.tools import run_tool
 
 # Raise it when the way of synthesis changes.
 _RECIPE = 3
@@ -70,7 +73,18 @@ class Job:
 
     def figures(self) -> Figures:
         """Resources that an earlier run of Yosys left in the cache."""
-        return Figures(**json.loads(self.entry.read_text()))
+        found = self.known()
+        if found is None:
+            raise ToolError(f"{self.entry} must hold what Yosys has just found, but is gone; run the command again")
+        return found
+
+    def known(self) -> Figures | None:
+        """Figures in the cache; None where there are none, or where the file is damaged: they are made again."""
+        with suppress(OSError, ValueError, TypeError, ToolError):
+            if not self.entry.read_bytes().startswith(b"{"):
+                return Figures(**json.loads(unseal(self.entry, ToolError, "synthesise again")))
+            return Figures(**json.loads(self.entry.read_text(encoding="utf-8")))  # of before there were seals
+        return None
 
 
 def missing_tools() -> list[str]:
@@ -120,7 +134,7 @@ def synthesise(
     jobs = {k.module: Job.of(k.module, k.text, k.files) for k in (design.kernels if kernels is None else kernels)}
     if top:
         jobs[design.name] = _top_job(design)
-    waiting = {job.entry: job for job in jobs.values() if not job.entry.is_file()}
+    waiting = {job.entry: job for job in jobs.values() if job.known() is None}
     batches = list(_batches(list(waiting.values())))
     work = sum(_START + sum(len(job.text) for job in batch) for batch in batches)
     # Modules of equal text are one job.
@@ -154,7 +168,7 @@ def summed(design: Design, figures: Mapping[str, Figures]) -> Figures:
 def module_figures(name: str, text: str, files: Mapping[str, str]) -> Figures:
     """Figures of one module, from the cache when its text was synthesised before."""
     job = Job.of(name, text, files)
-    if not job.entry.is_file():
+    if job.known() is None:
         _run([job])
     return job.figures()
 
@@ -198,15 +212,16 @@ def _run(batch: Sequence[Job]) -> None:
     files = {name: content for job in batch for name, content in job.files.items()}
     text = "\n".join([*texts, *(job.boxes for job in batch), top])
     for job, figures in zip(batch, _yosys(text, files, names), strict=True):
-        write_text(job.entry, json.dumps(asdict(figures)))
+        with atomic_path(job.entry) as path:
+            path.write_bytes(seal(json.dumps(asdict(figures)).encode()))
 
 
 def _yosys(text: str, files: Mapping[str, str], names: Sequence[str]) -> list[Figures]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with own_folder(cache_root() / "synthesis") as folder:
         for file, content in {**files, "design.v": text, "run.py": _SCRIPT}.items():
             (folder / file).write_text(content)
-        done = subprocess.run([sys.executable, "run.py"], cwd=folder, check=False, capture_output=True, text=True)
+        # abc takes a script by a path that must not hold a blank: here, whatever the folder of temporary files is.
+        done = run_tool([sys.executable, "run.py"], folder, {**os.environ, "TMPDIR": "."})
         netlist = folder / "netlist.json"
         if done.returncode or not netlist.is_file():
             raise ToolError(f"Yosys must synthesise the modules, but failed:\n{(done.stdout + done.stderr)[-3000:]}")

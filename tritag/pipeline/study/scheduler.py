@@ -21,7 +21,7 @@ from tritag.pipeline.train import train_run
 from tritag.pipeline.verify import verify_run
 from tritag.progress import Progress
 from tritag.terminal import print_progress
-from tritag.workers import follow_parent
+from tritag.workers import available_cores, follow_parent
 
 _Group: TypeAlias = list[tuple[StudyRow, int]]
 
@@ -44,7 +44,7 @@ def train_all(config: StudyConfig, processes: int | None = None) -> None:
             ensure_data(data)
     groups = _groups(config)
     pool = ProcessPoolExecutor(
-        min(processes or os.cpu_count() or 1, len(groups)),
+        min(processes or available_cores(), len(groups)),
         get_context("spawn"),
         initializer=_start_worker,
         initargs=(os.getpid(), plugins.used_paths()),

@@ -1,0 +1,32 @@
+"""The simulated Verilog as an executor: the jets back to back, as close as the design takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tritag.errors import CheckFailed, ExportError
+from tritag.export.executors import Executor
+from tritag.export.feature_vectors import port_values
+from tritag.export.firmware_layers import FirmwareGraph
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.tools.simulation import Simulator, back_to_back, joined, reset_script
+
+
+class VerilogExecutor(Executor):
+    """Runs a design in Verilator, which is compiled once; minutes for many jets."""
+
+    name = "verilog"
+
+    def __init__(self, graph: FirmwareGraph, design: Design) -> None:
+        super().__init__(graph)
+        self.design, self.simulator = design, Simulator([design])
+
+    def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
+        script = joined(reset_script(self.design), back_to_back(self.design, len(inputs[0])))
+        answers = self.simulator.run(0, port_values(self.graph, inputs), script)
+        if len(answers.values) != len(inputs[0]):
+            raise CheckFailed(f"the simulation must give {len(inputs[0])} answers, got {len(answers.values)}")
+        return answers.values * 2.0 ** -self.graph.grids[self.graph.outputs[0]].fraction
+
+    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        raise ExportError("the simulated Verilog shows no layers; compare them in the C-simulation or the emulator")

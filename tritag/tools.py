@@ -1,0 +1,60 @@
+"""Runs compilers and simulators: they end with the command that started them, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+# A small process between: the kernel tells it when the command dies, even by kill -9, and it ends its whole group.
+# A compiler's own children would not be told.
+_KEEPER = """
+import ctypes, os, signal, subprocess, sys
+signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+try:
+    sys.exit(subprocess.Popen(sys.argv[2:]).wait() & 255)
+except OSError as error:
+    sys.exit(f"{sys.argv[2]}: {error.strerror}")
+"""
+
+
+def run_tool(
+    command: Sequence[str | Path],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    capture: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``command`` in ``folder``; when this process is interrupted or killed, it and its children end, too.
+
+    Parameters
+    ----------
+    environment : mapping, optional
+        All variables; by default those of this process.
+    capture : bool
+        Whether its output is returned; otherwise it goes where that of this process goes.
+
+    Returns
+    -------
+    CompletedProcess
+        With status, output and errors as text; what is not UTF-8 is replaced.
+    """
+    keeper = [sys.executable, "-I", "-S", "-c", _KEEPER, str(os.getpid()), *map(str, command)]
+    pipe = subprocess.PIPE if capture else None
+    with subprocess.Popen(
+        keeper, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace",
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out or "", err or "")
