@@ -46,16 +46,7 @@ from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
 from tritag.structured import parse_json
 
 __all__ = [
-    "Concat",
-    "CutTo",
-    "FirmwareGraph",
-    "Layer",
-    "Linear",
-    "Op",
-    "Product",
-    "Reshape",
-    "Sum",
-    "Transpose",
+    *("Concat", "CutTo", "FirmwareGraph", "Layer", "Linear", "Op", "Product", "Reshape", "Sum", "Transpose"),
     "read_graph",
 ]
 
