@@ -29,7 +29,7 @@ import typer
 
 from benchmarks.fuzz_cases import CASES, write_seeds
 from benchmarks.fuzz_mutations import mutate
-from tritag.errors import TritagError
+from tritag.errors import TritagError, printable
 
 LIMIT_BYTES = 2 << 30
 LIMIT_S = 10.0
@@ -93,7 +93,7 @@ def _read_and_leave(read: object, path: Path, writing: int) -> None:
         try:
             answer = f"same {read(path)}"  # type: ignore[operator]
         except TritagError as error:
-            answer = f"refused {error}"
+            answer = f"refused {printable(str(error))}"  # as the command line prints it
         except BaseException:
             answer = f"traceback {traceback.format_exc()}"
         os.write(writing, answer.encode(errors="replace")[:60_000])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from onnx import ModelProto, NodeProto
 
+from tritag.closed import closed
 from tritag.errors import ExportError
 from tritag.export.importing import attention, linear, pairs, pointwise, pooling, shapes
 from tritag.export.importing.context import Import
@@ -115,6 +116,11 @@ def import_model(model: ModelProto, grids: Mapping[str, InputGrid] | None = None
     ConfigError
         A grid does not fit its input.
     """
+    with closed("the file to import", ExportError, "an ONNX file whose nodes and tensors fit each other", "check it"):
+        return _imported(model, grids)
+
+
+def _imported(model: ModelProto, grids: Mapping[str, InputGrid] | None) -> Imported:
     source = read_source(model)
     if len(source.outputs) != 1:
         raise ExportError(
