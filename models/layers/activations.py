@@ -9,7 +9,7 @@ from tritag.errors import ConfigError
 
 
 class Relu(nn.Module):
-    """``max(x, 0)``."""
+    """Positive values as they are, zero in place of the others: ``max(x, 0)``."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., C) to (..., C)."""
@@ -39,7 +39,7 @@ class Sigmoid(nn.Module):
 
 
 class Tanh(nn.Module):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent of each value, between -1 and 1."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., C) to (..., C)."""
