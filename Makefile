@@ -86,16 +86,18 @@ help: ## this list
 	@echo "  Variables: TAGGER=$(TAGGER) DATA=$(DATA) K=$(K) RUN=$(RUN) TARGET=$(TARGET) SYNTH=$(SYNTH) STUDY=$(STUDY) PYTHON=$(PYTHON) TORCH='$(TORCH)' PYTEST_ARGS='$(PYTEST_ARGS)'"
 	@echo "  Without the CUDA libraries: TORCH=<path of the CPU wheel>"
 
-# torch goes first: resolved together with the rest, pip may take another build of it and its CUDA packages.
+# First everything but torch, with hashes. torch goes alone: resolved together with the rest, pip may take another build
+# of it and its CUDA packages; which file it is, is the user's choice, so that it has no hash here. Then tritag itself.
 # The stamp is the last thing made, so that an interrupted installation is taken up again.
-$(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "error: tritag needs Python 3.11, but '$(PYTHON)' is not on PATH;" \
+$(STAMP): pyproject.toml constraints.txt requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "error: tritag needs Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is not on PATH;" \
 	    "install it (Debian: apt install python3.11 python3.11-venv) or call make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: constraints.txt is for" \
-	    "Python 3.11, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1); call make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "error: tritag needs" \
+	    "Python 3.11, 3.12 or 3.13, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1); call make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: '$(PYTHON)' cannot make environments;" \
 	    "install its venv package (Debian: apt install python3.11-venv)" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[generate,readers,dev]'
 	@touch $@

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +18,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from tests.helpers import licences, lock
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -41,6 +46,50 @@ def test_a_requirement_is_pinned_and_the_pin_is_installed(requirement):
     assert Version(version(requirement.name)).public == pin, "make env, or freeze constraints.txt again"
 
 
+@pytest.mark.parametrize("text", PROJECT["dependencies"])
+def test_a_requirement_of_the_core_has_an_upper_bound(text):
+    assert any(s.operator in ("<", "==", "<=") for s in Requirement(text).specifier), text
+
+
+def test_every_pin_has_hashes():
+    """What make env installs are the files that were locked; only torch's file is the user's choice."""
+    found = lock.locked()
+    assert {name: version for name, (version, _) in found.items()} == {
+        name: pin for name, pin in PINS.items() if name not in lock.APART
+    }, "python -m tests.helpers.lock writes requirements.lock again"
+    for name, (_, hashes) in found.items():
+        assert hashes, name
+        assert all(re.fullmatch(r"[0-9a-f]{64}", h) for h in hashes), name
+    makefile = (REPOSITORY / "Makefile").read_text()
+    assert makefile.index("--require-hashes --no-deps -r requirements.lock") < makefile.index("$(TORCH)\n")
+
+
+def test_a_file_with_another_hash_is_not_installed(tmp_path):
+    """pip itself refuses: the form of the lock file is one that it reads and holds to."""
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("tiny-1.0.dist-info/RECORD", "")
+    for content, status in ((wheel.read_bytes(), 0), (b"another", 1)):
+        digest = hashlib.sha256(content).hexdigest()
+        (tmp_path / "r.lock").write_text(f"tiny==1.0 \\\n    --hash=sha256:{digest}\n")
+        options = ["--dry-run", "--no-index", "--find-links", str(tmp_path), "--require-hashes", "--no-deps"]
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "install", *options, "-r", str(tmp_path / "r.lock")],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+
+
+def test_licences_and_bill_of_materials_are_those_of_what_is_installed():
+    assert not licences.unpinned(), "freeze constraints.txt again"
+    assert licences.PAGE.read_text(encoding="utf-8") == licences.page(), "python -m tests.helpers.licences"
+    assert licences.BILL.read_text(encoding="utf-8") == licences.bill(), "python -m tests.helpers.licences"
+    strict = licences.page().partition("| package |")[0]
+    assert all(f"- {name} (" in strict for name in ("quantizers", "docutils", "pythia8mc"))
+
+
 def test_the_makefile_installs_the_pinned_torch():
     found = re.search(r"^TORCH \?= torch==(\S+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
     assert found is not None
@@ -53,7 +102,7 @@ def test_the_version_is_the_same_everywhere():
 
 
 def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "requirements.lock"):
         shutil.copy(REPOSITORY / name, folder)
     # not the options of the make that runs these tests
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
@@ -72,8 +121,8 @@ def test_make_help_lists_the_targets(tmp_path):
 @pytest.mark.parametrize(
     ("python", "message"),
     [
-        ("python3.99", "error: tritag needs Python 3.11, but 'python3.99' is not on PATH; install it"),
-        ("false", "error: constraints.txt is for Python 3.11, but 'false' is "),
+        ("python3.99", "error: tritag needs Python 3.11, 3.12 or 3.13, but 'python3.99' is not on PATH; install it"),
+        ("false", "error: tritag needs Python 3.11, 3.12 or 3.13, but 'false' is "),
     ],
 )
 def test_make_without_the_right_python_says_so_and_leaves_nothing(tmp_path, python, message):

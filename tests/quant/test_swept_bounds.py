@@ -1,0 +1,52 @@
+"""Figures of the ops' pages over the whole domain of their inputs, not only where jets usually are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tests.helpers.jets import random_jets
+from tests.quant.test_jet_scalars import expected_scalars, scalars
+from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.quant.ops.jet_scalars import ETA_DOMAIN
+
+PAGE = Path(__file__).parents[2] / "docs" / "ops" / "jet_scalars.md"
+
+
+def _angles() -> np.ndarray:
+    """Codes (n, 2) of eta and phi: every eta at some phi, every phi at some eta."""
+    edge = int(ETA_DOMAIN / TriggerGrid.ETA_LSB)
+    eta, phi = np.arange(-edge, edge + 1), np.arange(TriggerGrid.PHI_MIN, TriggerGrid.PHI_MAX + 1)
+    crossed = (np.stack(np.meshgrid(*axes), -1).reshape(-1, 2) for axes in ((eta, phi[::48]), (eta[::48], phi)))
+    return np.concatenate(list(crossed))
+
+
+def test_one_constituent_over_the_whole_domain():
+    angles = _angles()
+    count = np.ones(len(angles), np.int64)
+    rows = re.findall(r"^  \| ([\d.]+) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [float(pt) for pt, _ in rows] == [0.25, 0.5, 1, 2, 4, 8, 16]
+    for pt, quoted in (*rows, (TriggerGrid.PT_MAX / 4, None)):
+        codes = np.concatenate([np.full((len(angles), 1), round(float(pt) * 4)), angles], axis=1)[:, None]
+        error = np.abs(scalars(codes, count) - expected_scalars(codes, count)).max((0, 1))
+        assert (error[:2] < 1).all(), pt
+        if quoted is None:
+            assert (error <= [1, 1, 1, 1, 1, 1, 2]).all()
+        else:
+            assert " | ".join(f"{e:.2f}" for e in error[2:]) == quoted, pt
+
+
+def test_soft_jets_of_several_constituents():
+    rng = np.random.default_rng(1)
+    codes, count = random_jets(rng, 20_000, 5)
+    codes[..., 0] = np.where(codes[..., 0] > 0, rng.integers(1, 40, codes[..., 0].shape), 0)
+    error = np.abs(scalars(codes, count) - expected_scalars(codes, count))[..., 4:].max(1)
+    pt, phi = codes[..., 0] * (np.arange(5) < count[:, None]), codes[..., 2] * TriggerGrid.PHI_LSB
+    jet_pt_gev = np.hypot((pt * np.cos(phi)).sum(1), (pt * np.sin(phi)).sum(1)) / 4
+    for least_gev, bounds in ((1, (5, 5, 16)), (4, (2, 2, 6))):
+        chosen = (jet_pt_gev >= least_gev) & (count > 1)
+        assert chosen.sum() > 5000
+        assert (error[chosen].max(0) < bounds).all(), least_gev
+        assert f"{bounds[0]}, {bounds[1]} and" in " ".join(PAGE.read_text(encoding="utf-8").split())
