@@ -233,7 +233,7 @@ def test_rtl_without_simulation(run: Path, tmp_path: Path, capsys: pytest.Captur
     assert result["latency_cycles"] is None
     assert result["scheduled_latency_cycles"] > 0
     assert (result["part"], len(result["assumptions"])) == ("xcvp1802-lsvc4072-2MP-e-S", 2)
-    assert (run / "rtl" / "tagger.v").is_file()
+    assert (run / "rtl" / f"{Naming.of_run(run.name).full}.v").is_file()
     assert cli.run(["report", str(run)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "latency (scheduled)" in shown

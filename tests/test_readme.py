@@ -78,7 +78,7 @@ def test_first_command_goes_the_whole_way(tmp_path: Path) -> None:
         "csim.json",
         "verify.json",
         "report.html",
-        "rtl/tagger.v",
+        f"rtl/{Naming.of_run(run.name).full}.v",
         f"hls/firmware/{Naming.of_run(run.name).full}.cpp",
     ):
         assert (run / name).is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tritag.export.rtl.design.listing import Facts, listing
 from tritag.hls_projects.package.delivery import Delivery, Files
 
 _XDC = """\
@@ -31,8 +32,10 @@ report_timing_summary -delay_type max -file timing.rpt
 def verilog_files(delivery: Delivery) -> Files:
     """Verilog, memories, constraints and Vivado's script, below ``verilog``."""
     design, target = delivery.design, delivery.target
+    origin, naming = delivery.origin, delivery.naming
+    facts = Facts(origin["run"], origin["settings"], naming.name, naming.version, target.part, target.clock_period_ns)
     return {
-        f"{design.name}.v": design.text,
+        f"{design.name}.v": listing(design, delivery.graph, facts),
         **design.files,
         f"{design.name}.xdc": _XDC.format(
             top=design.name,

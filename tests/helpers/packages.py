@@ -15,9 +15,9 @@ from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
 from tritag.export.qonnx_file import export_model
 from tritag.export.rtl.design.design import build
+from tritag.export.rtl.design.prefix import prefixed
 from tritag.hls_projects.package.contents import package_files
 from tritag.hls_projects.package.delivery import Delivery
-from tritag.hls_projects.package.prefix import prefixed
 from tritag.hls_projects.package.summary import facts_of
 from tritag.hls_projects.target import load_target
 from tritag.quant.formats.fixed import FixedType, Grid
@@ -61,7 +61,7 @@ def delivery(graph: FirmwareGraph, inputs: tuple[np.ndarray, ...], expected: np.
         "scenarios": {},
         "estimate": design.estimate(),
     }
-    origin = {"run": naming.name, "tritag": "0"}
+    origin = {"run": naming.name, "settings": "0a1b2c3d", "tritag": "0"}
     answers = expected.reshape(len(expected), -1)
     return Delivery(naming, graph, design, target, "vu13p-360mhz", inputs, answers, facts_of(rtl), origin)
 

@@ -23,6 +23,8 @@ def rtl(
     beats: int | None = None,
     dsp_bits: int | None = None,
     jets: int = RTL_JETS,
+    name: str | None = None,
+    version: int | None = None,
 ) -> RtlResult:
     """Write pipelined Verilog of an exported run, simulate it bit by bit, and measure its cycles.
 
@@ -42,6 +44,8 @@ def rtl(
         Products of so many partial bits (width times width) and more go into DSPs.
     jets : int
         Jets to simulate, besides the crafted ones; 0 writes and schedules the Verilog, and measures nothing.
+    name, version : str, int, optional
+        What all modules and memories begin with, as ``NAME_vN_``; by default the run's name, and 1.
 
     Returns
     -------
@@ -70,9 +74,12 @@ def rtl(
 
     opened = open_run(run, needs=("model.qonnx.onnx",))
     load_target(target)
+    from tritag.export.naming import Naming
+
+    naming = Naming.of_run(opened.name, name, version)
     from tritag.pipeline.rtl import rtl_run
 
-    return rtl_run(opened, target, interval, beats, jets, dsp_bits)
+    return rtl_run(opened, target, interval, beats, jets, dsp_bits, naming)
 
 
 def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObject]:

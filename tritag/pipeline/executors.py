@@ -89,7 +89,8 @@ def _design(opened: OpenedRun, graph: FirmwareGraph, target_name: str) -> Design
     made: DesignFile | None = read_json_if_there(opened.run.path("rtl.json"))
     if made is None:
         return design_of(graph, target_name)[0]
-    return design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"))[0]
+    naming = Naming.of_run(opened.name, made.get("name"), made.get("version"))
+    return design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)[0]
 
 
 def naming_of(opened: OpenedRun) -> Naming:

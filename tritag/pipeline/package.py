@@ -15,7 +15,6 @@ from tritag.files import JsonObject
 from tritag.hls_projects.package.archive import write_archive
 from tritag.hls_projects.package.contents import package_files
 from tritag.hls_projects.package.delivery import Delivery
-from tritag.hls_projects.package.prefix import prefixed
 from tritag.hls_projects.package.summary import facts_of
 from tritag.hls_projects.target import load_target
 from tritag.pipeline.opened import OpenedRun
@@ -87,13 +86,13 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
         raise RunError(
             f"a package needs integers that agree, but {', '.join(wrong)} differ; see verify.json and rtl.json"
         )
-    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"))
+    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)
     synth, vendor = (read_json_if_there(run.path(name)) for name in ("synth.json", "vendor.json"))
     facts = facts_of(rtl, synth, verdicts, vendor or [])
     delivery = Delivery(
         naming,
         graph,
-        prefixed(design, naming),
+        design,
         load_target(made["target"]),
         Path(made["target"]).stem,
         tuple(x[:_JETS] for x in inputs),

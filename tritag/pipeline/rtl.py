@@ -11,7 +11,10 @@ from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import port_values
 from tritag.export.graph import FirmwareGraph, read_graph
 from tritag.export.model_file import read_model
+from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.design.listing import Facts, listing
+from tritag.export.rtl.design.prefix import prefixed
 from tritag.export.rtl.design.search import choose_design
 from tritag.export.rtl.text.delays import DelayModel
 from tritag.export.rtl.text.fpga import assumptions
@@ -49,8 +52,10 @@ class Scenario(TypedDict):
 
 
 class DesignSettings(TypedDict):
-    """What decides a design, what is assumed of the part, and what is estimated; clock period and latency in ns."""
+    """Name, what decides a design, what is assumed of the part, what is estimated; clock period and latency in ns."""
 
+    name: str
+    version: int
     target: str
     part: str
     assumptions: list[str]
@@ -123,6 +128,7 @@ def rtl_run(
     beats: int | None = None,
     jets: int = RTL_JETS,
     dsp_bits: int | None = None,
+    naming: Naming | None = None,
 ) -> RtlResult:
     """Write the Verilog of an exported run, simulate it and measure latency and II in cycles.
 
@@ -138,6 +144,8 @@ def rtl_run(
         Jets to simulate, besides the crafted ones; 0 writes and schedules only, and measures nothing.
     dsp_bits : int, optional
         Products of so many partial bits (width times width) and more go into DSPs.
+    naming : Naming, optional
+        Name and version that all modules and memories begin with; by default those of the run.
 
     Raises
     ------
@@ -153,16 +161,18 @@ def rtl_run(
         require_tools()
     model = read_model(run.require("model.qonnx.onnx"))
     graph = read_graph(model)
-    design, settings = design_of(graph, target_name, interval, beats, dsp_bits)
+    naming = naming or Naming.of_run(opened.name)
+    design, settings = design_of(graph, target_name, interval, beats, dsp_bits, naming)
+    text = listing(design, graph, facts_of_run(opened, naming, settings["part"], settings["clock_period_ns"]))
     if not jets:
-        _write_verilog(opened, design)
+        _write_verilog(opened, design, text)
         unmeasured = RtlResult(opened, settings, **not_simulated(design))
         write_json(run.path("rtl.json"), unmeasured.as_dict())
         run.record_provenance("rtl")
         print_progress(f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated")
         return unmeasured
     inputs = run_inputs(opened, graph, jets, split="val")
-    _write_verilog(opened, design)
+    _write_verilog(opened, design, text)
     print_progress(
         f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(inputs[0]):,} jets "
         "(compiling the simulation takes minutes the first time)"
@@ -183,12 +193,17 @@ def rtl_run(
     return result
 
 
-def _write_verilog(opened: OpenedRun, design: Design) -> None:
+def facts_of_run(opened: OpenedRun, naming: Naming, part: str, clock_period_ns: float) -> Facts:
+    """What the header of a run's Verilog says besides the design."""
+    return Facts(opened.name, opened.run.digest, naming.name, naming.version, part, clock_period_ns)
+
+
+def _write_verilog(opened: OpenedRun, design: Design, text: str) -> None:
     """Write the design and its memories; what an earlier one left goes."""
     opened.run.discard_from("rtl")
     folder = opened.run.path("rtl")
     shutil.rmtree(folder, ignore_errors=True)
-    for name, content in {**design.files, "tagger.v": design.text}.items():
+    for name, content in {**design.files, f"{design.name}.v": text}.items():
         write_text(folder / name, content)
 
 
@@ -198,15 +213,20 @@ def design_of(
     interval: int | None = None,
     beats: int | None = None,
     dsp_bits: int | None = None,
+    naming: Naming | None = None,
 ) -> tuple[Design, DesignSettings]:
-    """Design of a firmware graph for a target, and the settings that decide it."""
+    """Design of a firmware graph for a target, under the name of an artefact, and the settings that decide it."""
     target = load_target(target_name)
     delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
     timing = Timing(delays, interval or target.interval_cycles)
     if dsp_bits is not None:
         timing = dataclasses.replace(timing, dsp_bits=dsp_bits)
+    naming = naming or Naming("tagger")
     design, beats = choose_design(graph, timing, beats, target.fpga)
+    design = prefixed(design, naming)
     settings: DesignSettings = {
+        "name": naming.name,
+        "version": naming.version,
         "target": target_name,
         "part": target.part,
         "assumptions": assumptions(target.part),

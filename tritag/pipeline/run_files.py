@@ -21,12 +21,14 @@ class MetricsFile(TypedDict):
 
 
 class DesignFile(TypedDict):
-    """The part of ``rtl.json`` that decides the design: target's name, cycles between jets, beats, rule for DSPs."""
+    """The part of ``rtl.json`` that decides the design: target, cycles between jets, beats, rule for DSPs, name."""
 
     target: str
     interval: int
     beats: int
     dsp_bits: NotRequired[int]
+    name: NotRequired[str]
+    version: NotRequired[int]
 
 
 class VerdictFile(TypedDict):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from tritag.errors import ConfigError
 from tritag.export.graph import read_graph
+from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.kernel import Placed
 from tritag.export.rtl.text.clock import clock_estimate
@@ -132,7 +133,8 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> S
     made: DesignFile = run.read_json("rtl.json")
     require_tools()
     graph = read_graph(run.require("model.qonnx.onnx"))
-    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"))
+    naming = Naming.of_run(opened.name, made.get("name"), made.get("version"))
+    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)
     chosen = [k for k in design.kernels if only is None or only in k.module]
     if not chosen:
         raise ConfigError(f"--only must be part of a kernel's name, got {only!r}; rtl.json lists them under kernels")

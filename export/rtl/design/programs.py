@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -131,8 +132,9 @@ class Body(Emitter[Lanes, Lanes]):
         return self._lanes(shifts.align, x, exponent, bits, self._is_bounded(*at.node.args))
 
     def lookup(self, at: Place, x: Lanes, table: int) -> Lanes:
-        entries = self.program.tables[self.program.table_names[table]]
-        return lambda lane: lookup(self.module, x(lane), entries)
+        name = self.program.table_names[table]
+        entries, written = self.program.tables[name], re.sub(r"\W", "_", name)
+        return lambda lane: lookup(self.module, x(lane), entries, written)
 
     def suml(self, at: Place, x: Lanes) -> Lanes:
         return lambda _: total(self.module, [(x(i), 0, False) for i in range(at.args[0].lanes)])

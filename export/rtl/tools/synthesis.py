@@ -62,8 +62,14 @@ class Job:
 
     @classmethod
     def of(cls, name: str, text: str, files: Mapping[str, str], boxes: str = "") -> Job:
-        """The job of a module with its own name."""
-        return cls(text.replace(name, "kernel"), files, boxes.replace(name, "kernel"))
+        """The job of a module with its own name; memories are called by their contents."""
+        called = {
+            file: f"table_{hashlib.sha256(content.encode()).hexdigest()[:12]}.hex" for file, content in files.items()
+        }
+        for file, new in called.items():
+            text = text.replace(f'"{file}"', f'"{new}"')
+        by_content = {called[file]: content for file, content in files.items()}
+        return cls(text.replace(name, "kernel"), by_content, boxes.replace(name, "kernel"))
 
     @property
     def entry(self) -> Path:

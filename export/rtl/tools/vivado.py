@@ -17,7 +17,7 @@ _FIGURES = ("lut", "ff", "carry4", "carry8", "dsp", "ramb18", "ramb36", "slack_n
 # Counts cells by the names of the library's primitives, which end in the family's generation (DSP48E1, DSP48E2):
 # reports are laid out anew in every release.
 _SCRIPT = """
-read_verilog tagger.v
+read_verilog {top}.v
 synth_design -top {top} -part {part} -mode out_of_context -flatten_hierarchy rebuilt
 create_clock -period {period_ns} [get_ports clk]
 proc count {{pattern}} {{ return [llength [get_cells -quiet -hierarchical -filter $pattern]] }}
@@ -40,7 +40,7 @@ def vivado() -> str | None:
 
 
 def vendor_figures(folder: Path, top: str, part: str, period_ns: float, log: Path) -> dict[str, Any]:
-    """Vivado's counts of ``tagger.v`` in ``folder``, and the slack in ns that it estimates before placement.
+    """Vivado's counts of ``TOP.v`` in ``folder``, and the slack in ns that it estimates before placement.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def vendor_figures(folder: Path, top: str, part: str, period_ns: float, log: Pat
     with open(log, "a") as noise:
         done = subprocess.run(command, cwd=folder, check=False, stdout=noise, stderr=subprocess.STDOUT)
     if done.returncode or not result.is_file():
-        raise ToolError(f"{TOOL} must synthesise {folder / 'tagger.v'}, but ended with {done.returncode}; see {log}")
+        raise ToolError(f"{TOOL} must synthesise {folder / top}.v, but ended with {done.returncode}; see {log}")
     try:
         figures = json.loads(result.read_text())
     except json.JSONDecodeError:

@@ -13,8 +13,8 @@ def prefixed(design: Design, naming: Naming) -> Design:
     """The design with every module and memory called ``NAME_vN...``; one that is already is given back as it is."""
     if design.name == naming.full:
         return design
-    names = {module: f"{naming.prefix}{module}" for module in design.modules}
-    names |= {file: f"{naming.prefix}{file}" for file in design.files}
+    # What the design is called while it is written does not go out.
+    names = {old: f"{naming.prefix}{old.removeprefix(f'{design.name}_')}" for old in (*design.modules, *design.files)}
     names[design.name] = naming.full
     pattern = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(names, key=len, reverse=True)))
 

@@ -1,0 +1,138 @@
+"""The Verilog of a design as a person reads it: a header with its facts and ports, and a comment for every kernel.
+
+Nothing in it depends on time, path or machine: the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tritag.export.firmware_layers import CutTo, FirmwareGraph, Layer, Linear, Op, Product, Sum
+from tritag.export.rtl.design.design import Design
+from tritag.export.rtl.design.kernel import Placed
+
+# Ops whose page has another name.
+PAGES = {
+    "into_jet_frame": "jet_frame",
+    "jet_pair_frames": "pair_frames",
+    "jet_velocity": "jet_frame",
+    "joint_norm_factor": "joint_norm",
+    "joint_norm_scale": "joint_norm",
+    "slim_references": "slim_tokens",
+    "spurion_features": "token_features",
+    "spurion_masses": "pair_masses",
+    "spurion_tokens": "jet_frame",
+    "token_frames": "lorentz_frames",
+    "token_scalars": "pair_sum",
+}
+# Meaning, unit and LSB of the lanes of a candidate's codes.
+_CODES = (("pT", "GeV", "0.25"), ("eta", "1", "pi/720"), ("phi", "rad", "pi/720"))
+_LINT = """\
+// Products are exact, so bits that a later rounding drops are computed and not read; several modules share this file.
+/* verilator lint_off UNUSEDSIGNAL */
+/* verilator lint_off DECLFILENAME */
+"""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the header says besides the design: run and digest of its settings, name and version, part, clock in ns."""
+
+    run: str
+    digest: str
+    name: str
+    version: int
+    part: str
+    clock_period_ns: float
+
+
+def listing(design: Design, graph: FirmwareGraph, facts: Facts) -> str:
+    """Verilog of all modules with comments, the kernels first and the top module last."""
+    layers = {layer.name: layer for layer in graph.layers}
+    parts = ["\n".join(f"// {line}".rstrip() for line in _header(design, graph, facts)) + "\n", _LINT]
+    parts += [f"{_comment(kernel, layers)}\n{kernel.text}" for kernel in design.kernels]
+    return "\n".join([*parts, f"// Top module: the kernels on one time axis, with one pulse per jet.\n{design.top}"])
+
+
+def op_page(op: str) -> str:
+    """Path of the page that specifies the op with that name."""
+    return f"docs/ops/{PAGES.get(op, op)}.md"
+
+
+def _header(design: Design, graph: FirmwareGraph, facts: Facts) -> Iterator[str]:
+    mhz = 1e3 / facts.clock_period_ns
+    nanoseconds = design.latency_cycles * facts.clock_period_ns
+    yield f"{design.name}: jet tagger in pipelined Verilog, written by tritag"
+    yield "SPDX-License-Identifier: Apache-2.0"
+    yield ""
+    yield f"run       {facts.run}, settings {facts.digest}"
+    yield f"name      {facts.name}, version {facts.version}"
+    yield f"part      {facts.part}"
+    yield f"clock     {facts.clock_period_ns} ns = {mhz:.1f} MHz, assumed"
+    yield f"latency   {design.latency_cycles} enabled cycles from in_valid to out_valid, {nanoseconds:.1f} ns"
+    yield f"interval  {design.interval_cycles} enabled cycles between two jets, or more; not checked in hardware"
+    yield f"beats     {design.beats} cycles, from in_valid on, in which the rows of a jet enter"
+    yield ""
+    yield f"{'port':<24} {'bits':>4} {'sign':<8} {'LSB':<12} {'unit':<5} meaning"
+    for name, meaning in _CONTROL:
+        yield f"{name:<24} {1:>4} {'':<8} {'':<12} {'':<5} {meaning}"
+    for port, (source, rows, lane) in design.inputs.items():
+        grid = graph.grids[source]
+        meaning, unit, lsb = f"{source}, lane {lane}", "", f"2^{-grid.fraction}" if grid.fraction else "1"
+        if source == "codes" and graph.shapes[source][-1] == len(_CODES):
+            meaning, unit, lsb = _CODES[lane]
+        if source == "count":
+            meaning = "number of candidates"
+        sign = "signed" if grid.low < 0 else "unsigned"
+        reach = "" if source == "count" else f", in [{grid.low}, {grid.high}]"
+        yield f"{port:<24} {design.widths[port]:>4} {sign:<8} {lsb:<12} {unit:<5} {meaning}{reach}{_when(rows)}"
+    grid = graph.grids[graph.outputs[0]]
+    for (port, width, signed), name in zip(design.outputs, graph.output_names, strict=True):
+        lsb = f"2^{-grid.fraction}" if grid.fraction else "1"
+        yield f"{port:<24} {width:>4} {'signed' if signed else 'unsigned':<8} {lsb:<12} {'1':<5} {name}"
+
+
+_CONTROL = (
+    ("clk", "clock"),
+    ("rst", "synchronous reset: jets that are inside are lost"),
+    ("ce", "clock enable: 0 stops everything"),
+    ("in_valid", "the first beat of a jet is at the inputs"),
+    ("out_valid", "the answer is at the outputs"),
+)
+
+
+def _when(rows: list[int]) -> str:
+    """Which rows pass a port, beat by beat."""
+    if rows == [-1]:
+        return ", at the first beat"
+    return "; rows by beat: " + " ".join("-" if row < 0 else str(row) for row in rows)
+
+
+def _comment(kernel: Placed, layers: dict[str, Layer]) -> str:
+    times = "1 instance" if kernel.instances == 1 else f"{kernel.instances} instances"
+    lines = [
+        f"layer {kernel.layer}: {_kind(layers.get(kernel.layer))}",
+        f"{times}, works in cycles {kernel.first_stage} to {kernel.last_stage} of a jet",
+        *(f"memory {file}" for file in kernel.files),
+    ]
+    return "\n".join(f"// {line}" for line in lines)
+
+
+def _kind(layer: Layer | None) -> str:
+    match layer:
+        case Op():
+            name = layer.bound.program.name
+            return f"op {name}, specified in {op_page(name)}"
+        case Linear():
+            return f"linear, {layer.weight.shape[0]} to {layer.weight.shape[1]}, and its rounding where one follows"
+        case Sum():
+            return "sum of two tensors, and its rounding where one follows"
+        case Product():
+            return f"products summed, {layer.equation}"
+        case CutTo():
+            return f"rounding half to even and saturation to {layer.type}"
+    return "part of the design"
+
+
+__all__ = ["PAGES", "Facts", "listing", "op_page"]
