@@ -65,6 +65,11 @@ class Reshape(Layer):
 
 
 @dataclass(frozen=True)
+class Transpose(Layer):
+    """Rows become lanes and lanes become rows: (N, C) to (C, N)."""
+
+
+@dataclass(frozen=True)
 class Concat(Layer):
     """The rows of the first tensor before those of the second."""
 

@@ -26,6 +26,7 @@ from tritag.export.firmware_layers import (
     Product,
     Reshape,
     Sum,
+    Transpose,
 )
 from tritag.export.functions import op_function
 from tritag.export.graph_proof import check_domain, check_name, layer_shape, prove_op
@@ -45,15 +46,7 @@ from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
 from tritag.structured import parse_json
 
 __all__ = [
-    "Concat",
-    "CutTo",
-    "FirmwareGraph",
-    "Layer",
-    "Linear",
-    "Op",
-    "Product",
-    "Reshape",
-    "Sum",
+    *("Concat", "CutTo", "FirmwareGraph", "Layer", "Linear", "Op", "Product", "Reshape", "Sum", "Transpose"),
     "read_graph",
 ]
 
@@ -189,13 +182,17 @@ class _Reader:
             if node.attribute[0].i != 1 or first.fraction != second.fraction:
                 self._refuse(node, "along axis 1, of two tensors with one LSB")
             yield Concat(out, data), first.union(second)
+        elif node.op_type == "Transpose" and len(data) == 1:
+            if list(node.attribute[0].ints) != [0, 2, 1]:
+                self._refuse(node, f"of rows and lanes alone, perm [0, 2, 1], got {list(node.attribute[0].ints)}")
+            yield Transpose(out, data), self.graph.grids[data[0]]
         elif node.op_type == "Reshape":
             yield Reshape(out, data), self.graph.grids[data[0]]
         else:
             self._refuse(
                 node,
                 "one of: MatMul by constant weights and Add of a constant bias, Quant, Add, Einsum, Concat, Reshape, "
-                f"or an op of domain {ONNX_DOMAIN}",
+                f"Transpose, or an op of domain {ONNX_DOMAIN}",
             )
 
     def _op(self, node: NodeProto, out: str, data: tuple[str, ...]) -> tuple[Op, Grid]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tritag.errors import ExportError
-from tritag.export.firmware_layers import Concat, Layer, Linear, Op, Product
+from tritag.export.firmware_layers import Concat, Layer, Linear, Op, Product, Transpose
 from tritag.identifiers import is_identifier, unusable_name
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Program
@@ -82,6 +82,10 @@ def layer_shape(layer: Layer, shapes: Mapping[str, Shape], target: Sequence[int]
                 if sizes.setdefault(letter, size) != size:
                     raise ExportError(f"graph lint: {layer.name}: {layer.equation} must fit {sources}")
         return tuple(sizes[letter] for letter in result)
+    if isinstance(layer, Transpose):
+        if len(first) != 2:
+            raise ExportError(f"graph lint: {layer.name} must turn rows and lanes, got a tensor of shape {first}")
+        return first[::-1]
     if isinstance(layer, Concat):
         if len(first) < 1 or first[1:] != sources[1][1:]:
             raise ExportError(f"graph lint: {layer.name}: both parts must have rows of one shape, got {sources}")

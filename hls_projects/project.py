@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tritag.errors import ExportError
-from tritag.export.graph import Concat, CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum
+from tritag.export.graph import Concat, CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum, Transpose
 from tritag.export.naming import Naming
 from tritag.files import write_text
 from tritag.hls_projects.bench import bench_text
@@ -159,6 +159,8 @@ def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> Descr
         }, {"accum": _text(result)}
     if isinstance(layer, Concat):
         return {"class_name": "Concatenate", "op": "concatenate2d", "axis": 1}, {}
+    if isinstance(layer, Transpose):
+        return {"class_name": "Transpose", "perm": [1, 0]}, {}
     if isinstance(layer, Reshape):
         return {"class_name": "Reshape", "target_shape": list(shape)}, {}
     if isinstance(layer, Op):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tritag.export.firmware_layers import Concat, CutTo, FirmwareGraph, Layer, Linear, Product, Sum
+from tritag.export.firmware_layers import Concat, CutTo, FirmwareGraph, Layer, Linear, Product, Sum, Transpose
 from tritag.hls_projects.emulator.expressions import machine_bits
 
 
@@ -24,6 +24,7 @@ def layer_function(graph: FirmwareGraph, layer: Layer, name: str) -> str:
         Sum: _sum,
         Product: _product,
         Concat: _concat,
+        Transpose: _transpose,
     }
     if type(layer) not in write:
         raise NotImplementedError(f"layers of kind {type(layer).__name__} have no form in the native emulator")
@@ -121,4 +122,12 @@ def _concat(graph: FirmwareGraph, layer: Layer) -> list[str]:
     return [
         f"for (int i = 0; i < {first}; i++) y[i] = a[i];",
         f"for (int i = 0; i < {second}; i++) y[{first} + i] = x[i];",
+    ]
+
+
+def _transpose(graph: FirmwareGraph, layer: Layer) -> list[str]:
+    rows, lanes = graph.shapes[layer.name]
+    return [
+        f"for (int row = 0; row < {rows}; row++)",
+        f"    for (int lane = 0; lane < {lanes}; lane++) y[row * {lanes} + lane] = a[lane * {rows} + row];",
     ]

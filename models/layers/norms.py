@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -87,6 +89,15 @@ class BatchNorm(nn.Module):
             self.running_mean.lerp_(mean, _MOMENTUM)
             self.running_var.lerp_(unbiased, _MOMENTUM)
         return mean, var
+
+
+def fold_into(weight: Tensor, bias: Tensor, norm: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Weights (n_out, n_in) and biases (n_out,) of a linear layer with the batch norm behind it folded in.
+
+    ``norm`` is the state of a :class:`BatchNorm`, whose running statistics count.
+    """
+    factor = norm["weight"] * (norm["running_var"] + _EPS).rsqrt()
+    return weight * factor[:, None], (bias - norm["running_mean"]) * factor + norm["bias"]
 
 
 class ChannelScale(nn.Module):

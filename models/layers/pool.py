@@ -18,3 +18,42 @@ class MeanPool(nn.Module):
         """Map h (B, N, C) and count (B, 1) to (B, 1, C)."""
         mask = real_tokens(count, self.n_tokens, self.n_tokens)[..., None]
         return (h * mask).sum(1, keepdim=True) / count.clamp(min=1)[..., None]
+
+
+class SumPool(nn.Module):
+    """Sum over the first ``count`` tokens."""
+
+    def __init__(self, n_tokens: int) -> None:
+        super().__init__()
+        self.n_tokens = n_tokens
+
+    def forward(self, h: Tensor, count: Tensor) -> Tensor:
+        """Map h (B, N, C) and count (B, 1) to (B, 1, C)."""
+        mask = real_tokens(count, self.n_tokens, self.n_tokens)[..., None]
+        return (h * mask).sum(1, keepdim=True)
+
+
+class MaxPool(nn.Module):
+    """Largest value of the first ``count`` tokens, channel by channel; zero for a jet without constituents."""
+
+    def __init__(self, n_tokens: int) -> None:
+        super().__init__()
+        self.n_tokens = n_tokens
+
+    def forward(self, h: Tensor, count: Tensor) -> Tensor:
+        """Map h (B, N, C) and count (B, 1) to (B, 1, C)."""
+        mask = real_tokens(count, self.n_tokens, self.n_tokens)[..., None]
+        largest = h.masked_fill(~mask, -float("inf")).amax(1, keepdim=True)
+        return largest.masked_fill(count[..., None] == 0, 0)
+
+
+class MaskTokens(nn.Module):
+    """Zeros in the tokens from ``count`` on, for layers that mix tokens."""
+
+    def __init__(self, n_tokens: int) -> None:
+        super().__init__()
+        self.n_tokens = n_tokens
+
+    def forward(self, h: Tensor, count: Tensor) -> Tensor:
+        """Map h (B, N, C) and count (B, 1) to (B, N, C)."""
+        return h * real_tokens(count, self.n_tokens, self.n_tokens)[..., None]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tritag.models.layers.attention import Attention as FloatAttention
+from tritag.models.layers.attention import LinearAttention as FloatLinearAttention
 from tritag.quant.formats.fixed import Grid, product_grid
 from tritag.quant.formats.meter import Meter
 from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
@@ -29,17 +30,21 @@ class ExpWeights(Op):
     """Weights of N keys from their scores: rows are queries (and heads), lanes are keys.
 
     The first ``n_first`` keys are real always, and ``count`` more. ``scale`` is the temperature's inverse; ``bits`` the
-    width of a weight.
+    width of a weight. Without a count all keys are real.
     """
 
     scale: float
     bits: int = 8
     n_first: int = 0
 
-    def bind(self, scores: TensorSpec, count: TensorSpec) -> BoundProgram:
+    def bind(self, scores: TensorSpec, count: TensorSpec | None = None) -> BoundProgram:
         """Program: row maximum, difference, one table of exp; keys beyond ``count`` weigh nothing."""
         t = Tracer("exp_weights", scores.rows)
         value = scores.declare(t, "scores")
+        if count is None:
+            below = value.max_lanes() - value
+            t.output("weights", exponential(t, below, 2.0**-scores.grid.fraction * self.scale, self.bits))
+            return BoundProgram(t.program, fractions(scores), (0,))
         number = count.declare(t, "count", per_row=False)
         real = t.constant(list(range(scores.lanes))).less(number + self.n_first if self.n_first else number)
         largest = real.where(value, scores.grid.low).max_lanes()
@@ -68,31 +73,35 @@ class WeightedMean(Op):
 class Attention(nn.Module):
     """Multi-head attention on int8 queries, keys and values; the result lies on the grid of the values."""
 
-    def __init__(self, n_tokens: int, channels: int, heads: int, weight_bits: int = 8) -> None:
+    def __init__(
+        self, n_tokens: int, channels: int, heads: int, weight_bits: int = 8, n_keys: int | None = None
+    ) -> None:
         super().__init__()
         self.n_tokens, self.heads, self.d_head = n_tokens, heads, channels // heads
-        self.weight_bits = weight_bits
-        self.reference = FloatAttention(n_tokens, channels, heads)
+        self.n_keys, self.weight_bits = n_tokens if n_keys is None else n_keys, weight_bits
+        over_tokens = FloatAttention(n_tokens, channels, heads)
+        self.reference = over_tokens if n_keys is None else FloatLinearAttention(n_tokens, n_keys, channels, heads)
         self.exp_weights = FixedOp(ExpWeights(1 / math.sqrt(self.d_head), weight_bits))
         self.weighted_mean = NamedOp()
         self.meter = Meter()
 
     def bit_operations(self, q: FixedTensor, k: FixedTensor, v: FixedTensor) -> Tensor | float:
         """Bit operations of both products of one jet, differentiable in learned widths."""
-        macs = self.n_tokens**2 * self.heads * self.d_head
+        macs = self.n_tokens * self.n_keys * self.heads * self.d_head
         return macs * (q.width() * k.width() + self.weight_bits * v.width())
 
-    def forward(self, q: FixedTensor, k: FixedTensor, v: FixedTensor, count: FixedTensor) -> FixedTensor:
-        """Map q, k, v (B, N, C) and count (B, 1) to (B, N, C)."""
+    def forward(self, q: FixedTensor, k: FixedTensor, v: FixedTensor, count: FixedTensor | None = None) -> FixedTensor:
+        """Map q (B, N, C), k, v (B, M, C) and count (B, 1) to (B, N, C); without a count all M keys are real."""
         self.meter.read(self, q, k, v)
+        real = () if count is None else (count,)
         if self.training:
-            mean = self.reference(q.value, k.value, v.value, count.value)
+            mean = self.reference(q.value, k.value, v.value, *(x.value for x in real))
             return FixedTensor(fake_quantize(mean, v.known_grid()), v.grid, v.bits)
-        n, heads, d = self.n_tokens, self.heads, self.d_head
-        query, key, value = (x.reshape(-1, n, heads, d) for x in (q, k, v))
+        n, m, heads, d = self.n_tokens, self.n_keys, self.heads, self.d_head
+        query, key, value = (x.reshape(-1, rows, heads, d) for x, rows in ((q, n), (k, m), (v, m)))
         scores = exact_product("bnhd,bmhd->bnhm", query, key, terms=d)
-        weights = self.exp_weights(scores.reshape(-1, n * heads, n), count)
-        numerator = exact_product("bnhm,bmhd->bnhd", weights.reshape(-1, n, heads, n), value, terms=n)
+        weights = self.exp_weights(scores.reshape(-1, n * heads, m), *real)
+        numerator = exact_product("bnhm,bmhd->bnhd", weights.reshape(-1, n, heads, m), value, terms=m)
         mean = self.weighted_mean(WeightedMean(v.known_grid()), numerator.reshape(-1, n * heads, d), weights)
         return mean.reshape(-1, n, heads * d)
 

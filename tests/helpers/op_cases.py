@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 
 import tritag.quant.ops
+from tests.helpers.layer_op_cases import LAYER_OP_CASES, Bound, counts, grid
 from tritag.quant.formats.fixed import FixedType, Grid, product_grid
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
@@ -39,18 +40,6 @@ from tritag.quant.ops.pair_sum import PairSum, TokenScalars
 from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
-
-Bound = tuple[BoundProgram, int]
-
-
-def grid(bits: int, integer: int) -> Grid:
-    """Grid of a signed type."""
-    return Grid.of(FixedType(True, bits, integer))
-
-
-def counts(k: int) -> TensorSpec:
-    """Numbers of up to ``k`` constituents."""
-    return TensorSpec(Grid(0, k, 0), 1, 1)
 
 
 def codes(k: int) -> TensorSpec:
@@ -302,6 +291,7 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "gated_unit_vectors": lambda: gated_unit(3, 2, 4, grid(10, 6), grid(12, 5), grid(10, 8)),
     "head_mean_vectors": lambda: head_mean(3, 4, 2, 4, 5, grid(10, 4)),
     "head_mean_scalars": lambda: head_mean(3, 8, 2, 1, 20, grid(8, 2)),
+    **LAYER_OP_CASES,
 }
 
 

@@ -122,3 +122,8 @@ def gated_unit_lsb(reach: float, value: float, fraction: int) -> float:
 def head_mean_lsb(largest: float) -> float:
     """Error of head_mean for results of up to ``largest`` LSB."""
     return ROUNDING_LSB + largest * reciprocal_error(9, 12)
+
+
+def softmax_lsb(bits: int, finer_than_table: bool) -> float:
+    """Error of docs/ops/softmax.md in LSB: rounding, codes of the exponentials, reciprocal; step of their table."""
+    return 0.75 + 2.0 ** (bits - 11) + (2.0 ** (bits - 8) if finer_than_table else 0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tritag.errors import ExportError
-from tritag.export.graph import Concat, CutTo, Layer, Linear, Op, Product, Reshape, Sum
+from tritag.export.graph import Concat, CutTo, Layer, Linear, Op, Product, Reshape, Sum, Transpose
 from tritag.export.rtl.circuits.arithmetic import narrowed, round_shift, shifted, total
 from tritag.export.rtl.circuits.linear import matrix
 from tritag.export.rtl.circuits.multiplexers import clip
 from tritag.export.rtl.circuits.products import mul
 from tritag.export.rtl.design.kernel import Kernel
-from tritag.export.rtl.design.layout import joined
+from tritag.export.rtl.design.layout import joined, spread
 from tritag.export.rtl.design.op_kernels import OpKernels
 from tritag.export.rtl.design.pieces import Tensor
 from tritag.export.rtl.text.signals import Signal
@@ -31,6 +31,8 @@ class Layers(OpKernels):
                 result = self._op(first, sources)
             case Product():
                 result = self._product(first, sources)
+            case Transpose():
+                result = self._transposed(first, sources[0])
             case Concat():
                 result = self._concat(first, sources)
             case Linear() | Sum() | CutTo():
@@ -47,6 +49,16 @@ class Layers(OpKernels):
         if source.layout is not None and rows % source.layout.rows:
             raise ExportError(f"{layer.name}: rows must stay whole, got {rows} rows from {source.layout.rows}")
         return source
+
+    def _transposed(self, layer: Transpose, source: Tensor) -> Tensor:
+        """All entries are kept for as long as the new rows pass, each of which takes one of every old row."""
+        rows, lanes = self.graph.shapes[layer.name]
+        entries = self._gather(source)
+        turned = [entries[lane * rows + row] for row in range(rows) for lane in range(lanes)]
+        if rows == 1:
+            return Tensor(None, [turned])
+        layout = spread(rows, self.beats)
+        return Tensor(layout, self.top.insert(layout, rows, lanes, turned, []))
 
     def _row_wise(self, chain: list[Layer], sources: list[Tensor]) -> Tensor:
         layout = self._common_layout(chain[0].name, sources)

@@ -180,7 +180,7 @@ def cache_root() -> Path:
 def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:
     texts = {"designs.v": "\n".join([*(d.text for d in designs), wrapper(designs)]), "bench.cpp": bench(designs)}
     memories = {file: content for d in designs for file, content in d.files.items()}
-    state = hashlib.sha256(json.dumps([texts, sorted(memories), _FLAGS, optimise]).encode()).hexdigest()[:16]
+    state = hashlib.sha256(json.dumps([texts, sorted(memories.items()), _FLAGS, optimise]).encode()).hexdigest()[:16]
 
     def build(folder: Path) -> dict[str, float]:
         work = folder.parent / "verilated"  # goes with the folder aside, also after a kill

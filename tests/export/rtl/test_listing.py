@@ -13,6 +13,7 @@ import pytest
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.rtl import timing
 from tests.helpers.taggers import TINY, calibrated_tagger
+from tritag.errors import ToolError
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
@@ -20,6 +21,7 @@ from tritag.export.qonnx_file import export_model
 from tritag.export.rtl.design.design import Design, build
 from tritag.export.rtl.design.listing import PAGES, Facts, listing, op_page
 from tritag.export.rtl.design.prefix import prefixed
+from tritag.export.rtl.tools import simulation
 from tritag.export.rtl.tools.simulation import missing_tools, verilator_root
 from tritag.export.rtl.tools.synthesis import Job
 
@@ -106,3 +108,22 @@ def test_two_designs_are_read_together(graph, written, tmp_path):
     script = f"from pyosys import libyosys as ys\nd = ys.Design()\nfor p in {passes!r}: ys.run_pass(p, d)\n"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_simulation_is_compiled_again_where_only_a_memory_changed(written, monkeypatch):
+    """Names of memories say nothing about their contents: the cache must not take one for the other."""
+    entries: list[Path] = []
+
+    def watched(entry: Path, _: object) -> None:
+        entries.append(entry)
+        raise ToolError("not compiled here")
+
+    monkeypatch.setattr(simulation, "built", watched)
+    kernel = next(k for k in written.kernels if k.files)
+    for content in ("0\n", "0\n", "1\n"):
+        for file in kernel.files:
+            monkeypatch.setitem(kernel.files, file, content)
+        with pytest.raises(ToolError, match="not compiled here"):
+            simulation.Simulator([written])
+    first, same, other = entries
+    assert first == same != other

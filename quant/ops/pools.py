@@ -1,0 +1,86 @@
+"""Sum and maximum over the real tokens, and zeros in the others. Specification: docs/ops/pools.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tritag.models.layers import pool
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.integer.tracer import Tracer
+from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
+from tritag.quant.weights.cut import Cut
+
+
+@dataclass(frozen=True)
+class SumPool(Op):
+    """Sum of the first ``count`` rows, cut to the grid ``y``."""
+
+    y: Grid
+
+    def bind(self, h: TensorSpec, count: TensorSpec) -> BoundProgram:
+        """Program: exact masked sum, rounded once."""
+        t = Tracer("sum_pool", h.rows)
+        value, number = h.declare(t, "h"), count.declare(t, "count", per_row=False)
+        total = t.row_index().less(number).where(value, 0).sum_rows()
+        t.output("y", total.round_shift(h.grid.fraction - self.y.fraction).clip(self.y.low, self.y.high))
+        return BoundProgram(t.program, fractions(h, count), (self.y.fraction,))
+
+
+@dataclass(frozen=True)
+class MaxPool(Op):
+    """Largest of the first ``count`` rows, lane by lane, on the grid of the input; zero for an empty jet."""
+
+    def bind(self, h: TensorSpec, count: TensorSpec) -> BoundProgram:
+        """Program: rows that do not count become the least integer, maximum over the rows."""
+        t = Tracer("max_pool", h.rows)
+        value, number = h.declare(t, "h"), count.declare(t, "count", per_row=False)
+        largest = t.row_index().less(number).where(value, h.grid.low).max_rows()
+        t.output("y", number.equal(0).where(0, largest))
+        return BoundProgram(t.program, fractions(h, count), (h.grid.fraction,))
+
+
+@dataclass(frozen=True)
+class MaskTokens(Op):
+    """Zeros in the rows from ``count`` on."""
+
+    def bind(self, h: TensorSpec, count: TensorSpec) -> BoundProgram:
+        """Program: one comparison a row, one choice a value."""
+        t = Tracer("mask_tokens", h.rows)
+        value, number = h.declare(t, "h"), count.declare(t, "count", per_row=False)
+        t.output("y", t.row_index().less(number).where(value, 0))
+        return BoundProgram(t.program, fractions(h, count), (h.grid.fraction,))
+
+
+class TrainableSumPool(TrainableOp):
+    """The sum over ``n_tokens`` rows, on the grid that its cut observes."""
+
+    def __init__(self, n_tokens: int, cut: Cut) -> None:
+        super().__init__()
+        self.cut, self.reference = cut, pool.SumPool(n_tokens)
+
+    def frozen(self) -> SumPool:
+        """Make the op for the present range."""
+        return SumPool(self.cut.grid)
+
+    def surrogate(self, h: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Float sum, fake-quantized by the cut."""
+        return self.cut(FixedTensor(self.reference(h.value, count.value), None))
+
+
+class TrainableChoice(TrainableOp):
+    """An op that only chooses among values, with the float layer that chooses the same as its surrogate."""
+
+    def __init__(self, op: Op, reference: pool.MaxPool | pool.MaskTokens) -> None:
+        super().__init__()
+        self.op, self.reference = op, reference
+
+    def frozen(self) -> Op:
+        """Give the op; it has no settings."""
+        return self.op
+
+    def surrogate(self, h: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Choose in floats, which is what the program does."""
+        grid = None if h.grid is None else Grid(min(h.grid.low, 0), max(h.grid.high, 0), h.grid.fraction)
+        return FixedTensor(self.reference(h.value, count.value), grid, h.bits)
