@@ -44,8 +44,10 @@ def rtl(
         Products of so many partial bits (width times width) and more go into DSPs.
     jets : int
         Jets to simulate, besides the crafted ones; 0 writes and schedules the Verilog, and measures nothing.
-    name, version : str, int, optional
-        What all modules and memories begin with, as ``NAME_vN_``; by default the run's name, and 1.
+    name : str, optional
+        What all modules and memories begin with, as ``NAME_vN_``; by default the run's name.
+    version : int, optional
+        N of ``NAME_vN_``; by default 1.
 
     Returns
     -------
