@@ -112,7 +112,7 @@ def test_wrong_content(tmp_path: Path, batch: JetBatch) -> None:
         read_any(tmp_path / "nan.root")
     columns["part_py"] = columns["jet_pt"]
     write_tree(tmp_path / "flat.root", columns)
-    with pytest.raises(DataError, match="must be a list a jet; is it a JetClass file"):
+    with pytest.raises(DataError, match="must be a list a jet, got one value"):
         read_any(tmp_path / "flat.root")
     with pytest.raises(DataError, match=r"flat\.root has no splits, got split 'test'"):
         read_any(tmp_path / "flat.root", split="test")

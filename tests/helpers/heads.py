@@ -19,7 +19,7 @@ def class_jets(n: int, n_constituents: int = 6, seed: int = 0) -> CodedJets:
     pt = -np.sort(-rng.integers(4, 400, (n, n_constituents)))
     width = (10 + 10 * label)[:, None, None]
     angles = np.rint(width * rng.normal(size=(n, n_constituents, 2))).astype(np.int64)
-    count = rng.integers(0, n_constituents + 1, (n, 1))
+    count = rng.integers(1, n_constituents + 1, (n, 1))
     codes = np.concatenate([pt[..., None], angles], axis=-1)
     codes[np.arange(n_constituents) >= count] = 0
     spread = 1 + 0.1 * rng.normal(size=(2, n))

@@ -25,6 +25,12 @@ def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
     return _padded(np.concatenate([pt[..., None], angles], axis=-1), rng.integers(0, k + 1, n))
 
 
+def filled(jets: Jets) -> Jets:
+    """Those of the jets that have candidates: the score of an empty one is defined, and follows from no weight."""
+    codes, count = jets
+    return codes[count > 0], count[count > 0]
+
+
 def crafted_jets(rng: np.random.Generator, k: int) -> Jets:
     """The corners of the domain (crafted.py), and beyond: codes off the grid's domain, junk in the padding."""
     codes, count = crafted_codes(k)

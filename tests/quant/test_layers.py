@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.helpers import tolerances
-from tests.helpers.jets import crafted_jets, random_jets
+from tests.helpers.jets import crafted_jets, filled, random_jets
 from tests.helpers.taggers import MINI, TINY, calibrated_tagger, observe
 from tritag.errors import ConfigError, ExportError
 from tritag.models.layers.linear import Linear
@@ -105,7 +105,7 @@ class TestTagger:
     @torch.no_grad()
     def test_training_surrogate_agrees_with_the_exact_network(self, rng, weights):
         tagger = calibrated_tagger(16, weights)
-        jets = tensors(random_jets(rng, 500, 16))
+        jets = tensors(filled(random_jets(rng, 500, 16)))
         exact = tagger(*jets)
         tagger.train()
         set_progress(tagger, 1, 1)  # observers are frozen
@@ -156,7 +156,7 @@ class TestLoadFloat:
         float_tagger = make_tagger(self.CONFIG).eval()
         tagger = QuantTagger(self.CONFIG, QuantConfig())
         tagger.load_float(float_tagger.state_dict())
-        jets = tensors(random_jets(rng, 500, 5))
+        jets = tensors(filled(random_jets(rng, 500, 5)))
         tagger.train()(*jets)
         quantized, expected = tagger.eval()(*jets).flatten(), float_tagger(*jets).flatten()
         correlation = torch.corrcoef(torch.stack([quantized, expected]))[0, 1]

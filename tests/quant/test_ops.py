@@ -221,7 +221,7 @@ class TestAttention:
 def test_products_beyond_float32_are_refused():
     a = fixed(np.zeros((1, 2, 3)), Grid(-2048, 2047, 0))
     assert exact_product("bij,bkj->bik", a, a, terms=3).grid == Grid(-3 * 2047 * 2048, 3 * 2048**2, 0)
-    with pytest.raises(ExportError, match=r"product bij,bkj->bik: integers must fit 24 bits .* got 25 bits; cut"):
+    with pytest.raises(ExportError, match=r"product bij,bkj->bik: integers must fit 24 bits .* got 25 bits; give"):
         exact_product("bij,bkj->bik", a, a, terms=5)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.helpers.jets import crafted_jets, random_jets
+from tests.helpers.jets import crafted_jets, filled, random_jets
 from tests.helpers.taggers import calibrated_tagger
 from tritag.errors import ConfigError
 from tritag.export.executors import OnnxRuntimeExecutor, TorchExecutor
@@ -103,7 +103,7 @@ def test_quantized_network_follows_the_float_one(rng):
     torch.manual_seed(1)
     network, quantized = make_tagger(CONFIG).eval(), QuantTagger(CONFIG, QuantConfig())
     quantized.load_float(network.state_dict())
-    codes, count = (torch.from_numpy(x) for x in random_jets(rng, 500, K))
+    codes, count = (torch.from_numpy(x) for x in filled(random_jets(rng, 500, K)))
     quantized.train()(codes, count[:, None])
     both = torch.stack([t(codes, count[:, None]).flatten() for t in (network, quantized.eval())])
     assert torch.corrcoef(both)[0, 1] > 0.98
