@@ -48,7 +48,7 @@ def steps_before(names: set[str]) -> list[str]:
     """``names`` and every step that they build on, directly or not, in an order in which they can be run.
 
     >>> steps_before({"csim"})
-    ['train', 'export', 'csim']
+    ['train', 'import', 'export', 'csim']
     """
     wanted = set(names)
     for name in reversed(STEPS):

@@ -22,7 +22,7 @@ def command(
     (nanoseconds are cycles times an assumed clock), the vendor's, or quoted from a paper. Runs need `tritag rtl`;
     `tritag synth`, `tritag csim` and `tritag verify` add what they know.
     """
-    opened = [open_run(run, needs=("metrics.json", "rtl.json")) for run in runs]
+    opened = [open_run(run, needs=("rtl.json",)) for run in runs]
     from dataclasses import asdict
 
     from tritag.pipeline.compare import compare_runs

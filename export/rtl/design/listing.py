@@ -14,15 +14,24 @@ from tritag.export.rtl.design.kernel import Placed
 
 # Ops whose page has another name.
 PAGES = {
+    "add": "combined",
+    "clamp": "activation",
+    "edge_sum": "combined",
     "into_jet_frame": "jet_frame",
     "jet_pair_frames": "pair_frames",
     "jet_velocity": "jet_frame",
     "joint_norm_factor": "joint_norm",
     "joint_norm_scale": "joint_norm",
+    "mask_tokens": "pools",
+    "max_pool": "pools",
+    "multiply": "combined",
+    "relu": "activation",
     "slim_references": "slim_tokens",
     "spurion_features": "token_features",
     "spurion_masses": "pair_masses",
     "spurion_tokens": "jet_frame",
+    "sum_pool": "pools",
+    "table": "activation",
     "token_frames": "lorentz_frames",
     "token_scalars": "pair_sum",
 }
