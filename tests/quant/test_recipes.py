@@ -28,7 +28,7 @@ from tritag.models.training.weights import read_weights
 from tritag.quant.config import QuantConfig
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.recipe import Recipe, fresh_tagger, make_recipe, trained_tagger
-from tritag.run import _plain
+from tritag.run_config import plain_values
 
 K = 4
 TAGGER = TaggerConfig("transformer", K, dict(TINY))
@@ -207,17 +207,17 @@ class TestSettings:
     @pytest.mark.parametrize(("tagger", "precision"), DIGESTS)
     def test_digests_of_older_runs_stay(self, tagger, precision):
         recipe = make_recipe(load_tagger_config(tagger, 30), "top-demo", precision)
-        assert digest(_plain(recipe.settings())) == DIGESTS[tagger, precision]
+        assert digest(plain_values(recipe.settings())) == DIGESTS[tagger, precision]
 
     @pytest.mark.parametrize("precision", PRECISIONS)
     def test_settings_read_back(self, precision):
         recipe = recipe_of(precision, distillation=0.5)
-        stored = _plain(recipe.settings())
+        stored = plain_values(recipe.settings())
         assert build(Recipe, stored) == recipe
-        assert digest(stored) != digest(_plain(recipe_of(precision).settings()))
+        assert digest(stored) != digest(plain_values(recipe_of(precision).settings()))
 
     def test_digests_differ(self):
-        digests = {digest(_plain(recipe_of(precision).settings())) for precision in PRECISIONS}
+        digests = {digest(plain_values(recipe_of(precision).settings())) for precision in PRECISIONS}
         assert len(digests) == len(PRECISIONS)
         one, other = (dataclasses.replace(QuantConfig(weights="ternary"), parq_end=x) for x in (0.55, 0.6))
         assert one != other
