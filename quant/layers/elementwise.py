@@ -10,7 +10,8 @@ from tritag.models.layers import activations, broadcast, pool
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops import combined, pools
-from tritag.quant.ops.activation import Clamp, Relu, Table, TrainableActivation
+from tritag.quant.ops.activation import Clamp, Relu, Table
+from tritag.quant.ops.modules import TrainableOnGrid
 from tritag.quant.ops.softmax import TrainableSoftmax
 
 
@@ -30,25 +31,25 @@ class QuantEdgeSum(nn.Module):
 @quantizes(activations.Relu)
 def quantized_relu(layers: QuantLayers) -> nn.Module:
     """Cut as an activation."""
-    return TrainableActivation(layers.cut(), Relu, activations.Relu())
+    return TrainableOnGrid(layers.cut(), Relu, activations.Relu())
 
 
 @quantizes(activations.Clip)
 def quantized_clip(layers: QuantLayers, low: float = -1.0, high: float = 1.0) -> nn.Module:
     """Cut as an activation, whose observed range need not reach the ends."""
-    return TrainableActivation(layers.cut(), partial(Clamp, low=low, high=high), activations.Clip(low, high))
+    return TrainableOnGrid(layers.cut(), partial(Clamp, low=low, high=high), activations.Clip(low, high))
 
 
 @quantizes(activations.Sigmoid)
 def quantized_sigmoid(layers: QuantLayers) -> nn.Module:
     """A table of all codes."""
-    return TrainableActivation(layers.cut(), partial(Table, curve="sigmoid"), activations.Sigmoid())
+    return TrainableOnGrid(layers.cut(), partial(Table, curve="sigmoid"), activations.Sigmoid())
 
 
 @quantizes(activations.Tanh)
 def quantized_tanh(layers: QuantLayers) -> nn.Module:
     """A table of all codes."""
-    return TrainableActivation(layers.cut(), partial(Table, curve="tanh"), activations.Tanh())
+    return TrainableOnGrid(layers.cut(), partial(Table, curve="tanh"), activations.Tanh())
 
 
 @quantizes(activations.Softmax)
@@ -60,7 +61,7 @@ def quantized_softmax(layers: QuantLayers) -> nn.Module:
 @quantizes(pool.SumPool)
 def quantized_sum_pool(layers: QuantLayers, n_tokens: int) -> nn.Module:
     """Sum over the candidates, on the width of the residual stream."""
-    return pools.TrainableSumPool(n_tokens, layers.residual_cut())
+    return TrainableOnGrid(layers.residual_cut(), pools.SumPool, pool.SumPool(n_tokens))
 
 
 @quantizes(pool.MaxPool)
@@ -78,13 +79,13 @@ def quantized_mask(layers: QuantLayers, n_tokens: int) -> nn.Module:
 @quantizes(broadcast.Add)
 def quantized_add(layers: QuantLayers) -> nn.Module:
     """Exact sum, on the width of the residual stream."""
-    return combined.TrainableCombined(layers.residual_cut(), combined.Add, broadcast.Add())
+    return TrainableOnGrid(layers.residual_cut(), combined.Add, broadcast.Add())
 
 
 @quantizes(broadcast.Multiply)
 def quantized_multiply(layers: QuantLayers) -> nn.Module:
     """Exact product, cut as an activation."""
-    return combined.TrainableCombined(layers.cut(), combined.Multiply, broadcast.Multiply())
+    return TrainableOnGrid(layers.cut(), combined.Multiply, broadcast.Multiply())
 
 
 @quantizes(broadcast.EdgeSum)

@@ -7,15 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, nn
-
 from tritag.errors import ExportError
 from tritag.quant.formats.fixed import Grid
-from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.tracer import Tracer
-from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
-from tritag.quant.weights.cut import Cut
 
 # One table entry an input code.
 _MOST_ENTRIES = 1 << 14
@@ -82,30 +77,3 @@ class Table(Op):
         table = t.table(self.curve, entry, given.high - given.low + 1)
         t.output("y", (value - given.low).lookup(table))
         return BoundProgram(t.program, fractions(x), (y.fraction,))
-
-
-class TrainableActivation(TrainableOp):
-    """One of these ops on the grid that its cut observes.
-
-    Parameters
-    ----------
-    cut : Cut
-        Of the result.
-    op : callable
-        Makes the op for a grid.
-    reference : module
-        The float layer.
-    """
-
-    def __init__(self, cut: Cut, op: Callable[[Grid], Op], reference: nn.Module) -> None:
-        super().__init__()
-        self.cut, self.op, self.reference = cut, op, reference
-
-    def frozen(self) -> Op:
-        """Make the op for the present range."""
-        return self.op(self.cut.grid)
-
-    def surrogate(self, x: FixedTensor) -> FixedTensor:
-        """Float function, fake-quantized by the cut."""
-        value: Tensor = self.reference(x.value)
-        return self.cut(FixedTensor(value, None))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from torch import Tensor, nn
 
 from tritag.errors import ExportError
 from tritag.models.layers.broadcast import EdgeSum as FloatEdgeSum
@@ -87,33 +84,6 @@ class EdgeSum(Op):
             sums.append(counts.where(edges, 0).sum_lanes())
         t.output("y", t.stack(sums).round_shift(fine - self.y.fraction).clip(self.y.low, self.y.high))
         return BoundProgram(t.program, fractions(x, others, count), (self.y.fraction,))
-
-
-class TrainableCombined(TrainableOp):
-    """A sum or product on the grid that its cut observes.
-
-    Parameters
-    ----------
-    cut : Cut
-        Of the result.
-    op : callable
-        Makes the op for a grid.
-    reference : module
-        The float layer.
-    """
-
-    def __init__(self, cut: Cut, op: Callable[[Grid], Op], reference: nn.Module) -> None:
-        super().__init__()
-        self.cut, self.op, self.reference = cut, op, reference
-
-    def frozen(self) -> Op:
-        """Make the op for the present range."""
-        return self.op(self.cut.grid)
-
-    def surrogate(self, *inputs: FixedTensor) -> FixedTensor:
-        """Float function, fake-quantized by the cut."""
-        value: Tensor = self.reference(*(x.value for x in inputs))
-        return self.cut(FixedTensor(value, None))
 
 
 class TrainableEdgeSum(TrainableOp):

@@ -7,12 +7,15 @@ path in the network becomes the name of the op's result in the exported file.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.ops.op import Op
+from tritag.quant.weights.cut import Cut
 
 
 class FixedOp(nn.Module):
@@ -49,3 +52,30 @@ class TrainableOp(nn.Module):
     def forward(self, *inputs: FixedTensor) -> FixedTensor:
         """Run the surrogate in training mode, the integer program otherwise."""
         return self.surrogate(*inputs) if self.training else self.frozen()(*inputs)
+
+
+class TrainableOnGrid(TrainableOp):
+    """An op whose result lies on the grid that its cut observes, and whose surrogate is a float layer.
+
+    Parameters
+    ----------
+    cut : Cut
+        Of the result.
+    op : callable
+        Makes the op for a grid.
+    reference : module
+        The float layer; it takes the same inputs.
+    """
+
+    def __init__(self, cut: Cut, op: Callable[[Grid], Op], reference: nn.Module) -> None:
+        super().__init__()
+        self.cut, self.op, self.reference = cut, op, reference
+
+    def frozen(self) -> Op:
+        """Make the op for the present range."""
+        return self.op(self.cut.grid)
+
+    def surrogate(self, *inputs: FixedTensor) -> FixedTensor:
+        """Float layer, fake-quantized by the cut."""
+        value: Tensor = self.reference(*(x.value for x in inputs))
+        return self.cut(FixedTensor(value, None))

@@ -10,7 +10,6 @@ from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
-from tritag.quant.weights.cut import Cut
 
 
 @dataclass(frozen=True)
@@ -51,22 +50,6 @@ class MaskTokens(Op):
         value, number = h.declare(t, "h"), count.declare(t, "count", per_row=False)
         t.output("y", t.row_index().less(number).where(value, 0))
         return BoundProgram(t.program, fractions(h, count), (h.grid.fraction,))
-
-
-class TrainableSumPool(TrainableOp):
-    """The sum over ``n_tokens`` rows, on the grid that its cut observes."""
-
-    def __init__(self, n_tokens: int, cut: Cut) -> None:
-        super().__init__()
-        self.cut, self.reference = cut, pool.SumPool(n_tokens)
-
-    def frozen(self) -> SumPool:
-        """Make the op for the present range."""
-        return SumPool(self.cut.grid)
-
-    def surrogate(self, h: FixedTensor, count: FixedTensor) -> FixedTensor:
-        """Float sum, fake-quantized by the cut."""
-        return self.cut(FixedTensor(self.reference(h.value, count.value), None))
 
 
 class TrainableChoice(TrainableOp):
