@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tritag.errors import ToolError
 from tritag.files import atomic_path
+from tritag.report.drawing import drawing
 from tritag.report.pareto import pareto_front
 
 # Key of a study's row, name of the file, label of the axis.
@@ -41,13 +41,10 @@ def write_figures(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> li
 
 
 def _draw(rows: Sequence[dict[str, Any]], key: str, label: str, path: Path, front: bool) -> None:
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ToolError("figures need matplotlib; install it with pip install 'tritag[plots]'") from error
     # Without salt and date the same rows give the same file.
-    with matplotlib.rc_context({"svg.hashsalt": "tritag", "font.size": 9}):
+    with drawing({"svg.hashsalt": "tritag", "font.size": 9}):
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(6.4, 5.2), layout="constrained")
         axes = figure.add_subplot()
         colors, markers = (_numbered(column) for column in zip(*(_named(row) for row in rows), strict=True))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from tritag.archive import read_npz
 from tritag.errors import RunError
@@ -14,6 +13,7 @@ from tritag.export.cost import count_cost
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
+from tritag.export.model_file import read_model
 from tritag.models.nets.head import HeadConfig
 from tritag.models.training.checkpoint import HISTORY_FILE, read_history
 from tritag.report.measured import score_curves
@@ -36,13 +36,12 @@ def summarise(directory: Path, float_directory: Path | None = None, head: HeadCo
     where = {"float": float_directory, "quantized": directory} if float_directory else {"float": directory}
     metrics = {name: read_json_if_there(folder / "metrics.json") for name, folder in where.items()}
     physics = {name: found["test"] if found else None for name, found in metrics.items()}
-    model = directory / "model.qonnx.onnx"
-    graph = read_graph(model) if model.is_file() else None
+    exported = _exported(directory)
     return {
         "run": directory.name,
         "physics": {"float": None, "quantized": None} | physics,
         "bit_accuracy": read_json_if_there(directory / "verify.json"),
-        "cost": count_cost(graph) if graph else None,
+        "cost": count_cost(exported.graph) if exported else None,
         "csim": read_json_if_there(directory / "csim.json"),
         "rtl": read_json_if_there(directory / "rtl.json"),
         "synth": read_json_if_there(directory / "synth.json"),
@@ -50,7 +49,7 @@ def summarise(directory: Path, float_directory: Path | None = None, head: HeadCo
         "equivariance": read_json_if_there(directory / "equivariance.json"),
         "history": {name: _history(folder) for name, folder in where.items()},
         "curves": _curves(where, head) if head else {},
-        **_layers(directory),
+        **_layers(exported, directory / "vectors.npz"),
     }
 
 
@@ -73,12 +72,18 @@ def _curves(where: dict[str, Path], head: HeadConfig) -> dict[str, Any]:
     return score_curves(same, labels[last], head)
 
 
-def _layers(directory: Path) -> dict[str, Any]:
+def _exported(directory: Path) -> OnnxRuntimeExecutor | None:
+    """The exported tagger with its graph; None where the run is not exported."""
+    path = directory / "model.qonnx.onnx"
+    if not path.is_file():
+        return None
+    model = read_model(path)
+    return OnnxRuntimeExecutor(read_graph(model), model)
+
+
+def _layers(exported: OnnxRuntimeExecutor | None, vectors: Path) -> dict[str, Any]:
     """Widths of all layers, and how many golden jets were observed; empty where the run is not exported."""
-    model, vectors = directory / "model.qonnx.onnx", directory / "vectors.npz"
-    if not (model.is_file() and vectors.is_file()):
+    if exported is None or not vectors.is_file():
         return {"layers": [], "observed_jets": 0}
-    proto = onnx.load(model)
-    executor = OnnxRuntimeExecutor(read_graph(proto), proto)
-    inputs, expected = load_vectors(vectors, executor.graph)
-    return {"layers": layer_widths(executor, *inputs), "observed_jets": len(expected)}
+    inputs, expected = load_vectors(vectors, exported.graph)
+    return {"layers": layer_widths(exported, *inputs), "observed_jets": len(expected)}

@@ -27,6 +27,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
             "published",
             "comparison",
             "pareto",
+            "drawing",
             "figures",
             "study",
             "measured",

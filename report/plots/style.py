@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tritag.errors import ToolError
 from tritag.files import atomic_path
+from tritag.report.drawing import drawing
 from tritag.report.plots.plot import Plot, Report
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def inline_svg(plot: Plot, report: Report) -> str:
     ToolError
         matplotlib is not installed.
     """
-    with _settings(_PAGE):
+    with drawing(_PAGE):
         figure = _drawn(plot, report, plot.width, plot.height_for(report))
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -85,7 +84,7 @@ def write_static(plot: Plot, report: Report, folder: Path) -> list[Path]:
         raise ToolError("figures for talks need mplhep; install it with pip install 'tritag[plots]'") from error
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    with _settings({**mplhep.style.ROOT, "font.size": 18, "svg.hashsalt": "tritag", "legend.fontsize": 15}):
+    with drawing({**mplhep.style.ROOT, "font.size": 18, "svg.hashsalt": "tritag", "legend.fontsize": 15}):
         height = 8 * plot.height_for(report) / plot.width
         figure = _drawn(plot, report, 8, height)
         for ending, metadata in (("pdf", {"CreationDate": None, "Creator": None, "Producer": None}), ("png", {})):
@@ -94,16 +93,6 @@ def write_static(plot: Plot, report: Report, folder: Path) -> list[Path]:
                 figure.savefig(temporary, format=ending, dpi=150, metadata={**metadata})
             written.append(path)
     return written
-
-
-@contextmanager
-def _settings(settings: dict[str, Any]) -> Iterator[None]:
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ToolError("figures need matplotlib; install it with pip install 'tritag[plots]'") from error
-    with matplotlib.rc_context(dict(settings)):  # type: ignore[arg-type]
-        yield
 
 
 def _drawn(plot: Plot, report: Report, width: float, height: float) -> Figure:
