@@ -1,7 +1,7 @@
 """Random kill -9 over the commands of a run: after each, the same command goes on, and ends with the same bytes.
 
 ``python -m benchmarks.kills --kills 200 [--seed 1] [--folder kills]`` makes tiny jets, a tiny tagger, its export,
-C-simulation, bit check, Verilog and a study without a break, notes the bytes, and then again and again kills one of the
+C-simulation, bit check and Verilog without a break, notes the bytes, and then again and again kills one of the
 commands (and everything that it started) at a random moment, runs it once more, and compares. What is counted is kept
 in the folder: interrupted, the same call goes on. It ends with status 1 when anything differed or stayed behind: a
 process, a lock, a temporary file.

@@ -1,4 +1,4 @@
-"""Plug-ins: Python files of the user's own that bring taggers, layers, ops, heads and readers of jets.
+"""Plug-ins: Python files of the user's own that bring taggers, layers and ops.
 
 A plug-in is a file, or a folder with ``__init__.py``. It may import files beside it relatively (``from .layers import
 Tent``); these *sources* belong to it, and everything else that it imports must be installed. Its identity is their

@@ -38,7 +38,7 @@ Plugins = Annotated[
         "--plugin",
         metavar="FILE",
         callback=plugins.use,
-        help="A Python file with taggers, layers, ops or readers of your own; may be repeated.",
+        help="A Python file with taggers, layers or ops of your own; may be repeated.",
     ),
 ]
 Split = Annotated[str | None, typer.Option(help="train, val or test.")]
