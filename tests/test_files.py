@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,6 +132,37 @@ def test_only_one_process_at_a_time(tmp_path):
         process.join()
     assert counter.read_text() == "80"
     assert not lock.exists()
+
+
+def test_the_folder_of_locks_may_vanish_while_it_is_made(tmp_path, monkeypatch):
+    """As when another process removes the empty folder between "it is there" and "is it a folder?"."""
+    folder, vanished = tmp_path / ".tritag", []
+    folder.mkdir()
+    is_dir = Path.is_dir
+
+    def vanish(path):
+        if path == folder and not vanished:
+            vanished.append(path)
+            folder.rmdir()
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", vanish)
+    with only_one(tmp_path / "a"):
+        assert vanished == [folder]
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_what_stands_in_the_place_of_the_folder_of_locks_is_said(tmp_path, kind):
+    folder = tmp_path / ".tritag"
+    if kind == "file":
+        folder.write_text("mine")
+    else:
+        folder.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(TritagError, match="cannot write in .*: (File exists|.*tritag)"), only_one(tmp_path / "a"):
+        pass
+    with pytest.raises(TritagError, match="cannot write"):
+        write_text(tmp_path / "b", "y")
+    assert [x.name for x in tmp_path.iterdir()] == [".tritag"]
 
 
 def test_lock_is_free_after_an_error(tmp_path):

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,7 +53,7 @@ def _new_folder(root: Path) -> tuple[Path, int]:
     while True:
         folder = root / secrets.token_hex(8)
         with suppress(FileNotFoundError):  # another process has just removed the empty root
-            root.mkdir(parents=True, exist_ok=True)
+            _make(root)
             folder.mkdir()
             alive = os.open(folder / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             with suppress(OSError):
@@ -60,6 +61,17 @@ def _new_folder(root: Path) -> tuple[Path, int]:
             if os.fstat(alive).st_nlink:
                 return folder, alive
             os.close(alive)
+
+
+def _make(root: Path) -> None:
+    """Make ``root`` while others may remove it: between "it is there" and "is it a folder?" it may have gone."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        with suppress(FileNotFoundError):
+            found = root.lstat().st_mode
+            if not stat.S_ISDIR(found) and not (stat.S_ISLNK(found) and root.is_dir()):
+                raise
 
 
 def _sweep(root: Path) -> None:
@@ -126,7 +138,7 @@ def only_one(path: Path) -> Iterator[None]:
 def _locked(root: Path, lock: Path) -> int:
     """Descriptor that holds the lock."""
     while True:
-        root.mkdir(parents=True, exist_ok=True)
+        _make(root)
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:  # another process has just removed the empty root
