@@ -158,7 +158,7 @@ def test_what_stands_in_the_place_of_the_folder_of_locks_is_said(tmp_path, kind)
         folder.write_text("mine")
     else:
         folder.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(TritagError, match="cannot write in .*: (File exists|.*tritag)"), only_one(tmp_path / "a"):
+    with pytest.raises(TritagError, match="cannot write in"), only_one(tmp_path / "a"):
         pass
     with pytest.raises(TritagError, match="cannot write"):
         write_text(tmp_path / "b", "y")
