@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from tritag import advice
 from tritag._version import __version__
@@ -101,10 +101,10 @@ def _write(run: Run, step: str, made: StepPrint) -> None:
     write_json(run.path(FILE), {**kept, step: made})
 
 
-def _recorded(run: Run) -> dict[str, Any]:
+def _recorded(run: Run) -> dict[str, StepPrint]:
     """What was recorded by step; nothing in a run of an older tritag."""
     path, again = run.path(FILE), f"train again with {advice.training(run.call(), again=True)}"
-    recorded: dict[str, Any] = read_json(path, RunError, again) if path.is_file() else {}
+    recorded: dict[str, StepPrint] = read_json(path, RunError, again) if path.is_file() else {}
     return recorded
 
 
@@ -282,5 +282,5 @@ def summary(found: Iterable[str]) -> str:
 
 def teacher_of(run: Run) -> str | None:
     """Hash of the float weights that a quantized training started from, where it was recorded."""
-    recorded = _recorded(run).get("train", {})
-    return cast("str | None", recorded.get("teacher"))
+    recorded = _recorded(run).get("train")
+    return recorded.get("teacher") if recorded else None
