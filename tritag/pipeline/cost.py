@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from tritag.errors import ExportError
+from tritag.errors import ExportError, RunError
 from tritag.export.cost import count_cost
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
@@ -95,7 +96,7 @@ def cost_run(opened: OpenedRun) -> CountedCost:
         The run is not trained to its end.
     """
     run, quant = opened.run, opened.recipe.quant
-    if run.path("cost.json").is_file():
+    with suppress(RunError):  # none, or a damaged one: counted again
         kept: JsonObject = run.read_json("cost.json")
         return CountedCost(opened, kept)
     run.require("weights.safetensors")
