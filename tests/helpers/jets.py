@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tritag.data.jets.candidate_word import CANDIDATE_FIELDS
 from tritag.data.jets.crafted import crafted_codes
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.quant.ops.jet_scalars import CODE_GRID
@@ -23,6 +24,13 @@ def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
     angles = axis[:, None] + np.rint(rng.normal(0, 60, (n, k, 2))).astype(np.int64)
     angles[..., 1] = (angles[..., 1] - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
     return _padded(np.concatenate([pt[..., None], angles], axis=-1), rng.integers(0, k + 1, n))
+
+
+def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
+    """Those of the jets whose codes fit the bits that a candidate's word has for each field, padding included."""
+    low, high = (np.array([field.reach[i] for field in CANDIDATE_FIELDS]) for i in (0, 1))
+    fit = ((codes >= low) & (codes <= high)).all(axis=(1, 2))
+    return codes[fit], count[fit]
 
 
 def filled(jets: Jets) -> Jets:

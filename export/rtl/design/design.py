@@ -20,6 +20,7 @@ from tritag.export.rtl.design.kernel import Placed
 from tritag.export.rtl.design.layers import Layers
 from tritag.export.rtl.design.layout import spread
 from tritag.export.rtl.design.pieces import Tensor, identifier
+from tritag.export.rtl.design.ports import input_port
 from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports
 from tritag.export.rtl.text.module import Timing
 from tritag.quant.formats.fixed import Grid
@@ -40,6 +41,8 @@ class Design:
         Cycles during which a jet enters.
     inputs : dict
         Port name to (graph input, row, or -1 for a jet's value, lane) of every beat.
+    widths, reaches : dict
+        Port name to its bits, and to the least and largest integer that it takes.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Design:
     beats: int
     inputs: dict[str, tuple[str, list[int], int]]
     widths: dict[str, int]
+    reaches: dict[str, tuple[int, int]]
     outputs: list[tuple[str, int, bool]]
     kernels: list[Placed] = field(default_factory=list)
 
@@ -156,10 +160,11 @@ class _Builder(Layers):
         for slot in range(layout.slots if layout else 1):
             cell = []
             for lane in range(lanes):
-                port = f"in_{identifier(name)}_s{slot}_l{lane}"
+                port = input_port(self.graph, name, slot, lane)
                 held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
-                self.inputs[port] = (name, held, lane)
-                cell.append(self.top.input(port, grid.low, grid.high, jet=layout is None))
+                self.inputs[port.name], self.reaches[port.name] = (name, held, lane), (port.low, port.high)
+                signal = self.top.input(port.name, port.low, port.high, jet=layout is None)
+                cell.append(self.top.widened(signal, f"in_{identifier(name)}_s{slot}_l{lane}", grid.low, grid.high))
             cells.append(cell)
         return Tensor(layout, cells)
 
@@ -176,6 +181,7 @@ class _Builder(Layers):
             max((t.layout.beats for t in (self.tensors[i] for i in self.graph.inputs) if t.layout), default=1),
             self.inputs,
             {port: self.top.module.inputs[port] for port in self.inputs},
+            self.reaches,
             ports,
             self.top.placed,
         )

@@ -37,6 +37,7 @@ class Parts:
         self.top = Top(name, timing)
         self.tensors: dict[str, Tensor] = {}
         self.inputs: dict[str, tuple[str, list[int], int]] = {}
+        self.reaches: dict[str, tuple[int, int]] = {}
         self.gathered: dict[int, list[Signal]] = {}
 
     def _in_step(self, sources: list[Tensor], moving: list[bool], rows: int) -> list[Tensor]:
