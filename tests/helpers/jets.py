@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tritag.data.jets.candidate_word import CANDIDATE_FIELDS
+from tritag.data.jets.candidate_grid import TOP
 from tritag.data.jets.crafted import crafted_codes
 from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.export.rtl.design.ports import field_port
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
 # The sample that comes with the package: 400 generated jets with splits.
@@ -28,8 +29,8 @@ def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
 
 def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
     """Those of the jets whose codes fit the bits that a candidate's word has for each field, padding included."""
-    low, high = (np.array([field.reach[i] for field in CANDIDATE_FIELDS]) for i in (0, 1))
-    fit = ((codes >= low) & (codes <= high)).all(axis=(1, 2))
+    ports = [field_port(field, 0) for field in TOP.fields]
+    fit = ((codes >= [port.low for port in ports]) & (codes <= [port.high for port in ports])).all(axis=(1, 2))
     return codes[fit], count[fit]
 
 
