@@ -8,9 +8,15 @@ import numpy as np
 
 from tritag.data.jets.candidate_grid import TOP
 from tritag.data.jets.crafted import crafted_codes
+<<<<<<< HEAD
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.export.rtl.design.ports import field_port
+=======
+from tritag.data.jets.random_jets import random_jets
+>>>>>>> main
 from tritag.quant.ops.jet_scalars import CODE_GRID
+
+__all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets"]
 
 # The sample that comes with the package: 400 generated jets with splits.
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
@@ -18,6 +24,7 @@ SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
 Jets = tuple[np.ndarray, np.ndarray]
 
 
+<<<<<<< HEAD
 def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
     """Collimated, pT-sorted jets at any place of the detector; the counts are 0 to ``k``."""
     pt = -np.sort(-np.exp2(rng.uniform(0, 12, (n, k))).astype(np.int64), axis=1)
@@ -34,6 +41,8 @@ def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
     return codes[fit], count[fit]
 
 
+=======
+>>>>>>> main
 def filled(jets: Jets) -> Jets:
     """Those of the jets that have candidates: the score of an empty one is defined, and follows from no weight."""
     codes, count = jets
@@ -67,8 +76,3 @@ def crafted_jets(rng: np.random.Generator, k: int) -> Jets:
     add(equal, k)
     add(equal[::-1], k)
     return np.concatenate(jets).astype(np.int64), np.concatenate(counts).astype(np.int64)
-
-
-def _padded(codes: np.ndarray, count: np.ndarray) -> Jets:
-    codes[np.arange(codes.shape[1]) >= count[:, None]] = 0
-    return codes, count.astype(np.int64)
