@@ -8,12 +8,8 @@ import numpy as np
 
 from tritag.data.jets.candidate_grid import TOP
 from tritag.data.jets.crafted import crafted_codes
-<<<<<<< HEAD
-from tritag.data.jets.trigger_grid import TriggerGrid
-from tritag.export.rtl.design.ports import field_port
-=======
 from tritag.data.jets.random_jets import random_jets
->>>>>>> main
+from tritag.export.rtl.design.ports import field_port
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
 __all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets"]
@@ -24,16 +20,6 @@ SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
 Jets = tuple[np.ndarray, np.ndarray]
 
 
-<<<<<<< HEAD
-def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
-    """Collimated, pT-sorted jets at any place of the detector; the counts are 0 to ``k``."""
-    pt = -np.sort(-np.exp2(rng.uniform(0, 12, (n, k))).astype(np.int64), axis=1)
-    axis = np.stack([rng.integers(-600, 601, n), rng.integers(-720, 720, n)], axis=-1)
-    angles = axis[:, None] + np.rint(rng.normal(0, 60, (n, k, 2))).astype(np.int64)
-    angles[..., 1] = (angles[..., 1] - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
-    return _padded(np.concatenate([pt[..., None], angles], axis=-1), rng.integers(0, k + 1, n))
-
-
 def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
     """Those of the jets whose codes fit the bits that a candidate's word has for each field, padding included."""
     ports = [field_port(field, 0) for field in TOP.fields]
@@ -41,8 +27,6 @@ def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
     return codes[fit], count[fit]
 
 
-=======
->>>>>>> main
 def filled(jets: Jets) -> Jets:
     """Those of the jets that have candidates: the score of an empty one is defined, and follows from no weight."""
     codes, count = jets
