@@ -8,8 +8,20 @@ from typing import Annotated
 import typer
 
 from tritag import plugins
+from tritag.run import list_runs
 
-Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run directory or tagger name.", show_default=False)]
+
+def complete_run(incomplete: str) -> list[str]:
+    """Names of runs that begin with what was typed, for the shell; the newest first."""
+    return [name for name in list_runs() if name.startswith(incomplete)]
+
+
+Run = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN", help="Run directory or tagger name.", show_default=False, autocompletion=complete_run
+    ),
+]
 # How the run was named before it was an argument.
 OldRun = Annotated[str | None, typer.Option("--run", hidden=True)]
 Target = Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")]
