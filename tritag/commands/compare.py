@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import AsJson, complete_run
+from tritag.arguments import complete_run
+from tritag.commands.options import AsJson
 from tritag.pipeline.opened import open_run
 from tritag.terminal import print_json, print_result, print_table
 

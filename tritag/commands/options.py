@@ -8,13 +8,7 @@ from typing import Annotated
 import typer
 
 from tritag import plugins
-from tritag.run import list_runs
-
-
-def complete_run(incomplete: str) -> list[str]:
-    """Names of runs that begin with what was typed, for the shell; the newest first."""
-    return [name for name in list_runs() if name.startswith(incomplete)]
-
+from tritag.arguments import complete_run
 
 Run = Annotated[
     str | None,

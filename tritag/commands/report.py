@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tritag.arguments import one_run
-from tritag.commands.options import AsJson, OldRun, complete_run
+from tritag.arguments import complete_run, one_run
+from tritag.commands.options import AsJson, OldRun
 from tritag.pipeline.opened import open_run
 from tritag.terminal import print_json, print_table
 

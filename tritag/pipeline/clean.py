@@ -76,7 +76,9 @@ class CleanResult:
 
     def as_dict(self) -> JsonObject:
         """What ``tritag clean --json`` prints."""
-        entries = [{"path": str(e.path), "why": e.why, "size_bytes": e.size_bytes} for e in self.found]
+        entries: list[JsonObject] = [
+            {"path": str(e.path), "why": e.why, "size_bytes": e.size_bytes} for e in self.found
+        ]
         return {"found": entries, "kept": list(self.kept), "removed": self.removed, "size_bytes": self.size_bytes}
 
 
