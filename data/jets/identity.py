@@ -14,10 +14,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-
 from tritag.data.jets.ragged import RaggedJets
-from tritag.data.jets.store import read_info, read_ragged, stored_datasets
+from tritag.data.jets.store import read_info, read_ragged, stored_arrays
 from tritag.environment import cache_folder
 from tritag.errors import TritagError
 from tritag.files import write_json
@@ -99,9 +97,9 @@ def _range_digest(path: Path, start: int, stop: int, classes: tuple[str, ...]) -
 
 
 def _add(digest: hashlib._Hash, jets: RaggedJets) -> None:
-    for name, dtype in stored_datasets(jets).items():
+    for name, values in stored_arrays(jets).items():
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(getattr(jets, name), dtype).data)
+        digest.update(values.data)
 
 
 def _file_digest(path: Path) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tritag.data.jets.crafted import crafted_codes
+from tritag.data.jets.candidate_grid import CandidateInputs
+from tritag.data.jets.crafted import crafted_codes, random_fields
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
@@ -23,6 +24,12 @@ def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
     angles = axis[:, None] + np.rint(rng.normal(0, 60, (n, k, 2))).astype(np.int64)
     angles[..., 1] = (angles[..., 1] - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
     return _padded(np.concatenate([pt[..., None], angles], axis=-1), rng.integers(0, k + 1, n))
+
+
+def with_fields(jets: Jets, candidates: CandidateInputs) -> Jets:
+    """The jets with codes of the fields of ``candidates`` behind pT, eta and phi."""
+    codes, count = jets
+    return np.concatenate([codes, random_fields(count, codes.shape[1], candidates, 1)], axis=-1), count
 
 
 def filled(jets: Jets) -> Jets:
