@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tritag.data.jets.identity import jets_id
 from tritag.data.simulation.generate import ensure_data
-from tritag.files import JsonObject, atomic_path, only_one, write_json
+from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
@@ -26,13 +26,14 @@ from tritag.models.training.weights import WEIGHTS_FILE
 from tritag.pipeline import fingerprint
 from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.names import names_configuration
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, writing
 from tritag.pipeline.plugins import keep_plugins, tell_changes
 from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
-from tritag.run import Run
+from tritag.run import Run, list_runs
+from tritag.run_config import identity, plain_values
 from tritag.terminal import print_progress
 
 
@@ -89,9 +90,13 @@ def train_run(
     """
     asked = _Asked(tagger, recipe, fresh, progress, teacher)
     run = asked.make_run()
+    with writing(run):
+        return _train_or_discard(asked, run)
+
+
+def _train_or_discard(asked: _Asked, run: Run) -> TrainResult:
     try:
-        with only_one(run.path(".training.lock")):
-            return _train_run(asked)
+        return _train_run(asked)
     except BaseException:
         if not any(run.path(name).exists() for name in (CHECKPOINT_FILE, WEIGHTS_FILE)):
             shutil.rmtree(run.directory, ignore_errors=True)
@@ -115,6 +120,9 @@ class _Asked:
         name, call = run_name(Path(self.tagger).stem, recipe), call_of(self.tagger, recipe)
         if not self.fresh:
             fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
+            directory = f"{name}-{identity(plain_values(recipe.settings()), jets)}"
+            if directory not in list_runs():  # one that was begun goes on
+                fingerprint.refuse_other_plugins(name, recipe.settings(), call)
         return Run.create(name, recipe.settings(), jets, call, self.teacher)
 
     def float_run(self) -> OpenedRun:
