@@ -47,6 +47,11 @@ def count_cost(graph: FirmwareGraph) -> dict[str, Any]:
     return {**{key: sum(s.get(key, 0) for s in stages.values()) for key in keys}, "stages": stages}
 
 
+def multiplications(graph: FirmwareGraph, layer: Layer) -> int:
+    """Products of a layer for one jet: by weights, of activations, and of values in ops that are no constants."""
+    return int(_layer_cost(graph, layer)[1].get("macs", 0))
+
+
 def _layer_cost(graph: FirmwareGraph, layer: Layer) -> tuple[str, dict[str, float]]:
     if isinstance(layer, Linear):
         rows = math.prod(graph.shapes[layer.name][:-1])

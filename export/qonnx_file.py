@@ -7,18 +7,17 @@ functions, every tensor gets its shape, and the integer programs travel as metad
 from __future__ import annotations
 
 import json
-import re
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tritag.export.functions import OPSET, op_function
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
+from tritag.export.tensor_names import rename
 from tritag.helper_files import temporary_folder
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
@@ -35,10 +34,17 @@ IR_VERSION = 10
 
 
 def export_model(tagger: QuantTagger) -> ModelProto:
-    """Exported file of ``tagger``: inputs ``codes`` (batch, K, 3) and ``count`` (batch, 1).
+    """Exported file of ``tagger``, as :func:`export_with_origins` gives it, alone."""
+    return export_with_origins(tagger)[0]
 
-    The output is ``logit`` (batch, 1, 1), or ``outputs`` (batch, 1, outputs) of a head with several; metadata tell what
-    each stands for. All tensors are float32 and hold values on power-of-two grids.
+
+def export_with_origins(tagger: QuantTagger) -> tuple[ModelProto, dict[str, str]]:
+    """Exported file of ``tagger``, and the PyTorch module that each of its nodes and tensors comes from.
+
+    The file has the inputs ``codes`` (batch, K, 3) and ``count`` (batch, 1). The output is ``logit`` (batch, 1, 1), or
+    ``outputs`` (batch, 1, outputs) of a head with several; metadata tell what each stands for. All tensors are float32
+    and hold values on power-of-two grids. A module is named by its path in the network, the network itself by an empty
+    text.
 
     Raises
     ------
@@ -74,7 +80,7 @@ def export_model(tagger: QuantTagger) -> ModelProto:
     _drop_constant_inputs(model)
     _drop_casts(model)
     _merge_equal_nodes(model)
-    modules = _rename(model, programs)
+    modules, origins = rename(model, programs)
     _attach_functions(model, programs)
     _write_shapes(model, {"codes": np.zeros((1, k, 3), np.float32), "count": np.ones((1, 1), np.float32)})
     _set_metadata(model, METADATA_PROGRAMS, {name: _program_entry(b) for name, b in sorted(programs.items())})
@@ -83,7 +89,7 @@ def export_model(tagger: QuantTagger) -> ModelProto:
     grids = {name: x.known_grid() for name, x in zip(("codes", "count"), tagger.fixed_inputs(*example), strict=True)}
     _set_metadata(model, METADATA_INPUTS, {n: [g.low, g.high, g.fraction] for n, g in grids.items()})
     onnx.checker.check_model(model)
-    return model
+    return model, origins
 
 
 def _program_entry(bound: BoundProgram) -> dict[str, object]:
@@ -145,88 +151,6 @@ def _merge_equal_nodes(model: ModelProto) -> None:
     constants = [i for i in model.graph.initializer if i.name in used]
     del model.graph.initializer[:]
     model.graph.initializer.extend(constants)
-
-
-def _rename(model: ModelProto, programs: dict[str, BoundProgram]) -> dict[str, str]:
-    """Give readable, unique, C-compatible names: ``blocks_0_query_cut`` for the cut behind that layer.
-
-    Returns the tensor in which the output of each PyTorch module ends, by the module's path.
-    """
-    modules: dict[str, str] = {}
-    names = _Names({x.name for x in (*model.graph.input, *model.graph.output)})
-    tables: dict[str, str] = {}
-    for node in model.graph.node:
-        path = node.name.split("/")[1:-1]
-        for depth in range(1, len(path) + 1):
-            modules[".".join(path[:depth])] = node.output[0]
-        if node.domain == ONNX_DOMAIN:
-            for table, wish in _table_wishes(node, path, programs[node.op_type]):
-                tables.setdefault(table, wish)
-        wish = _wish(node, path, programs)
-        for output in node.output:
-            if output not in names.taken:
-                names.give(output, wish)
-        node.name = names.new.get(node.output[0], wish)
-    for initializer in model.graph.initializer:
-        names.give(initializer.name, tables.get(initializer.name, "") or _constant_wish(initializer))
-        initializer.name = names.new[initializer.name]
-    for node in model.graph.node:
-        for field in (node.input, node.output):
-            for i, name in enumerate(field):
-                field[i] = names.new.get(name, name)
-    del model.graph.value_info[:]
-    return {path: names.new.get(tensor, tensor) for path, tensor in modules.items()}
-
-
-class _Names:
-    """New names by old ones; a name that is taken gets a number."""
-
-    def __init__(self, taken: set[str]) -> None:
-        self.taken = taken
-        self.new: dict[str, str] = {}
-
-    def give(self, old: str, wish: str) -> None:
-        wish = re.sub(r"\W+", "_", wish).strip("_")
-        new, number = wish, 1
-        while new in self.taken:
-            number += 1
-            new = f"{wish}_{number}"
-        self.taken.add(new)
-        self.new[old] = new
-
-
-def _wish(node: NodeProto, path: list[str], programs: dict[str, BoundProgram]) -> str:
-    """Name that the outputs of a node should have: path of its module and what it does."""
-    kind = node.op_type
-    if node.domain == ONNX_DOMAIN:
-        kind = programs[kind].program.name
-        path = path[:-1] if path and path[-1] == kind else path
-    elif kind == "Quant":
-        role = next((p for p in ("weight_quant", "bias_quant") if p in path), "cut")
-        path = path[: path.index("cut" if role == "cut" else role)] if role in path or "cut" in path else path
-        kind = role
-    return "_".join((*path, kind.lower()))
-
-
-def _table_wishes(node: NodeProto, path: list[str], bound: BoundProgram) -> Iterator[tuple[str, str]]:
-    """Tables of an op, each with the name that it should have."""
-    kind = bound.program.name
-    path = path[:-1] if path and path[-1] == kind else path
-    for table, name in zip(node.input[len(bound.in_fractions) :], bound.program.table_names, strict=True):
-        yield table, "_".join((*path, kind, name))
-
-
-def _constant_wish(initializer: TensorProto) -> str:
-    """Name that a constant should have: that of its parameter, or its values."""
-    wish = initializer.name.removeprefix("tagger.")
-    if "/" not in wish:
-        return wish
-    array = numpy_helper.to_array(initializer)
-    return ("shape" if array.dtype == np.int64 else "constant") + f"_{'_'.join(map(_label, array.ravel()))}"
-
-
-def _label(value: float) -> str:
-    return f"{value:g}".replace("-", "m").replace(".", "p")
 
 
 def _attach_functions(model: ModelProto, programs: dict[str, BoundProgram]) -> None:

@@ -20,8 +20,9 @@ import numpy as np
 from tritag.data.jets.ragged import RaggedJets
 from tritag.data.jets.store import read_info, read_ragged, stored_datasets, verify_digest
 from tritag.environment import cache_folder
-from tritag.errors import TritagError
+from tritag.errors import DataError, TritagError
 from tritag.files import write_json
+from tritag.structured import read_json
 
 # Jets that are read at a time: part of the digest's definition.
 _JETS_PER_BLOCK = 16384
@@ -93,9 +94,9 @@ def _stamp(path: Path) -> dict[str, int]:
 
 def _kept(path: Path, stamp: dict[str, int]) -> dict[str, str] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, DataError, "compute it again")
         digests = content["digests"] if content["stamp"] == stamp else None
-    except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: computed again
+    except (DataError, OSError, KeyError, TypeError):  # missing or damaged: computed again
         return None
     right = isinstance(digests, dict) and all(isinstance(digest, str) for digest in digests.values())
     return digests if right else None

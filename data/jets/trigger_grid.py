@@ -2,38 +2,39 @@
 
 Each constituent is (pT, eta, phi) on the grid of the CMS Phase-2 Level-1 correlator's particle candidates: pT in
 0.25 GeV steps (14 bit, unsigned), eta and phi in steps of pi/720 (12 and 11 bit, two's complement; one turn of phi is
-1440 steps, so phi = -720..719). The constants stand here and nowhere else. Source: CMS Phase-2 Level-1 trigger
-technical design report, CERN-LHCC-2020-004.
+1440 steps, so phi = -720..719). The constants stand in ``configs/grids/top.yaml`` and nowhere else; other grids lie
+beside it (:mod:`tritag.data.jets.candidate_grid`). Source: CMS Phase-2 Level-1 trigger technical design report,
+CERN-LHCC-2020-004.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag.data.jets.candidate_grid import TOP
 from tritag.errors import DataError
 
 _JETS_PER_STEP = 16384
 
 
 class TriggerGrid:
-    """Constants of the grid; ``*_LSB*`` is the size of one step, ``*_MIN`` and ``*_MAX`` are codes."""
+    """Constants of the grid ``top``; ``*_LSB*`` is the size of one step, ``*_MIN`` and ``*_MAX`` are codes."""
 
-    PT_LSB_GEV = 0.25
-    PT_BITS = 14
-    PT_MAX = 2**14 - 1
-    ETA_LSB = math.pi / 720
-    ETA_BITS = 12
-    ETA_MIN = -(2**11)
-    ETA_MAX = 2**11 - 1
-    PHI_LSB = math.pi / 720
-    PHI_BITS = 11
-    PHI_MIN = -720
-    PHI_MAX = 719
-    PHI_TURN = 1440
+    PT_LSB_GEV = TOP.field("pt").lsb
+    PT_BITS = TOP.field("pt").bits
+    PT_MAX = TOP.field("pt").max
+    ETA_LSB = TOP.field("eta").lsb
+    ETA_BITS = TOP.field("eta").bits
+    ETA_MIN = TOP.field("eta").min
+    ETA_MAX = TOP.field("eta").max
+    PHI_LSB = TOP.field("phi").lsb
+    PHI_BITS = TOP.field("phi").bits
+    PHI_MIN = TOP.field("phi").min
+    PHI_MAX = TOP.field("phi").max
+    PHI_TURN = PHI_MAX - PHI_MIN + 1
 
 
 def to_codes(

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tritag.data.jets.candidate_grid import TOP
 from tritag.data.jets.crafted import crafted_codes
-from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.data.jets.random_jets import random_jets
+from tritag.export.rtl.design.ports import field_port
 from tritag.quant.ops.jet_scalars import CODE_GRID
+
+__all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets"]
 
 # The sample that comes with the package: 400 generated jets with splits.
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
@@ -16,13 +20,11 @@ SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
 Jets = tuple[np.ndarray, np.ndarray]
 
 
-def random_jets(rng: np.random.Generator, n: int, k: int) -> Jets:
-    """Collimated, pT-sorted jets at any place of the detector; the counts are 0 to ``k``."""
-    pt = -np.sort(-np.exp2(rng.uniform(0, 12, (n, k))).astype(np.int64), axis=1)
-    axis = np.stack([rng.integers(-600, 601, n), rng.integers(-720, 720, n)], axis=-1)
-    angles = axis[:, None] + np.rint(rng.normal(0, 60, (n, k, 2))).astype(np.int64)
-    angles[..., 1] = (angles[..., 1] - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
-    return _padded(np.concatenate([pt[..., None], angles], axis=-1), rng.integers(0, k + 1, n))
+def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
+    """Those of the jets whose codes fit the bits that a candidate's word has for each field, padding included."""
+    ports = [field_port(field, 0) for field in TOP.fields]
+    fit = ((codes >= [port.low for port in ports]) & (codes <= [port.high for port in ports])).all(axis=(1, 2))
+    return codes[fit], count[fit]
 
 
 def filled(jets: Jets) -> Jets:
@@ -58,8 +60,3 @@ def crafted_jets(rng: np.random.Generator, k: int) -> Jets:
     add(equal, k)
     add(equal[::-1], k)
     return np.concatenate(jets).astype(np.int64), np.concatenate(counts).astype(np.int64)
-
-
-def _padded(codes: np.ndarray, count: np.ndarray) -> Jets:
-    codes[np.arange(codes.shape[1]) >= count[:, None]] = 0
-    return codes, count.astype(np.int64)

@@ -17,9 +17,11 @@ import numpy as np
 from tritag.errors import ExportError
 from tritag.export.graph import CutTo, FirmwareGraph, Layer, Linear, Sum
 from tritag.export.rtl.design.kernel import Placed
-from tritag.export.rtl.design.layers import Layers
+from tritag.export.rtl.design.layers import place_layer
 from tritag.export.rtl.design.layout import spread
-from tritag.export.rtl.design.pieces import Tensor, identifier
+from tritag.export.rtl.design.op_kernels import place_program
+from tritag.export.rtl.design.pieces import Draft, Tensor, identifier
+from tritag.export.rtl.design.ports import input_port
 from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports
 from tritag.export.rtl.text.module import Timing
 from tritag.quant.formats.fixed import Grid
@@ -40,6 +42,8 @@ class Design:
         Cycles during which a jet enters.
     inputs : dict
         Port name to (graph input, row, or -1 for a jet's value, lane) of every beat.
+    widths, reaches : dict
+        Port name to its bits, and to the least and largest integer that it takes.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Design:
     beats: int
     inputs: dict[str, tuple[str, list[int], int]]
     widths: dict[str, int]
+    reaches: dict[str, tuple[int, int]]
     outputs: list[tuple[str, int, bool]]
     kernels: list[Placed] = field(default_factory=list)
 
@@ -93,7 +98,7 @@ def build(graph: FirmwareGraph, timing: Timing, beats: int, name: str = "tagger"
     if not 1 <= beats <= timing.interval:
         raise ExportError(f"beats must lie in [1, {timing.interval}] (the interval in cycles), got {beats}")
     with _deep_recursion():
-        return _Builder(graph, timing, beats, name).build()
+        return _built(Draft(graph, timing, beats, name))
 
 
 def build_op(bound: BoundProgram, rows: int, timing: Timing, beats: int, name: str = "op") -> Design:
@@ -106,7 +111,7 @@ def build_op(bound: BoundProgram, rows: int, timing: Timing, beats: int, name: s
         graph.grids[port.name] = Grid(node.low, node.high, fraction)
         graph.shapes[port.name] = (rows if node.per_row else 1, node.lanes)
     with _deep_recursion():
-        return _Builder(graph, timing, beats, name).build_op(bound, rows)
+        return _built_op(Draft(graph, timing, beats, name), bound, rows)
 
 
 @contextmanager
@@ -120,65 +125,70 @@ def _deep_recursion() -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
-class _Builder(Layers):
-    def build(self) -> Design:
-        for source in self.graph.inputs:
-            self.tensors[source] = self._input(source)
-        layers, done = self.graph.layers, set[str]()
-        for layer in layers:
-            if layer.name not in done:
-                chain = [layer]
-                while (follower := self._only_cut(chain[-1])) is not None:
-                    chain.append(follower)
-                done.update(c.name for c in chain)
-                self._layer(chain)
-        return self._finish([self.tensors[name] for name in self.graph.outputs])
+def _built(draft: Draft) -> Design:
+    for source in draft.graph.inputs:
+        draft.tensors[source] = _input(draft, source)
+    layers, done = draft.graph.layers, set[str]()
+    for layer in layers:
+        if layer.name not in done:
+            chain = [layer]
+            while (follower := _only_cut(draft, chain[-1])) is not None:
+                chain.append(follower)
+            done.update(c.name for c in chain)
+            place_layer(draft, chain)
+    return _finish(draft, [draft.tensors[name] for name in draft.graph.outputs])
 
-    def build_op(self, bound: BoundProgram, rows: int) -> Design:
-        for source in self.graph.inputs:
-            self.tensors[source] = self._input(source)
-        sources = [self.tensors[source] for source in self.graph.inputs]
-        return self._finish(self._program(bound.program.name, bound.program, rows, sources))
 
-    def _only_cut(self, layer: Layer) -> CutTo | None:
-        """The cut that alone reads a sum or product: it goes into the same kernel."""
-        if not isinstance(layer, Linear | Sum) or layer.name in self.graph.outputs:
-            return None
-        readers = [x for x in self.graph.layers if layer.name in x.sources]
-        return readers[0] if len(readers) == 1 and isinstance(readers[0], CutTo) else None
+def _built_op(draft: Draft, bound: BoundProgram, rows: int) -> Design:
+    for source in draft.graph.inputs:
+        draft.tensors[source] = _input(draft, source)
+    sources = [draft.tensors[source] for source in draft.graph.inputs]
+    return _finish(draft, place_program(draft, bound.program.name, bound.program, rows, sources))
 
-    def _input(self, name: str) -> Tensor:
-        shape, grid = self.graph.shapes[name], self.graph.grids[name]
-        rows = shape[0] if len(shape) > 1 else 1
-        lanes = int(np.prod(shape)) // rows
-        layout = spread(rows, self.beats) if rows > 1 else None
-        cells = []
-        for slot in range(layout.slots if layout else 1):
-            cell = []
-            for lane in range(lanes):
-                port = f"in_{identifier(name)}_s{slot}_l{lane}"
-                held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
-                self.inputs[port] = (name, held, lane)
-                cell.append(self.top.input(port, grid.low, grid.high, jet=layout is None))
-            cells.append(cell)
-        return Tensor(layout, cells)
 
-    def _finish(self, outputs: list[Tensor]) -> Design:
-        signals = [s for tensor in outputs for s in self._gather(tensor)]
-        latency, ports = self.top.finish(signals)
-        self.top.module.outputs.update({name: width for name, width, _ in ports})
-        return Design(
-            self.name,
-            {k.module: k.text for k in self.top.placed},
-            self.top.text(latency),
-            latency,
-            self.timing.interval,
-            max((t.layout.beats for t in (self.tensors[i] for i in self.graph.inputs) if t.layout), default=1),
-            self.inputs,
-            {port: self.top.module.inputs[port] for port in self.inputs},
-            ports,
-            self.top.placed,
-        )
+def _only_cut(draft: Draft, layer: Layer) -> CutTo | None:
+    """The cut that alone reads a sum or product: it goes into the same kernel."""
+    if not isinstance(layer, Linear | Sum) or layer.name in draft.graph.outputs:
+        return None
+    readers = [x for x in draft.graph.layers if layer.name in x.sources]
+    return readers[0] if len(readers) == 1 and isinstance(readers[0], CutTo) else None
+
+
+def _input(draft: Draft, name: str) -> Tensor:
+    shape, grid = draft.graph.shapes[name], draft.graph.grids[name]
+    rows = shape[0] if len(shape) > 1 else 1
+    lanes = int(np.prod(shape)) // rows
+    layout = spread(rows, draft.beats) if rows > 1 else None
+    cells = []
+    for slot in range(layout.slots if layout else 1):
+        cell = []
+        for lane in range(lanes):
+            port = input_port(draft.graph, name, slot, lane)
+            held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
+            draft.inputs[port.name], draft.reaches[port.name] = (name, held, lane), (port.low, port.high)
+            signal = draft.top.input(port.name, port.low, port.high, jet=layout is None)
+            cell.append(draft.top.widened(signal, f"in_{identifier(name)}_s{slot}_l{lane}", grid.low, grid.high))
+        cells.append(cell)
+    return Tensor(layout, cells)
+
+
+def _finish(draft: Draft, outputs: list[Tensor]) -> Design:
+    signals = [s for tensor in outputs for s in draft.gather(tensor)]
+    latency, ports = draft.top.finish(signals)
+    draft.top.module.outputs.update({name: width for name, width, _ in ports})
+    return Design(
+        draft.name,
+        {k.module: k.text for k in draft.top.placed},
+        draft.top.text(latency),
+        latency,
+        draft.timing.interval,
+        max((t.layout.beats for t in (draft.tensors[i] for i in draft.graph.inputs) if t.layout), default=1),
+        draft.inputs,
+        {port: draft.top.module.inputs[port] for port in draft.inputs},
+        draft.reaches,
+        ports,
+        draft.top.placed,
+    )
 
 
 __all__ = ["Design", "build", "build_op"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tritag.export.rtl.design.layout import Layout
-from tritag.export.rtl.design.pieces import Parts, Tensor
+from tritag.export.rtl.design.pieces import Draft, Tensor, common_layout
 from tritag.export.rtl.design.programs import Body
 from tritag.export.rtl.design.reduce import reduced
 from tritag.export.rtl.text.signals import Signal, constant
@@ -14,74 +16,97 @@ from tritag.quant.integer.program import Program
 Values = dict[tuple[int, int], list[Signal]]
 
 
-class OpKernels(Parts):
-    """The part of the builder that turns integer programs into kernels."""
+def place_program(draft: Draft, name: str, program: Program, rows: int, sources: list[Tensor]) -> list[Tensor]:
+    """Place an integer program of ``rows`` rows and give its outputs, ``sources`` being those of its inputs in order.
 
-    def _program(self, name: str, program: Program, rows: int, sources: list[Tensor]) -> list[Tensor]:
-        moving = [program.nodes[p.node].per_row for p in program.inputs]
-        sources = self._in_step(sources, moving, rows)
-        layout = self._common_layout(name, [s for s, moves in zip(sources, moving, strict=True) if moves])
-        sub = rows // layout.rows if layout else 1
-        instances = layout.slots * sub if layout else 1
-        times = pass_times(program)
-        values: Values = {}
-        for port, source in zip(program.inputs, sources, strict=True):
-            lanes = program.nodes[port.node].lanes
-            for lane in range(lanes):
-                if source.layout is None:
-                    values[port.node, lane] = [source.cells[0][lane]]
-                else:
-                    values[port.node, lane] = [
-                        source.cells[i // sub][(i % sub) * lanes + lane] for i in range(instances)
-                    ]
-        wanted = {p.node for p in program.outputs}
-        for node, time in zip(program.nodes, times, strict=True):
-            wanted.update(a for a in node.args if times[a] != time or node.op in OVER_ROWS)
-        for time in sorted(set(times)):
-            self._sums(name, program, time, times, layout, sub, values)
-            here = [i for i, t in enumerate(times) if t == time and i in wanted]
-            self._pass(name, program, time, times, here, layout if time % 2 == 0 else None, sub, values)
-        results = []
-        for output in program.outputs:
-            all_lanes = range(program.nodes[output.node].lanes)
-            if not program.nodes[output.node].per_row or layout is None:
-                results.append(Tensor(None, [[values[output.node, lane][0] for lane in all_lanes]]))
-                continue
-            slots = range(layout.slots)
-            cells = [[values[output.node, n][s * sub + k] for k in range(sub) for n in all_lanes] for s in slots]
-            results.append(Tensor(layout, cells))
-        return results
+    Raises
+    ------
+    ExportError
+        The rows of the inputs do not come in the same order.
+    """
+    moving = [program.nodes[p.node].per_row for p in program.inputs]
+    sources = draft.in_step(sources, moving, rows)
+    layout = common_layout(name, [s for s, moves in zip(sources, moving, strict=True) if moves])
+    sub = rows // layout.rows if layout else 1
+    instances = layout.slots * sub if layout else 1
+    times = pass_times(program)
+    values: Values = {}
+    for port, source in zip(program.inputs, sources, strict=True):
+        lanes = program.nodes[port.node].lanes
+        for lane in range(lanes):
+            if source.layout is None:
+                values[port.node, lane] = [source.cells[0][lane]]
+            else:
+                values[port.node, lane] = [source.cells[i // sub][(i % sub) * lanes + lane] for i in range(instances)]
+    wanted = {p.node for p in program.outputs}
+    for node, time in zip(program.nodes, times, strict=True):
+        wanted.update(a for a in node.args if times[a] != time or node.op in OVER_ROWS)
+    passes = _Passes(draft, name, program, times, layout, sub, values)
+    for time in sorted(set(times)):
+        passes.sums(time)
+        here = [i for i, t in enumerate(times) if t == time and i in wanted]
+        passes.run(time, here)
+    results = []
+    for output in program.outputs:
+        all_lanes = range(program.nodes[output.node].lanes)
+        if not program.nodes[output.node].per_row or layout is None:
+            results.append(Tensor(None, [[values[output.node, lane][0] for lane in all_lanes]]))
+            continue
+        slots = range(layout.slots)
+        cells = [[values[output.node, n][s * sub + k] for k in range(sub) for n in all_lanes] for s in slots]
+        results.append(Tensor(layout, cells))
+    return results
 
-    def _sums(
-        self, owner: str, program: Program, time: int, times: list[int], layout: Layout | None, sub: int, values: Values
-    ) -> None:
+
+@dataclass
+class _Passes:
+    """The kernels of one program while they are placed, pass by pass.
+
+    Attributes
+    ----------
+    owner : str
+        Name of the op.
+    times : list of int
+        Time of every instruction: even in a pass over the rows, odd between two.
+    layout : Layout, optional
+        Where the rows are.
+    sub : int
+        Rows of the program in one row of the layout.
+    values : dict
+        Signals of every instruction's lane so far.
+    """
+
+    draft: Draft
+    owner: str
+    program: Program
+    times: list[int]
+    layout: Layout | None
+    sub: int
+    values: Values
+
+    def sums(self, time: int) -> None:
+        """Place the reductions over the rows whose result belongs to ``time``."""
+        program, layout = self.program, self.layout
         for index, node in enumerate(program.nodes):
-            if node.op in OVER_ROWS and times[index] == time:
+            if node.op in OVER_ROWS and self.times[index] == time:
                 for lane in range(node.lanes):
-                    x = values[node.args[0], lane]
+                    x = self.values[node.args[0], lane]
                     if layout is None:
-                        values[index, lane] = [x[0]]
+                        self.values[index, lane] = [x[0]]
                     else:
-                        name = self._name(f"{owner}_{node.op}{index}_{lane}")
-                        values[index, lane] = [
-                            reduced(self.top, name, owner, node.op, layout, sub, x, node.low, node.high)
+                        name = self.draft.name_of(f"{self.owner}_{node.op}{index}_{lane}")
+                        self.values[index, lane] = [
+                            reduced(self.draft.top, name, self.owner, node.op, layout, self.sub, x, node.low, node.high)
                         ]
 
-    def _pass(
-        self,
-        owner: str,
-        program: Program,
-        time: int,
-        times: list[int],
-        here: list[int],
-        layout: Layout | None,
-        sub: int,
-        values: Values,
-    ) -> None:
+    def run(self, time: int, here: list[int]) -> None:
+        """Place the instructions ``here`` of a pass: over the rows at even times, of the jet at odd ones."""
+        program, times, values = self.program, self.times, self.values
+        layout = self.layout if time % 2 == 0 else None
         here = [i for i in here if program.nodes[i].op not in (*OVER_ROWS, "input")]
         if not here:
             return
-        kernel = self._kernel(f"{owner}_t{time + 1}", layout, sub, owner)
+        kernel = self.draft.kernel(f"{self.owner}_t{time + 1}", layout, self.sub, self.owner)
         imported: dict[tuple[int, int], Signal] = {}
 
         def outside(index: int, lane: int) -> Signal | None:
@@ -107,4 +132,4 @@ class OpKernels(Parts):
             values[i, lane] = results[f"y{i}_{lane}"]
 
 
-__all__ = ["OpKernels"]
+__all__ = ["place_program"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from tritag.build_cache import built
 from tritag.environment import cache_folder
-from tritag.errors import CheckFailed, ToolError
+from tritag.errors import CheckFailed, DataError, ToolError
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.bench import WRAPPER, bench, wrapper
 from tritag.helper_files import temporary_folder
@@ -85,7 +85,13 @@ class Simulator:
 
 
 def beat_words(design: Design, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Words of every jet, beat and port: uint64 (jets, beats, ports); ports without a row in a beat hold noise."""
+    """Words of every jet, beat and port: uint64 (jets, beats, ports); ports without a row in a beat hold noise.
+
+    Raises
+    ------
+    DataError
+        An integer does not fit its port.
+    """
     jets = len(next(iter(inputs.values())))
     rng = np.random.default_rng(1)
     words = np.empty((jets, design.beats, len(design.inputs)), dtype=np.uint64)
@@ -96,7 +102,14 @@ def beat_words(design: Design, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
             if row != -2:
                 values = inputs[source][:, max(row, 0), lane].astype(np.int64)
                 words[:, beat, i] = values.astype(np.uint64) & np.uint64(mask)
+                _check_fit(values, port, *design.reaches[port])
     return words
+
+
+def _check_fit(values: np.ndarray, port: str, low: int, high: int) -> None:
+    wrong = values[(values < low) | (values > high)]
+    if len(wrong):
+        raise DataError(f"what port {port} gets must lie in [{low}, {high}], which its bits hold, got {wrong[0]}")
 
 
 def back_to_back(design: Design, jets: int) -> Script:
