@@ -5,7 +5,7 @@ tagger from jets to Verilog without a break, and keeps the folder as it was afte
 it kills one command at a random moment of its measured duration, runs it once more as if nothing had happened, and
 compares all bytes. What differed or stayed behind (a process, a lock, a temporary file) is a fault: it is printed, and
 the exit status is 1. Each kill is a line of ``kills.jsonl`` in the folder: interrupted, the same call goes on. The
-folder of the work has a blank and a quote in its name. Two thirds of the kills find what they would compile in the
+folder of the work has a blank and a quote in its name. Three quarters of the kills find what they would compile in the
 cache. While it runs, the sources must not change: the runs would notice.
 """
 
@@ -57,8 +57,11 @@ STEPS: dict[str, list[str]] = {
 }
 # The states in which a command finds its folder: that after these commands.
 _BEFORE = {"data make": None, "study": "data make"}
-# Kills of each round: commands that compile take many times longer than the others.
-_ROUND = ("train", "export", "verify", "data make", "train", "csim", "study", "export", "rtl", "verify")
+# Kills of each round: commands that compile, or start processes, take many times longer than the others.
+_ROUND = (
+    *("train", "export", "verify", "data make", "study", "train", "export", "verify", "csim", "rtl"),
+    *("train", "export", "verify", "data make", "study", "train", "export", "verify", "csim", "rtl"),
+)
 # What two runs of the same content may differ in: seconds, where a broken training went on, and the digest of a file
 # with these in it (what it seals is compared).
 _VARYING = {"jets_per_s", "compile_s", "seconds", "resumed_at", "sha256"}
@@ -170,7 +173,7 @@ def leftovers(folder: Folder) -> list[str]:
 
 def attack(folder: Folder, name: str, rng: random.Random, seconds: dict[str, float]) -> dict[str, Any]:
     """Kill one command, run it again, and tell what was wrong."""
-    warm = name in (*_COMPILED, "study") and rng.random() < 2 / 3
+    warm = name in (*_COMPILED, "study") and rng.random() < 3 / 4
     state = f"{name} compiled" if warm else name
     while True:
         folder.restore("begin" if name == "data make" else _BEFORE.get(name) or _previous(name))
@@ -180,7 +183,7 @@ def attack(folder: Folder, name: str, rng: random.Random, seconds: dict[str, flo
         process = folder.command(name)
         if kill_after(process, moment):
             break
-    begun = len(folder.contents())
+    begun = sum(path.is_file() for path in folder.work.rglob("*"))
     began = time.monotonic()
     status = end(folder.command(name))
     wrong = [f"status {status}"] if status else []

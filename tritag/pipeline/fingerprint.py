@@ -17,7 +17,7 @@ from tritag._version import __version__
 from tritag.errors import RunError
 from tritag.files import write_json
 from tritag.pipeline.names import names_configuration
-from tritag.pipeline.plugins import changed_origins, untrained_change
+from tritag.pipeline.plugins import changed_origins
 from tritag.pipeline.sources import SourceDigest, changed_sources, closure, digest_sources
 from tritag.run import Run, runs_named
 from tritag.run_config import plain_values
@@ -256,22 +256,6 @@ def _float_weights(run: Run) -> str | None:
     from tritag.models.training.start import weights_hash
 
     return weights_hash(weights)
-
-
-def refuse_other_plugins(name: str, settings: Mapping[str, object], call: Mapping[str, object]) -> None:
-    """Refuse a training with a plug-in that has another code than when a run with the same call was trained.
-
-    Raises
-    ------
-    RunError
-        The message names the file and the command that trains its new content.
-    """
-    if (found := untrained_change(name, settings)) is not None:
-        file, run = found
-        raise RunError(
-            f"source of {file} changed since {run.directory.name} was trained; put it back, or train the new one "
-            f"beside it with {advice.training(call, again=True)}"
-        )
 
 
 _TOLD: set[Path] = set()

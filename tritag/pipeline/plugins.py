@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from tritag import plugins
+from tritag import advice, plugins
 from tritag.environment import runs_root
-from tritag.errors import ConfigError
+from tritag.errors import ConfigError, RunError
 from tritag.files import write_json
 from tritag.pipeline.sources import source_digest
 from tritag.plugin_files import Plugin
@@ -80,28 +80,35 @@ def changed_origins(run: Run) -> list[str]:
     return found
 
 
-def untrained_change(name: str, settings: Mapping[str, object]) -> tuple[str, Run] | None:
-    """A plug-in whose code is another than that of an equal run, and that run; None where there is none.
+def refuse_other_plugins(name: str, settings: Mapping[str, object], call: Mapping[str, object]) -> None:
+    """Refuse a training with a plug-in that has another code than when a run with the same call was trained.
 
     Parameters
     ----------
     name : str
-        Readable part of the name of a run that is to be trained.
-    settings : mapping
-        Its settings. No run may be trained with these very ones yet.
+        Readable part of the name of the run that is to be trained.
+    settings, call : mapping
+        Of that run.
+
+    Raises
+    ------
+    RunError
+        The message names the file and the command that trains its new content.
     """
     mine = {_file(plugin): plugin for plugin in cast("Sequence[str]", settings.get("plugins") or ())}
     if not mine:
-        return None
+        return
     asked = _without_digests(plain_values(settings))
     others = [run for run in runs_named(name) if _without_digests(run.config) == asked]
     if not others or any(run.config == plain_values(settings) for run in others):
-        return None
+        return
     for theirs in others[0].config["plugins"]:
         plugin = plugins.plugin_of(mine[_file(theirs)])
         if plugin.name != theirs and not _same_code(others[0], theirs, plugin.path):
-            return str(os.path.relpath(plugin.path)), others[0]
-    return None
+            raise RunError(
+                f"source of {os.path.relpath(plugin.path)} changed since {others[0].directory.name} was trained; put "
+                f"it back, or train the new one beside it with {advice.training(call, again=True)}"
+            )
 
 
 def _same_code(run: Run, name: str, origin: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tritag import plugins
 from tritag.data.jets.identity import jets_id
 from tritag.data.simulation.generate import ensure_data
 from tritag.files import JsonObject, atomic_path, write_json
@@ -27,7 +29,7 @@ from tritag.pipeline import fingerprint
 from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.names import names_configuration
 from tritag.pipeline.opened import OpenedRun, writing
-from tritag.pipeline.plugins import keep_plugins, tell_changes
+from tritag.pipeline.plugins import keep_plugins, refuse_other_plugins, tell_changes
 from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.pipeline.strength import require_various
@@ -117,13 +119,18 @@ class _Asked:
         """The run's directory; a jet file counts by its content."""
         recipe = self.recipe
         jets = None if names_configuration(recipe.data) else jets_id(fingerprint.describe_jets(recipe.data)["splits"])
-        name, call = run_name(Path(self.tagger).stem, recipe), call_of(self.tagger, recipe)
+        name, call = run_name(Path(self.tagger).stem, recipe), self._call()
         if not self.fresh:
             fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
             directory = f"{name}-{identity(plain_values(recipe.settings()), jets)}"
             if directory not in list_runs():  # one that was begun goes on
-                fingerprint.refuse_other_plugins(name, recipe.settings(), call)
+                refuse_other_plugins(name, recipe.settings(), call)
         return Run.create(name, recipe.settings(), jets, call, self.teacher)
+
+    def _call(self) -> dict[str, object]:
+        """The call that trains it, for advice."""
+        given = [os.path.relpath(path) for path in plugins.used_paths()]
+        return {**call_of(self.tagger, self.recipe), **({"plugin": given} if given else {})}
 
     def float_run(self) -> OpenedRun:
         """The float run that a quantized training starts from."""

@@ -86,9 +86,7 @@ class Job:
     def known(self) -> Figures | None:
         """Figures in the cache; None where there are none, or where the file is damaged: they are made again."""
         with suppress(OSError, ValueError, TypeError, ToolError):
-            if not self.entry.read_bytes().startswith(b"{"):
-                return Figures(**json.loads(unseal(self.entry, ToolError, "synthesise again")))
-            return Figures(**json.loads(self.entry.read_text(encoding="utf-8")))  # of before there were seals
+            return Figures(**json.loads(unseal(self.entry, ToolError, "synthesise again")))
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -51,13 +52,25 @@ def train_all(config: StudyConfig, processes: int | None = None) -> None:
         if not Path(data).is_file():
             ensure_data(data)
     groups = _groups(config)
+    processes = min(processes or available_cores(), len(groups))
+    with Progress("study", sum(map(len, groups)), "trainings") as shown:
+        if processes == 1:  # a process of its own would import everything again
+            for group in groups:
+                _train_group(config, group)
+                shown.advance(len(group))
+        else:
+            _train_groups(config, groups, processes, shown)
+
+
+def _train_groups(config: StudyConfig, groups: Sequence[_Group], processes: int, shown: Progress) -> None:
+    """Train groups side by side, in processes."""
     pool = ProcessPoolExecutor(
-        min(processes or available_cores(), len(groups)),
+        processes,
         get_context("spawn"),
         initializer=_start_worker,
         initargs=(os.getpid(), plugins.used_paths()),
     )
-    with Progress("study", sum(map(len, groups)), "trainings") as shown, pool:
+    with pool:
         pending = {pool.submit(_train_group, config, group): len(group) for group in groups}
         for done in as_completed(pending):
             try:
