@@ -61,7 +61,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         ),
         *("frames", "evaluate"),
         *("report", "compare"),
-        *("demo", "taggers", "data", "study"),
+        *("demo", "taggers", "data", "study", "runs", "clean"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
@@ -78,6 +78,7 @@ LEAF_FILES = (
         "helper_files",
         "identifiers",
         "noise",
+        "verbosity",
         "progress",
         "terminal",
     ),

@@ -209,3 +209,42 @@ def _wait(descriptor: int, lock: Path) -> None:
         time.sleep(0.02)
     print_progress(f"waiting for another command of tritag, which works in {lock.parent.parent}")
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process holds the lock of ``path`` (:func:`only_one`); nothing is written, and nobody waits."""
+    with suppress(OSError):
+        descriptor = os.open(path.parent / HELPERS / f"{path.name}.lock", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def abandoned(beside: Path) -> list[Path]:
+    """What killed processes left in the folder of helper files below ``beside``: temporary folders and free locks."""
+    root, found = beside / HELPERS, []
+    with suppress(OSError):
+        for path in sorted(root.iterdir()):
+            alive = path / _ALIVE if _FOLDER.fullmatch(path.name) else path
+            if (alive.is_file() and alive.suffix in (".lock", "")) and not _has_owner(alive):
+                found.append(path)
+    return found
+
+
+def _has_owner(lock: Path) -> bool:
+    """Whether somebody holds a lock file, or nobody can tell."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
