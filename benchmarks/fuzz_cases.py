@@ -21,29 +21,36 @@ import uproot
 
 from tests.helpers.foreign import Mlp, exported
 from tests.helpers.taggers import TINY, calibrated_tagger
+from tests.helpers.vendor import CSYNTH, TIMING, UTILIZATION
+from tritag import plugin_files
 from tritag.configs import load_config, plain_settings
+from tritag.data.jets.candidate_grid import load_grid
 from tritag.data.jets.jets import JetBatch
 from tritag.data.jets.store import read_jets, write_jets
 from tritag.data.readers.fields import FieldMap, parse_map
 from tritag.data.readers.formats import read_any
 from tritag.data.simulation.config import load_data_config
-from tritag.errors import RunError
+from tritag.errors import ConfigError, RunError
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
 from tritag.export.importing.importer import import_model
+from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.source import load_file
 from tritag.export.model_file import read_model, write_model
 from tritag.export.qonnx_file import export_model
+from tritag.files import write_json
 from tritag.hls_projects.target import load_target
+from tritag.hls_projects.vendor_reports import read_vendor_report
 from tritag.models.nets.registry import TaggerConfig, load_tagger_config, make_tagger, sizes_of
-from tritag.models.training.checkpoint import TrainingState, read_history, resume, write_checkpoint
+from tritag.models.training.checkpoint import TrainingState, append_history, read_history, resume, write_checkpoint
 from tritag.models.training.config import TrainingConfig
 from tritag.models.training.weights import read_weights, write_weights
 from tritag.run import Run
-from tritag.structured import parse_yaml, read_json
+from tritag.structured import parse_yaml, read_json, read_yaml
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "jets400.h5"
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "data" / "sample" / "jets400.h5"
 MAP = parse_map(["pt=c_pt eta=c_eta phi=c_phi label=kind classes=qcd,top"])
 
 
@@ -147,6 +154,17 @@ def _read_tagger(path: Path) -> str:
     return digest(plain_settings(config), sizes)
 
 
+def _read_plugin(path: Path) -> str:
+    folder = path.parent / f"{path.name}.folder"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(path, folder / "plugin.py")  # a name that a module can have
+    return digest(plugin_files.read(folder / "plugin.py").sources)
+
+
+def _read_report(path: Path) -> str:
+    return digest(read_vendor_report(path).as_dict())
+
+
 CASES: dict[str, Case] = {
     "jets (ours)": Case("own.h5", _jets(), own=True),
     "HDF5 arrays": Case("arrays.h5", _jets()),
@@ -163,8 +181,15 @@ CASES: dict[str, Case] = {
     "YAML map": Case("map.yaml", lambda path: digest(parse_map([str(path)]))),
     "YAML of a run": Case("config.yaml", _read_run, own=True),
     "YAML of --set": Case("set.yaml", lambda path: digest(parse_yaml(path.read_bytes().decode("latin-1"), "--set"))),
-    "JSON": Case("step.json", lambda path: digest(read_json(path, RunError, "make it again"))),
+    "YAML of a plug-in's tagger": Case("own-tagger.yaml", _read_tagger),
+    "YAML grid": Case("grid.yaml", lambda path: digest(load_grid(path))),
+    "YAML of --inputs": Case("inputs.yaml", lambda path: digest(read_grids(read_yaml(path, ConfigError)))),
+    "plug-in": Case("plugin.py", _read_plugin),
+    "JSON": Case("step.json", lambda path: digest(read_json(path, RunError, "make it again")), own=True),
     "history": Case("history.jsonl", _read_history),
+    "vendor's utilization": Case("utilization.rpt", _read_report),
+    "vendor's timing": Case("timing.rpt", _read_report),
+    "vendor's csynth.xml": Case("csynth.xml", _read_report),
     "ONNX": Case("model.onnx", _read_model, own=True),
     "ONNX to import": Case(
         "foreign.onnx", lambda path: digest(import_model(load_file(path)).model.SerializeToString())
@@ -185,6 +210,16 @@ def write_seeds(folder: Path) -> None:
         (folder / f"{kind.removesuffix('s')}.yaml").write_text(json.dumps(settings, indent=1))
     (folder / "map.yaml").write_text("pt: a\neta: b\nphi: c\nlabel: d\nclasses: [qcd, top]\nunit: MeV\n")
     (folder / "set.yaml").write_text("{qcd: 1, top: 2.5, w: [1, 2, 3]}\n")
+    (folder / "grid.yaml").write_text(json.dumps(load_config("grids", "cms-puppi"), indent=1))
+    entry = {"bits": 16, "signed": True, "lsb": "2**-10", "unit": "GeV"}
+    grids = {"x": entry, "y": {"bits": 8, "signed": False, "lsb": ["1/64", 0.5], "features": ["pt", "eta"]}}
+    (folder / "inputs.yaml").write_text(json.dumps(grids, indent=1))
+    own = ROOT / "examples" / "taggers" / "deep_sets"
+    for name in ("deep_sets.py", "plugin.py"):
+        shutil.copy(own.with_suffix(".py"), folder / name)
+    shutil.copy(own.with_suffix(".yaml"), folder / "own-tagger.yaml")
+    for name, text in (("utilization.rpt", UTILIZATION), ("timing.rpt", TIMING), ("csynth.xml", CSYNTH)):
+        (folder / name).write_text(text)
     _write_run_files(folder)
 
 
@@ -224,9 +259,10 @@ def _write_run_files(folder: Path) -> None:
     run = Run.create("fuzz", {"training": settings, "data": "top-demo"})
     shutil.copy(run.path("config.yaml"), folder / "config.yaml")
     figures = {"auc": {"value": 0.97, "error": 0.002}, "rejections": [[0.3, 812.5], [0.5, 211.0]], "name": "top"}
-    (folder / "step.json").write_text(json.dumps(figures, indent=2))
-    lines = [json.dumps({"step": 10 * i, "loss": 0.5 / i, "auc": 0.9}) for i in range(1, 5)]
-    (folder / "history.jsonl").write_text("\n".join(lines) + "\n")
+    write_json(folder / "step.json", figures)
+    (folder / "history.jsonl").unlink(missing_ok=True)
+    for i in range(1, 5):
+        append_history(folder, {"step": 10 * i, "loss": 0.5 / i, "auc": 0.9})
     model = _tagger()
     write_weights(folder / "weights.safetensors", model)
     optimizer = _optimizer(model)

@@ -20,8 +20,9 @@ from tritag.configs import load_config
 from tritag.data.simulation.config import load_data_config
 from tritag.errors import ConfigError, DataError, RunError, TritagError, one_line, short
 from tritag.export.model_file import read_model
+from tritag.files import write_json
 from tritag.models.nets.registry import TaggerConfig, make_tagger
-from tritag.models.training.checkpoint import read_history
+from tritag.models.training.checkpoint import append_history, read_history
 from tritag.models.training.weights import read_weights
 from tritag.pipeline.study.table import replace_section
 from tritag.structured import parse_json, parse_yaml, read_json, read_yaml
@@ -66,8 +67,9 @@ def test_texts_are_utf8(tmp_path: Path) -> None:
         read_yaml(path)
     with pytest.raises(RunError, match="JSON in UTF-8, but byte 0xf6 in line 2 is not; again"):
         read_json(path, RunError, "again")
-    path.write_bytes(b"\xef\xbb\xbf{}")  # what Windows editors write in front
-    assert read_json(path, RunError, "") == {}
+    write_json(path, {"a": [1]})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # what Windows editors write in front
+    assert read_json(path, RunError, "") == {"a": [1]}
     with pytest.raises(ConfigError, match="must be a file, got the folder"):
         read_yaml(tmp_path)
     os.mkfifo(tmp_path / "pipe.yaml")
@@ -158,7 +160,10 @@ def test_files_of_a_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="must be a whole safetensors file"):
         read_weights(tmp_path / "weights.safetensors", tagger)
     for text in ("5\n", '{"step": "x"}\n', '{"a": 1}\n', "{\n"):
-        (tmp_path / "history.jsonl").write_text('{"step": 1}\n' + text)
+        (tmp_path / "history.jsonl").unlink(missing_ok=True)
+        append_history(tmp_path, {"step": 1})
+        with (tmp_path / "history.jsonl").open("a") as file:
+            file.write(text)
         with pytest.raises(RunError, match=r"history\.jsonl, line 2.? must be"):
             read_history(tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"no model")

@@ -20,9 +20,11 @@ from tritag.export.model_file import write_model
 from tritag.export.naming import Naming
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import simulation, synthesis
+from tritag.files import write_json
 from tritag.hls_projects import csim
 from tritag.pipeline import score_file
 from tritag.pipeline.rtl import design_of
+from tritag.structured import read_json_if_there
 
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "20"]
 
@@ -57,7 +59,7 @@ def test_trained_run_is_found_not_repeated(run: Path, capsys: pytest.CaptureFixt
 
 def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["csim", str(run)]) == 0
-    result = json.loads((run / "csim.json").read_text())
+    result = read_json_if_there(run / "csim.json")
     assert result["golden"]["differ"] == 0
     assert result["golden"]["jets"] > 100
     assert (run / "hls" / "firmware" / f"{Naming.of_run(run.name).full}.cpp").is_file()
@@ -78,7 +80,7 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
 def test_equivariance(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["equivariance", str(run), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result == json.loads((run / "equivariance.json").read_text())
+    assert result == read_json_if_there(run / "equivariance.json")
     assert result["frames"] is None
     assert {c["tagger"] for c in result["changes"]} == {"float", "float, re-gridded", "fixed"}
     batch = read_sample("test")
@@ -204,7 +206,7 @@ def test_run_of_another_version(run: Path, capsys: pytest.CaptureFixture[str]) -
         assert cli.run(["export", str(run)]) == 2
     finally:
         path.write_text(text)
-    assert "was written by tritag run format 7" in capsys.readouterr().err
+    assert "was written in run format 7" in capsys.readouterr().err
 
 
 def test_a_study_is_trained_but_not_exported(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,7 +231,7 @@ def test_rtl_without_simulation(run: Path, tmp_path: Path, capsys: pytest.Captur
     target = _own_target(tmp_path, "xcvp1802-lsvc4072-2MP-e-S")
     assert cli.run(["rtl", str(run), "--jets", "0", "--target", target, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result == json.loads((run / "rtl.json").read_text())
+    assert result == read_json_if_there(run / "rtl.json")
     assert result["latency_cycles"] is None
     assert result["scheduled_latency_cycles"] > 0
     assert (result["part"], len(result["assumptions"])) == ("xcvp1802-lsvc4072-2MP-e-S", 2)
@@ -254,7 +256,7 @@ def test_demo_without_verilator(run: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert re.search(r"pytorch = hls4ml-csim\s*│ 0 / [\d,]+ jets differ", shown.out)
     assert re.search(r"latency \(scheduled\)\s*│ \d+ cycles", shown.out)
     assert re.search(r"LUT \(estimated\)\s*│ [\d,]+ = [\d.]+% \(SLR [\d.]+%\)", shown.out)
-    assert json.loads((run / "rtl.json").read_text())["scenarios"] == {}
+    assert read_json_if_there(run / "rtl.json")["scenarios"] == {}
     monkeypatch.setattr(synthesis, "missing_tools", lambda: ["pyosys (Yosys)"])
     assert cli.run([*demo, "--synth"]) == 2
     assert "RTL synthesis needs pyosys (Yosys); install it: " in capsys.readouterr().err
@@ -271,7 +273,7 @@ def test_synth_and_compare(
     assert design.estimate()["dsp"] < design_of(graph, "vu13p-360mhz", 54, 5)[0].estimate()["dsp"]
     scenarios = {"back_to_back": {"jets": 10, "differ": 0}}
     measured = {"latency_cycles": design.latency_cycles, "interval_cycles": 54, "scenarios": scenarios}
-    (run / "rtl.json").write_text(json.dumps(settings | measured))
+    write_json(run / "rtl.json", settings | measured)
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
     monkeypatch.setattr(synthesis, "_yosys", lambda text, files, names: [Figures(lut=9, levels=3) for _ in names])
     assert cli.run(["synth", str(run), "--only", "no such kernel"]) == 2
@@ -286,7 +288,7 @@ def test_synth_and_compare(
     assert "modules, about" in shown.err
     assert "share of one SLR" in shown.out
     assert "period (estimates): 1.65 ns from 3 levels" in shown.out
-    result = json.loads((run / "synth.json").read_text())
+    result = read_json_if_there(run / "synth.json")
     modules = 1 + sum(k["instances"] for k in result["kernels"])
     assert result["total"]["lut"] == 9 * modules
     assert result["slr_shares"]["lut"] == pytest.approx(4 * result["part_shares"]["lut"])
@@ -297,14 +299,14 @@ def test_synth_and_compare(
     table = capsys.readouterr().out
     assert f"| counted (Yosys) | - | - | - | - | - | {9 * modules:,} |" in table
     assert "| quoted |" in table
-    made = json.loads((run / "rtl.json").read_text())
+    made = read_json_if_there(run / "rtl.json")
     made["target"] = _own_target(tmp_path, "xcvp1802-lsvc4072-2MP-e-S")
-    (run / "rtl.json").write_text(json.dumps(made))
+    write_json(run / "rtl.json", made)
     assert cli.run(["synth", str(run)]) == 0
     shown = capsys.readouterr()
     assert "share of" not in shown.out
     assert "assumption: xcvp1802-lsvc4072-2MP-e-S is not in the table of parts" in shown.err
-    result = json.loads((run / "synth.json").read_text())
+    result = read_json_if_there(run / "synth.json")
     assert [result[name] for name in ("holds", "part_shares", "slr_shares")] == [None, None, None]
 
 
@@ -354,9 +356,9 @@ def test_package_needs_verilog_and_agreement(run: Path, tmp_path: Path, capsys: 
     shutil.copytree(run, copied)
     again = tritag.package(copied, name="tag", version=2, out=tmp_path / "again.tar.gz")
     assert (again.archive.read_bytes(), again.naming.full) == (first, "tag_v2")
-    rtl = json.loads((copied / "rtl.json").read_text())
+    rtl = read_json_if_there(copied / "rtl.json")
     rtl["scenarios"] = {"stalls": {"jets": 5, "differ": 1}}
-    (copied / "rtl.json").write_text(json.dumps(rtl))
+    write_json(copied / "rtl.json", rtl)
     assert cli.run(["package", str(copied), "--out", str(tmp_path)]) == 2
     assert "a package needs integers that agree, but stalls differ" in capsys.readouterr().err
 
@@ -399,7 +401,7 @@ def test_reports_of_the_vendor_s_tools(run: Path, tmp_path: Path, capsys: pytest
     table = "| Site Type | Used |\n| CLB LUTs | 7 | 0 |\n| CLB Registers | 8 | 0 |\n"
     report.write_text(f"| Device : xcvu13p-flga2577-2-e\n{table}")
     assert cli.run(["rtl", str(run), "--vendor-report", str(report), "--vendor-report", str(report)]) == 0
-    (kept,) = json.loads((run / "vendor.json").read_text())
+    (kept,) = read_json_if_there(run / "vendor.json")
     assert (kept["origin"], kept["kind"], kept["figures"]) == ("vendor", "utilization", {"lut": 7, "ff": 8})
     report.write_text(f"| Device : xcku115-flvb2104-2-e\n{table}")
     capsys.readouterr()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import multiprocessing
 import os
 import signal
@@ -19,6 +18,7 @@ import pytest
 
 from tritag.errors import TritagError
 from tritag.files import atomic_path, only_one, write_json, write_text
+from tritag.structured import read_json_if_there
 
 FILL_UP = """
 import resource, sys
@@ -50,7 +50,7 @@ def test_a_write_replaces_the_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "deep" / "x.json"
     write_json(path, {"b": 1, "a": [2]})
     write_json(path, {"b": 2})
-    assert json.loads(path.read_text()) == {"b": 2}
+    assert read_json_if_there(path) == {"b": 2}
     assert [p.name for p in path.parent.iterdir()] == ["x.json"]
 
 

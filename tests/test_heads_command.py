@@ -15,6 +15,7 @@ from tests.helpers.jets import SAMPLE
 from tritag import cli
 from tritag.data.jets.store import write_jets
 from tritag.data.simulation.sample import read_sample
+from tritag.structured import read_json_if_there
 
 TAGGER = {"network": "transformer", "n_constituents": 4, "sizes": {"blocks": 1, "channels": 4, "heads": 2}}
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=10", "--iterations", "10"]
@@ -54,7 +55,7 @@ def train(root: Path, data: str | Path, *more: str, precision: str = "int8") -> 
 
 
 def test_figures_of_all_outputs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    metrics = json.loads((run / "metrics.json").read_text())["test"]
+    metrics = read_json_if_there(run / "metrics.json")["test"]
     assert [c["name"] for c in metrics["classes"]] == list(CLASSES)
     assert [r["quantity"] for r in metrics["regression"]] == ["pt", "mass"]
     assert np.load(run / "scores.npz")["scores"].shape == (100, 7)
@@ -69,7 +70,7 @@ def test_figures_of_all_outputs(run: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_exported_outputs(run: Path) -> None:
     assert cli.run(["export", str(run)]) == 0
-    summary = json.loads((run / "graph.json").read_text())
+    summary = read_json_if_there(run / "graph.json")
     assert summary["outputs"] == ["outputs"]
     assert summary["output_names"] == [*CLASSES, "pt", "mass"]
     assert summary["ports"]["outputs"]["shape"] == [1, 7]
@@ -94,7 +95,7 @@ def test_fine_tuning_with_a_head_swap(run: Path, root: Path, capsys: pytest.Capt
     assert config["start"]["run"] == float_run, "a quantized run stands for the float one that it came from"
     assert config["start"]["body_rate"] == 0.5
     assert json_of(fine)["start"] == config["start"]
-    assert json.loads((fine / "provenance.json").read_text())["train"]["start"] == config["start"]
+    assert read_json_if_there(fine / "provenance.json")["train"]["start"] == config["start"]
     assert "classes" not in json_of(fine)["test"]
     # the same command finds it; from scratch is another run
     assert train(root, SAMPLE, *start) == 0
@@ -108,7 +109,7 @@ def test_fine_tuning_with_a_head_swap(run: Path, root: Path, capsys: pytest.Capt
 
 def json_of(run: Path) -> dict[str, object]:
     """metrics.json of a run."""
-    return json.loads((run / "metrics.json").read_text())
+    return read_json_if_there(run / "metrics.json")
 
 
 def test_wrong_starts_are_refused(run: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:

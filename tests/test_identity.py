@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,8 +11,10 @@ import pytest
 from tests.helpers.jets import SAMPLE
 from tritag import cli
 from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.files import write_json
 from tritag.pipeline.fingerprint import FILE
 from tritag.pipeline.sources import source_digest
+from tritag.structured import read_json_if_there
 
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=4", "--iterations", "4", "-K", "3"]
 
@@ -62,10 +63,10 @@ def test_another_source_is_said(name: str, trained: Path, capsys: pytest.Capture
     """The digest of the source is what it was when the run was trained, as if the file had been edited since."""
     path = _run(trained) / FILE
     whole = path.read_text()
-    recorded = json.loads(whole)
+    recorded = read_json_if_there(path)
     assert name in recorded["train"]["sources"]
     recorded["train"]["sources"][name] = source_digest("x = 1")
-    path.write_text(json.dumps(recorded))
+    write_json(path, recorded)
     try:
         _refused(f"source of {name} changed since {_run(trained).name} was trained", capsys)
     finally:

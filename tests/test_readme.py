@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tritag.export.naming import Naming
+from tritag.structured import read_json_if_there
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,7 +61,7 @@ def test_first_command_goes_the_whole_way(tmp_path: Path) -> None:
     assert re.search(r"pytorch = hls4ml-csim\s*│\s*0 / [\d,]+ jets differ", done.stdout), done.stdout
     (run,) = tmp_path.glob("transformer-2k-k4-int8-ternary-*")
     figures = _verilog(done.stdout)
-    rtl = json.loads((run / "rtl.json").read_text())
+    rtl = read_json_if_there(run / "rtl.json")
     assert rtl["scenarios"]["back_to_back"]["jets"] >= 200
     assert figures["part"] == "xcvu13p, 4 SLRs"
     assert re.fullmatch(r"0 / [\d,]+ jets differ", figures["Verilog = ONNX Runtime"])

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tritag.errors import TritagError
 from tritag.helper_files import only_one, own_folder
+from tritag.seals import seal_json, unseal_json
 
 CONTENTS = "contents.json"
 
@@ -66,7 +67,8 @@ def built(folder: Path, build: Callable[[Path], dict[str, float]]) -> Entry:
                 new = aside / folder.name
                 new.mkdir()
                 facts = build(new)
-                (new / CONTENTS).write_text(json.dumps({"facts": facts, "files": _digests(new)}), encoding="utf-8")
+                sealed = seal_json({"facts": facts, "files": _digests(new)})
+                (new / CONTENTS).write_text(json.dumps(sealed), encoding="utf-8")
                 if folder.exists():  # damaged; who still uses a file of it keeps it
                     os.replace(folder, aside / "damaged")
                 os.replace(new, folder)
@@ -80,8 +82,10 @@ def built(folder: Path, build: Callable[[Path], dict[str, float]]) -> Entry:
 
 def _intact(folder: Path) -> dict[str, float] | None:
     """Facts of an entry all of whose files are as they were built; None when anything is not."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, TritagError):
         contents = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        if "sha256" in contents:  # an entry of before there were seals stays
+            contents = unseal_json(contents, folder / CONTENTS, TritagError, "build it again")
         if contents["files"] and contents["files"] == _digests(folder):
             return dict(contents["facts"])
     return None

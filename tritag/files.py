@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from tritag.errors import TritagError
 from tritag.helper_files import only_one, own_folder
+from tritag.seals import seal_json
 
 # What JSON holds. Mapping and Sequence, so that a dictionary of numbers is one of values, too.
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -53,8 +54,8 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write ``value`` as indented JSON with sorted keys, atomically."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+    """Write ``value`` as indented JSON with sorted keys and its digest, atomically; ``read_json`` compares it."""
+    write_text(path, json.dumps(seal_json(value), indent=2, sort_keys=True) + "\n")
 
 
 __all__ = ["JsonObject", "JsonValue", "atomic_path", "only_one", "write_json", "write_text"]

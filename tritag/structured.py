@@ -16,6 +16,7 @@ import yaml
 from tritag.closed import closed, require_file
 from tritag.errors import ConfigError, RunError, TritagError, one_line, short
 from tritag.numbers_as_written import FIRST_OF_NUMBER, NUMBER, number_of
+from tritag.seals import unseal_json
 
 # settings are a few kB; PyYAML takes a second for 30 kB of them
 YAML_BYTES_MAX = 100_000
@@ -172,14 +173,15 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_json(path: Path | str, kind: type[TritagError], advice: str) -> Any:
-    """What a JSON file holds.
+    """What a JSON file that tritag wrote (:func:`tritag.files.write_json`) holds, without its digest.
 
     Raises
     ------
     TritagError
-        Of the class ``kind``: no file, not UTF-8, or as in :func:`parse_json`.
+        Of the class ``kind``: no file, not UTF-8, as in :func:`parse_json`, or not what its digest says.
     """
-    return parse_json(read_text(path, kind, "JSON", JSON_BYTES_MAX, advice), path, kind, advice)
+    sealed = parse_json(read_text(path, kind, "JSON", JSON_BYTES_MAX, advice), path, kind, advice)
+    return unseal_json(sealed, path, kind, advice)
 
 
 def read_json_if_there(path: Path) -> Any:

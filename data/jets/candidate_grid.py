@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -279,8 +278,9 @@ def _number(key: str, value: object) -> object:
     try:
         if text.startswith("pi/"):
             return math.pi / int(text[3:])
-        return float(Fraction(text))
-    except (ValueError, ZeroDivisionError) as error:
+        above, _, below = text.partition("/")
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise ConfigError(f"{key} must be a number, 1/64 or pi/720, got {short(value)}") from error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -101,7 +100,8 @@ def _number(name: str, value: object) -> float:
             base, power = text.split("**")
             number = float(base) ** int(power)
         else:
-            number = float(Fraction(text))
+            above, _, below = text.partition("/")
+            number = float(above) / float(below or 1)
     except (ValueError, ZeroDivisionError, OverflowError):
         number = float("nan")
     if isinstance(value, bool) or not 0 < number < float("inf"):

@@ -18,7 +18,7 @@ from tritag import advice
 from tritag.closed import closed
 from tritag.errors import RunError
 from tritag.files import atomic_path, write_text
-from tritag.seals import seal, unseal
+from tritag.seals import seal, seal_json, unseal, unseal_json
 from tritag.structured import JSON_BYTES_MAX, parse_json, read_text
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -111,9 +111,13 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
 
 
 def append_history(directory: Path, line: dict[str, Any]) -> None:
-    """Add one JSON line to ``history.jsonl``."""
+    """Add one JSON line with its digest to ``history.jsonl``."""
     with (directory / HISTORY_FILE).open("a") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(_text_of(line))
+
+
+def _text_of(line: dict[str, Any]) -> str:
+    return json.dumps(seal_json(line)) + "\n"
 
 
 def read_history(directory: Path | str) -> list[dict[str, Any]]:
@@ -122,21 +126,24 @@ def read_history(directory: Path | str) -> list[dict[str, Any]]:
     Raises
     ------
     RunError
-        There is no history, or a line of it is no JSON object with the number of a step.
+        There is no history, or a line of it is no JSON object with the number of a step, or not what its digest says.
     """
     path = Path(directory) / HISTORY_FILE
     if not path.is_file():
         raise RunError(f"history must exist, got no file {path}; train the tagger first")
     text = read_text(path, RunError, "JSON lines", JSON_BYTES_MAX, _TRAIN)
     lines = text[: text.rfind("\n") + 1].split("\n")[:-1]
-    history = [parse_json(line, f"{path}, line {i}", RunError, _TRAIN) for i, line in enumerate(lines, 1)]
-    for i, line in enumerate(history, 1):
+    history: list[dict[str, Any]] = []
+    for i, text in enumerate(lines, 1):
+        where = f"{path}, line {i}"
+        line = unseal_json(parse_json(text, where, RunError, _TRAIN), where, RunError, _TRAIN)
         if not isinstance(line, dict) or type(line.get("step")) is not int:
-            raise RunError(f"{path}, line {i}: must be a mapping with the number of the step; {_TRAIN}")
+            raise RunError(f"{where}: must be a mapping with the number of the step; {_TRAIN}")
+        history.append(line)
     return history
 
 
 def _cut_history(path: Path, step: int) -> None:
     if path.exists():
         kept = [line for line in read_history(path.parent) if line["step"] <= step]
-        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+        write_text(path, "".join(map(_text_of, kept)))

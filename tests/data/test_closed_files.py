@@ -150,8 +150,8 @@ def test_foreign_text_cannot_command_the_terminal(
 def test_damaged_files_of_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The short form of ``python -m benchmarks.fuzz_readers``."""
     monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
-    results = list(fuzz(5 * len(CASES), 11, tmp_path))
-    assert len(results) == 5 * len(CASES)
+    results = list(fuzz(4 * len(CASES), 11, tmp_path))
+    assert len(results) == 4 * len(CASES)
     wrong = [r for r in results if r.outcome in FAULTS or (r.outcome == "other" and CASES[r.format].own)]
     assert not wrong, "\n".join(f"{r.format} {r.index}: {r.outcome} {r.text[-600:]}" for r in wrong)
     assert {"same", "refused"} <= {r.outcome for r in results}

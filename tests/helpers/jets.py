@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tritag.data.jets.candidate_grid import TOP
 from tritag.data.jets.crafted import crafted_codes
 from tritag.data.jets.random_jets import random_jets
+from tritag.export.rtl.design.ports import field_port
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
 __all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets"]
@@ -16,6 +18,13 @@ __all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets"]
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
 
 Jets = tuple[np.ndarray, np.ndarray]
+
+
+def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
+    """Those of the jets whose codes fit the bits that a candidate's word has for each field, padding included."""
+    ports = [field_port(field, 0) for field in TOP.fields]
+    fit = ((codes >= [port.low for port in ports]) & (codes <= [port.high for port in ports])).all(axis=(1, 2))
+    return codes[fit], count[fit]
 
 
 def filled(jets: Jets) -> Jets:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tritag import cli
+from tritag.files import write_json
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.measure.frame_error import (
     INPUT_BITS,
@@ -19,6 +20,7 @@ from tritag.quant.measure.frame_error import (
     integer_frames,
     measure,
 )
+from tritag.structured import read_json_if_there
 
 PER_JET = FrameBits()
 PER_CANDIDATE = FrameBits().for_candidates()
@@ -85,14 +87,14 @@ def test_command_resumes(tmp_path, capsys):
     assert cli.run(["frames", "--vectors", "40", "--out", str(out), "--json"]) == 0
     results = json.loads(capsys.readouterr().out)
     assert len(results) == len(VECTOR_SETS) * len(WIDTHS)
-    stored = json.loads(out.read_text())
+    stored = read_json_if_there(out)
     stored["results"] = stored["results"][: len(WIDTHS)]
     stored["results"][0]["gamma"] = -1.0
-    out.write_text(json.dumps(stored))
+    write_json(out, stored)
     assert cli.run(["frames", "--vectors", "40", "--out", str(out)]) == 0
     captured = capsys.readouterr()
     assert "data, per jet: measured already" in captured.err
-    again = json.loads(out.read_text())["results"]
+    again = read_json_if_there(out)["results"]
     assert again[0]["gamma"] == -1.0
     assert again[1:] == results[1:]
     assert cli.run(["frames", "--vectors", "41", "--out", str(out)]) == 2

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tritag.errors import RunError
+from tritag.files import write_json
 from tritag.report.comparison import (
     COUNTED,
     ESTIMATED,
@@ -45,7 +45,7 @@ def _run(tmp_path: Path, **files: Any) -> Path:
     directory = tmp_path / "tagger-k16-0123abcd"
     directory.mkdir()
     for name, content in files.items():
-        (directory / f"{name}.json").write_text(json.dumps(content))
+        write_json(directory / f"{name}.json", content)
     return directory
 
 
@@ -78,11 +78,11 @@ def test_steps_that_are_missing(tmp_path):
     directory = _run(tmp_path)
     with pytest.raises(RunError, match=r"rtl\.json must be in .*, but it is missing; make it with 'tritag rtl "):
         compared([directory], [CONFIG])
-    (directory / "rtl.json").write_text(json.dumps(RTL))
+    write_json(directory / "rtl.json", RTL)
     rows = compared([directory], [CONFIG])
     assert [row.figures for row in rows[:2]] == [MEASURED, ESTIMATED]
     assert rows[0].csim is None
-    (directory / "csim.json").write_text(json.dumps(CSIM | {"vendor": None}))
+    write_json(directory / "csim.json", CSIM | {"vendor": None})
     assert compared([directory], [CONFIG])[0].csim == "0 of 237 differ"
 
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from tritag import advice
 from tritag._version import __version__
 from tritag.errors import RunError
 from tritag.files import write_json
 from tritag.pipeline.names import names_configuration
+from tritag.pipeline.plugins import changed_origins
 from tritag.pipeline.sources import SourceDigest, changed_sources, closure, digest_sources
 from tritag.run import Run, runs_named
 from tritag.run_config import plain_values
 from tritag.steps import step_of, steps_before
-from tritag.structured import read_json_if_there
+from tritag.structured import read_json, read_json_if_there
 from tritag.terminal import print_progress
 
 if TYPE_CHECKING:
@@ -96,8 +97,16 @@ def record_step(run: Run, step: str) -> None:
 
 
 def _write(run: Run, step: str, made: StepPrint) -> None:
-    kept = read_json_if_there(run.path(FILE)) or {}
+    # after a training nothing of other steps stands any more
+    kept = {} if step == "train" else _recorded(run)
     write_json(run.path(FILE), {**kept, step: made})
+
+
+def _recorded(run: Run) -> dict[str, StepPrint]:
+    """What was recorded by step; nothing in a run of an older tritag."""
+    path, again = run.path(FILE), f"train again with {advice.training(run.call(), again=True)}"
+    recorded: dict[str, StepPrint] = read_json(path, RunError, again) if path.is_file() else {}
+    return recorded
 
 
 def grid_constants() -> dict[str, float]:
@@ -133,13 +142,15 @@ def changes(run: Run, step: str, jets: bool = True, training: bool = False) -> l
     training : bool
         Compare the sources of the training, too, which a finished run does not need any more.
     """
-    recorded: StepPrint | None = (read_json_if_there(run.path(FILE)) or {}).get(step)
+    recorded: StepPrint | None = _recorded(run).get(step)
     if recorded is None:
         return None
     beside = run.directory.resolve()
     found = [f"tritag's version ({recorded['tritag']} -> {__version__})"] if recorded["tritag"] != __version__ else []
     found = [f"{change} changed" for change in [*found, *_changed_grid(recorded), *_changed_threads(recorded)]]
     found += changed_sources(recorded["sources"], beside)
+    if step == "train":
+        found += changed_origins(run)
     if training:
         found += changed_sources(recorded.get("training_sources", {}), beside)
     if jets and "jets" in recorded:
@@ -274,5 +285,5 @@ def summary(found: Iterable[str]) -> str:
 
 def teacher_of(run: Run) -> str | None:
     """Hash of the float weights that a quantized training started from, where it was recorded."""
-    recorded = (read_json_if_there(run.path(FILE)) or {}).get("train", {})
-    return cast("str | None", recorded.get("teacher"))
+    recorded = _recorded(run).get("train")
+    return recorded.get("teacher") if recorded else None
