@@ -31,7 +31,7 @@ from tritag.export.firmware_layers import (
     Transpose,
 )
 from tritag.export.functions import op_function
-from tritag.export.graph_proof import check_domain, check_name, layer_shape, prove_op
+from tritag.export.graph_proof import check_domain, check_labels, check_name, layer_shape, prove_op
 from tritag.export.metadata import (
     METADATA_CANDIDATES,
     METADATA_INPUTS,
@@ -105,7 +105,7 @@ class _Reader:
             )
         self.graph.outputs = [x.name for x in model.graph.output]
         # Files written before there were several outputs have a logit.
-        self.graph.output_names = tuple(metadata_of(metadata, METADATA_OUTPUTS, '["logit"]'))
+        self.graph.output_names = check_labels(metadata_of(metadata, METADATA_OUTPUTS, '["logit"]'))
         self.graph.output_scale = float(metadata_of(metadata, METADATA_OUTPUT_SCALE, "1.0"))
 
     def _evaluate_constants(self) -> dict[str, np.ndarray]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from tritag.errors import ConfigError, short
 
+# Units stand in comments of firmware.
+_UNIT = re.compile(r"[A-Za-z0-9^. -]{1,16}")
 KINEMATICS = ("pt", "eta", "phi")
 _MOST_BITS = {"pt": 16, "eta": 14, "phi": 12}
 _BITS_MAX = 16
@@ -74,8 +77,11 @@ class CandidateField:
 
     def __post_init__(self) -> None:
         most = _MOST_BITS.get(self.name, _BITS_MAX)
-        if not self.name.isidentifier():
-            raise ConfigError(f"a field's name must be a word of letters, digits and _, got {short(self.name)}")
+        if not (self.name.isascii() and self.name.isidentifier()) or not (_UNIT.fullmatch(self.unit)):
+            raise ConfigError(
+                f"a field's name must be a word of letters, digits and _, its unit a short text like cm^0.5, got "
+                f"{short(self.name)} and {short(self.unit)}"
+            )
         if not 1 <= self.bits <= most:
             raise ConfigError(f"field {self.name}: bits must lie in [1, {most}], got {self.bits}")
         if not 0 < self.lsb < math.inf:

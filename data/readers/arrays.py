@@ -72,6 +72,17 @@ def read_arrays(
     return _batch(arrays, names, str(path), mapping)
 
 
+def batch_of_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> JetBatch:
+    """Jets of arrays under the names of :data:`ALIASES`, checked like those of a file; ``where`` names their source.
+
+    Raises
+    ------
+    DataError
+        As in :func:`read_arrays`.
+    """
+    return _batch(arrays, list(arrays), where, None)
+
+
 def _of_hdf5(
     path: Path, n_max: int | None, mapping: FieldMap | None
 ) -> tuple[dict[str, NDArray[Any]], list[str], dict[str, str]]:

@@ -88,8 +88,8 @@ def register(name: str, config: type) -> Callable[[TaggerClass], TaggerClass]:
 def load_tagger_config(name: str | Path, n_constituents: int | None = None) -> TaggerConfig:
     """Read a tagger by name or from a YAML file, with another number of constituents when given.
 
-    A ``network`` of the form ``FILE.py:CLASS`` is loaded; the path is relative to the YAML file. The config that is
-    returned holds the reference of a class in a plug-in (:mod:`tritag.plugins`) and no path.
+    A ``network`` of the form ``FILE.py:CLASS`` is loaded, and a head's ``own_loss``; paths are relative to the YAML
+    file. The config that is returned holds references to plug-ins (:mod:`tritag.plugins`) and no path.
 
     Raises
     ------
@@ -100,6 +100,9 @@ def load_tagger_config(name: str | Path, n_constituents: int | None = None) -> T
     given = values.get("network")
     if isinstance(given, str) and plugins.is_reference(given):
         values["network"] = plugins.refer(given, Path(name).parent)
+    head = values.get("head")
+    if isinstance(head, dict) and head.get("own_loss"):
+        values["head"] = {**head, "own_loss": plugins.refer(str(head["own_loss"]), Path(name).parent)}
     if n_constituents is not None:
         values["n_constituents"] = n_constituents
     if "grid" in values:

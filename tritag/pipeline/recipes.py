@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tritag import plugins
 from tritag.configs import build
 from tritag.data.jets.field_codes import require_columns
 from tritag.data.jets.store import read_info
@@ -125,6 +126,8 @@ def _head(own: HeadConfig, changes: JsonObject, classes: tuple[str, ...] | None,
     DataError
         The jets have other classes than the head.
     """
+    if given := changes.get("own_loss"):
+        changes = {**changes, "own_loss": plugins.refer(str(given), Path())}
     head = build(HeadConfig, {**dataclasses.asdict(own), **changes}, where="head")
     if head == BINARY and not changes and classes is not None and len(classes) > 2:
         print_progress(f"{data} has {len(classes)} classes: the head gets a score for each ({', '.join(classes)})")
