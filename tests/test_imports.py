@@ -43,7 +43,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "plugins", "sources", "fingerprint", "opened", "recipes", "jets"),
+        *("defaults", "names", "run_files", "sources", "plugins", "fingerprint", "opened", "recipes", "jets"),
         *("vectors", "strength", "train", "export", "import_file", "check_onnx", "cost", "csim"),
         *(
             "rtl",
@@ -80,6 +80,7 @@ LEAF_FILES = (
         "noise",
         "verbosity",
         "progress",
+        "terminal",
     ),
     *("workers", "plugin_files", "plugins", "seals", "build_cache", "tools"),
     "_version",

@@ -122,7 +122,7 @@ def _of_runs(names: Sequence[str]) -> tuple[list[Removable], list[str]]:
         if name not in known:
             raise RunError(f"{unknown_name('run', name, known)}; give the whole name of its directory")
         directory = runs_root() / name
-        if is_held(directory / "steps") or is_held(directory / ".training.lock"):
+        if is_held(directory / "steps"):
             raise RunError(f"{name} must be at rest, but another command is writing it; wait, or stop that one")
         if directory.is_symlink():
             kept.append(f"{directory}: a link, not a folder of this one")
