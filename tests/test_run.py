@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tritag.commands import COMMANDS
+from tritag.environment import cache_folder, runs_root
 from tritag.errors import RunError
 from tritag.files import write_json
 from tritag.run import Run, list_runs
@@ -181,13 +182,14 @@ def test_require_returns_files_and_folders():
     assert run.require("hls").is_dir()
 
 
-def test_a_run_of_another_format_is_refused():
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_run_of_another_format_is_refused(number):
     run = Run.create("t", CONFIG)
     path = run.path("config.yaml")
-    path.write_text(path.read_text().replace("run_format: 2", "run_format: 7"))
+    path.write_text(path.read_text().replace("run_format: 2", f"run_format: {number}"))
     with pytest.raises(
         RunError,
-        match=r"was written by tritag run format 7, this tritag reads 1 and 2; train again or",
+        match=rf"was written in run format {number}, this tritag reads format 2; train again or",
     ):
         Run.open("t")
 
@@ -269,3 +271,9 @@ def test_damaged_provenance_does_not_stop_a_step():
     run.path("provenance.json").write_text('{"train": ')
     run.record_provenance("export")
     assert set(read_json_if_there(run.path("provenance.json"))) == {"export"}
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set(monkeypatch):
+    for name in ("TRITAG_CACHE", "TRITAG_RUNS"):
+        monkeypatch.setenv(name, "")
+    assert (cache_folder("csim"), runs_root()) == (Path("cache/csim"), Path("runs"))

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import sys
+import time
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from tritag.errors import printable
+from tritag.verbosity import WANTED
+
+_PLAIN = {"\xb1": "+-", "\u2013": "-", "\u2192": "->", "\xd7": "x", "\u2026": "...", "\u2500": "-", "\u2502": "|"}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Letters that a stream's encoding lacks, in those that it has."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c, c.encode("ascii", "backslashreplace").decode()) for c in missing), error.end
+
+
+codecs.register_error("tritag.plain", _plain)
+
+
+def degrade_output() -> None:
+    """Let stdout and stderr take every text, also where their encoding is not UTF-8: ``±`` becomes ``+-`` there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="tritag.plain")
 
 
 def _line(stderr: bool, text: str) -> None:
+    degrade_output()
     # made anew each time, so that it writes to the stream that is current (redirected, captured)
     Console(stderr=stderr, highlight=False, soft_wrap=True).print(printable(text))
 
@@ -22,13 +47,28 @@ def print_error(message: str) -> None:
 
 
 def print_progress(message: str) -> None:
-    """Print one line about a step that began or ended, on stderr."""
-    _line(True, escape(message))
+    """Print one line about a step that began or ended, on stderr; nothing when the call is to be quiet."""
+    if not WANTED.quiet:
+        _line(True, escape(f"{time.strftime('%H:%M:%S ')}{message}" if WANTED.verbose else message))
 
 
 def print_result(message: str) -> None:
     """Print one line of a result on stdout."""
     _line(False, escape(message))
+
+
+def in_bytes(number: int) -> str:
+    """A size for people, in powers of 1000.
+
+    >>> in_bytes(999), in_bytes(12_345_678)
+    ('999 B', '12.3 MB')
+    """
+    size, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def print_json(value: Any) -> None:
@@ -40,4 +80,5 @@ def print_json(value: Any) -> None:
 
 def print_table(table: RenderableType) -> None:
     """Print a table of a result on stdout; brackets in its texts are text."""
+    degrade_output()
     Console(markup=False, emoji=False).print(table)

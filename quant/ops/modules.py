@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from tritag.quant.formats.fixed import Grid
@@ -53,25 +52,6 @@ class TrainableOp(nn.Module):
     def forward(self, *inputs: FixedTensor) -> FixedTensor:
         """Run the surrogate in training mode, the integer program otherwise."""
         return self.surrogate(*inputs) if self.training else self.frozen()(*inputs)
-
-
-class TrainableExactly(TrainableOp):
-    """A trainable op whose training computes with the integers of its program; its surrogate gives the gradient alone.
-
-    For ops whose rules near degenerate inputs are not those of the float formula, or not at the same place: a training
-    that sees the formula's values there learns another tagger than the exact one. Where the two disagree by more than
-    a sixteenth of a row's largest value, a rule of the program has decided, and no gradient passes.
-    """
-
-    def forward(self, *inputs: FixedTensor) -> FixedTensor:
-        """Run the integer program, in training with the gradient of the surrogate."""
-        exact = self.frozen()(*(FixedTensor(x.value.detach(), x.grid) for x in inputs))
-        if not self.training:
-            return exact
-        soft = self.surrogate(*inputs).value
-        with torch.no_grad():
-            far = (soft - exact.value).abs().amax(-1, keepdim=True) > exact.value.abs().amax(-1, keepdim=True) / 16
-        return FixedTensor(exact.value + torch.where(far, 0.0, soft - soft.detach()), exact.grid)
 
 
 class TrainableOnGrid(TrainableOp):
