@@ -21,6 +21,7 @@ from tritag.export.rtl.design.layers import place_layer
 from tritag.export.rtl.design.layout import spread
 from tritag.export.rtl.design.op_kernels import place_program
 from tritag.export.rtl.design.pieces import Draft, Tensor, identifier
+from tritag.export.rtl.design.ports import input_port
 from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports
 from tritag.export.rtl.text.module import Timing
 from tritag.quant.formats.fixed import Grid
@@ -41,6 +42,8 @@ class Design:
         Cycles during which a jet enters.
     inputs : dict
         Port name to (graph input, row, or -1 for a jet's value, lane) of every beat.
+    widths, reaches : dict
+        Port name to its bits, and to the least and largest integer that it takes.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Design:
     beats: int
     inputs: dict[str, tuple[str, list[int], int]]
     widths: dict[str, int]
+    reaches: dict[str, tuple[int, int]]
     outputs: list[tuple[str, int, bool]]
     kernels: list[Placed] = field(default_factory=list)
 
@@ -159,10 +163,11 @@ def _input(draft: Draft, name: str) -> Tensor:
     for slot in range(layout.slots if layout else 1):
         cell = []
         for lane in range(lanes):
-            port = f"in_{identifier(name)}_s{slot}_l{lane}"
+            port = input_port(draft.graph, name, slot, lane)
             held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
-            draft.inputs[port] = (name, held, lane)
-            cell.append(draft.top.input(port, grid.low, grid.high, jet=layout is None))
+            draft.inputs[port.name], draft.reaches[port.name] = (name, held, lane), (port.low, port.high)
+            signal = draft.top.input(port.name, port.low, port.high, jet=layout is None)
+            cell.append(draft.top.widened(signal, f"in_{identifier(name)}_s{slot}_l{lane}", grid.low, grid.high))
         cells.append(cell)
     return Tensor(layout, cells)
 
@@ -180,6 +185,7 @@ def _finish(draft: Draft, outputs: list[Tensor]) -> Design:
         max((t.layout.beats for t in (draft.tensors[i] for i in draft.graph.inputs) if t.layout), default=1),
         draft.inputs,
         {port: draft.top.module.inputs[port] for port in draft.inputs},
+        draft.reaches,
         ports,
         draft.top.placed,
     )

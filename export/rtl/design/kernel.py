@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tritag.export.rtl.design.layout import Layout
 from tritag.export.rtl.estimate.resources import Cost, estimate
 from tritag.export.rtl.text.module import Module, Timing
-from tritag.export.rtl.text.signals import Hold, Signal, constant, literal
+from tritag.export.rtl.text.signals import Hold, Signal, constant, extend, literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +58,17 @@ class Top:
             signal.holds = [Hold(port, 0, 0)]
         self.module.inputs[port] = signal.width
         return signal
+
+    def widened(self, signal: Signal, name: str, low: int, high: int) -> Signal:
+        """An input that carries a part of ``[low, high]`` as a signal of that interval, called ``name``."""
+        if (signal.name, signal.low, signal.high) == (name, low, high):
+            return signal
+        wide = Signal(name, low, high, 0, 0.0, signal.jet)
+        if wide.jet:
+            wide.holds = [Hold(name, 0, 0)]
+        text = extend(signal.name, signal.width, signal.signed, wide.width)
+        self.module.lines.append(f"wire {_range(wide.width)}{name} = {text};")
+        return wide
 
     def as_jet(self, signal: Signal, beat: int) -> Signal:
         """The entry of one row as a value of the jet."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tritag.export.firmware_layers import CutTo, FirmwareGraph, Layer, Linear, Op, Product, Sum
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.kernel import Placed
+from tritag.export.rtl.design.ports import input_port
 
 # Ops whose page has another name.
 PAGES = {
@@ -35,8 +36,6 @@ PAGES = {
     "token_frames": "lorentz_frames",
     "token_scalars": "pair_sum",
 }
-# Meaning, unit and LSB of the lanes of a candidate's codes.
-_CODES = (("pT", "GeV", "0.25"), ("eta", "1", "pi/720"), ("phi", "rad", "pi/720"))
 _LINT = """\
 // Products are exact, so bits that a later rounding drops are computed and not read; several modules share this file.
 /* verilator lint_off UNUSEDSIGNAL */
@@ -87,15 +86,11 @@ def _header(design: Design, graph: FirmwareGraph, facts: Facts) -> Iterator[str]
     for name, meaning in _CONTROL:
         yield f"{name:<24} {1:>4} {'':<8} {'':<12} {'':<5} {meaning}"
     for port, (source, rows, lane) in design.inputs.items():
-        grid = graph.grids[source]
-        meaning, unit, lsb = f"{source}, lane {lane}", "", f"2^{-grid.fraction}" if grid.fraction else "1"
-        if source == "codes" and graph.shapes[source][-1] == len(_CODES):
-            meaning, unit, lsb = _CODES[lane]
-        if source == "count":
-            meaning = "number of candidates"
-        sign = "signed" if grid.low < 0 else "unsigned"
-        reach = "" if source == "count" else f", in [{grid.low}, {grid.high}]"
-        yield f"{port:<24} {design.widths[port]:>4} {sign:<8} {lsb:<12} {unit:<5} {meaning}{reach}{_when(rows)}"
+        known = input_port(graph, source, 0, lane)
+        sign = "signed" if known.low < 0 else "unsigned"
+        reach = f", in [{known.used[0]}, {known.used[1]}]" if known.used else ""
+        row = f"{port:<24} {design.widths[port]:>4} {sign:<8} {known.lsb:<12} {known.unit:<5} "
+        yield f"{row}{known.meaning}{reach}{_when(rows)}"
     grid = graph.grids[graph.outputs[0]]
     for (port, width, signed), name in zip(design.outputs, graph.output_names, strict=True):
         lsb = f"2^{-grid.fraction}" if grid.fraction else "1"

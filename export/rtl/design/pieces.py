@@ -38,7 +38,7 @@ class Draft:
         The top level, into which kernels are placed.
     tensors : dict
         Tensor in the circuit of every graph input and of every layer that is placed, by name.
-    inputs : dict
+    inputs, reaches : dict
         See :class:`~tritag.export.rtl.design.design.Design`, which gets them.
     gathered : dict
         Values of the jet that were made of a tensor's rows, by the tensor's identity, so that they are made once.
@@ -49,6 +49,7 @@ class Draft:
         self.top = Top(name, timing)
         self.tensors: dict[str, Tensor] = {}
         self.inputs: dict[str, tuple[str, list[int], int]] = {}
+        self.reaches: dict[str, tuple[int, int]] = {}
         self.gathered: dict[int, list[Signal]] = {}
 
     def in_step(self, sources: list[Tensor], moving: list[bool], rows: int) -> list[Tensor]:

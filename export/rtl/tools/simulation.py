@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ import numpy as np
 
 from tritag.build_cache import built
 from tritag.environment import cache_folder
-from tritag.errors import CheckFailed, ToolError
+from tritag.errors import CheckFailed, DataError, ToolError
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.bench import WRAPPER, bench, wrapper
+from tritag.helper_files import temporary_folder
 from tritag.tools import run_tool
 from tritag.workers import available_cores
 
@@ -68,11 +68,10 @@ class Simulator:
     def run(self, number: int, inputs: Mapping[str, np.ndarray], script: Script) -> Answers:
         """Run design ``number`` on jets: for each graph input integers (jets, rows or 1, lanes)."""
         design = self.designs[number]
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+        with temporary_folder() as folder:
             beat_words(design, inputs).tofile(folder / "input.bin")
             script.cycles.astype(np.int32).tofile(folder / "script.bin")
-            command = [str(self.program), str(number), name]
+            command = [str(self.program), str(number), str(folder)]
             # Memories are read from the working directory.
             done = run_tool(command, self.program.parent)
             if done.returncode:
@@ -86,7 +85,13 @@ class Simulator:
 
 
 def beat_words(design: Design, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Words of every jet, beat and port: uint64 (jets, beats, ports); ports without a row in a beat hold noise."""
+    """Words of every jet, beat and port: uint64 (jets, beats, ports); ports without a row in a beat hold noise.
+
+    Raises
+    ------
+    DataError
+        An integer does not fit its port.
+    """
     jets = len(next(iter(inputs.values())))
     rng = np.random.default_rng(1)
     words = np.empty((jets, design.beats, len(design.inputs)), dtype=np.uint64)
@@ -97,7 +102,14 @@ def beat_words(design: Design, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
             if row != -2:
                 values = inputs[source][:, max(row, 0), lane].astype(np.int64)
                 words[:, beat, i] = values.astype(np.uint64) & np.uint64(mask)
+                _check_fit(values, port, *design.reaches[port])
     return words
+
+
+def _check_fit(values: np.ndarray, port: str, low: int, high: int) -> None:
+    wrong = values[(values < low) | (values > high)]
+    if len(wrong):
+        raise DataError(f"what port {port} gets must lie in [{low}, {high}], which its bits hold, got {wrong[0]}")
 
 
 def back_to_back(design: Design, jets: int) -> Script:

@@ -83,6 +83,9 @@ def test_header_and_comments_say_what_is_there(graph, written):
         (row,) = re.findall(rf"^// {port} +(\d+) ", header, re.MULTILINE)
         width = design.widths.get(port) or next(w for name, w, _ in design.outputs if name == port)
         assert int(row) == width
+    assert design.widths == {"pt_s0": 14, "eta_s0": 12, "phi_s0": 11, "count": 1}
+    (pt,) = re.findall(r"^// pt_s0 .*$", header, re.MULTILINE)
+    assert re.sub(" +", " ", pt) == "// pt_s0 14 unsigned 0.25 GeV pT, in [0, 16383], at the first beat"
     for kernel in design.kernels:
         assert f"// layer {kernel.layer}: " in text
     assert "op gelu, specified in docs/ops/gelu.md" in text

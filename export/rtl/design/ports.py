@@ -1,0 +1,73 @@
+"""Names, widths and meanings of a design's input ports.
+
+A tagger's ports are called after the field of a candidate that they carry, ``pt_s0``, and are as wide as it is in the
+grid's declaration; an imported program's, of which nothing is known, after input, slot and lane.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tritag.data.jets.candidate_field import CandidateField
+from tritag.export.firmware_layers import FirmwareGraph
+from tritag.export.rtl.design.pieces import identifier
+
+
+@dataclass(frozen=True)
+class InputPort:
+    """A port: its name, the integers that it can carry, and what the header says of it.
+
+    Attributes
+    ----------
+    low, high : int
+        Integers that its bits can hold: two's complement where ``low`` is negative, else unsigned.
+    meaning, unit, lsb : str
+        In words.
+    used : tuple of int, optional
+        Least and largest integer that is meant, where the header names it.
+    """
+
+    name: str
+    low: int
+    high: int
+    meaning: str
+    unit: str
+    lsb: str
+    used: tuple[int, int] | None = None
+
+
+def candidate_fields(graph: FirmwareGraph) -> tuple[CandidateField, ...]:
+    """Fields of the lanes of a tagger's candidates; none where the inputs are not candidates and their number.
+
+    The graph lint holds inputs of these names to their grids.
+    """
+    fields = graph.candidates.fields
+    if graph.inputs != ["codes", "count"] or graph.shapes["codes"][-1] != len(fields):
+        return ()
+    return fields
+
+
+def input_port(graph: FirmwareGraph, source: str, slot: int, lane: int) -> InputPort:
+    """The port of a lane of the graph's input ``source``, for the rows that pass in ``slot``."""
+    grid = graph.grids[source]
+    if fields := candidate_fields(graph):
+        if source == "count":
+            return InputPort("count", grid.low, grid.high, "number of candidates", "", "1")
+        return field_port(fields[lane], slot)
+    name = f"in_{identifier(source)}_s{slot}_l{lane}"
+    lsb = f"2^{-grid.fraction}" if grid.fraction else "1"
+    return InputPort(name, grid.low, grid.high, f"{source}, lane {lane}", "", lsb, (grid.low, grid.high))
+
+
+def field_port(field: CandidateField, slot: int) -> InputPort:
+    """The port of a candidate's field."""
+    low, high = (-(1 << (field.bits - 1)), (1 << (field.bits - 1)) - 1) if field.signed else (0, (1 << field.bits) - 1)
+    meaning = "pT" if field.name == "pt" else field.name
+    return InputPort(f"{field.name}_s{slot}", low, high, meaning, field.unit, _size(field.lsb), (field.min, field.max))
+
+
+def _size(lsb: float) -> str:
+    """An LSB in words: ``pi/720`` where it is a part of half a turn."""
+    parts = math.pi / lsb
+    return f"pi/{round(parts)}" if abs(parts - round(parts)) < 1e-9 * parts else f"{lsb:g}"
