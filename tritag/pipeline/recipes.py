@@ -9,8 +9,10 @@ from pathlib import Path
 
 from tritag import plugins
 from tritag.configs import build
+from tritag.data.jets.field_codes import require_columns
 from tritag.data.jets.store import read_info
 from tritag.data.readers.formats import is_own_file
+from tritag.data.simulation.candidate_columns import COLUMNS
 from tritag.data.simulation.config import load_data_config
 from tritag.environment import runs_root
 from tritag.errors import ConfigError, RunError, short, unknown_name
@@ -66,6 +68,7 @@ def recipe_of(
     sections = parse_changes(changes)
     config = load_tagger_config(tagger, constituents)
     classes, n_training = known_jets(data)
+    require_fields(config, data)
     head = _head(config.head, sections.pop("head"), classes, data)
     config = dataclasses.replace(config, sizes={**config.sizes, **sections.pop("sizes")}, head=head)
     if n_training is not None:
@@ -96,6 +99,23 @@ def known_jets(data: str) -> tuple[tuple[str, ...] | None, int | None]:
     info = read_info(path)
     start, stop = info.splits.get("train", (0, 0))
     return info.classes, stop - start
+
+
+def require_fields(tagger: TaggerConfig, data: str) -> None:
+    """Refuse a data configuration, or an own jet file, without what the fields of a tagger are made of.
+
+    Files of other kinds say so when they are read.
+
+    Raises
+    ------
+    DataError
+        Names the field and what it is made of.
+    """
+    path = Path(data)
+    if not path.is_file():
+        require_columns(tagger.candidates, dict.fromkeys(COLUMNS if load_data_config(data).fields else ()), data)
+    elif is_own_file(path):
+        require_columns(tagger.candidates, dict.fromkeys(read_info(path).columns), data)
 
 
 def _head(own: HeadConfig, changes: JsonObject, classes: tuple[str, ...] | None, data: str) -> HeadConfig:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tritag.data.jets.candidate_grid import TOP, CandidateField
+from tritag.data.jets.candidate_field import CandidateField
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.rtl.design.pieces import identifier
 
@@ -42,7 +42,7 @@ def candidate_fields(graph: FirmwareGraph) -> tuple[CandidateField, ...]:
 
     The graph lint holds inputs of these names to their grids.
     """
-    fields = TOP.fields
+    fields = graph.candidates.fields
     if graph.inputs != ["codes", "count"] or graph.shapes["codes"][-1] != len(fields):
         return ()
     return fields
