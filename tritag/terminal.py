@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import io
 import json
-import sys
 import time
 from typing import Any
 
@@ -15,28 +14,29 @@ from rich.markup import escape
 from tritag.errors import printable
 from tritag.verbosity import WANTED
 
-_PLAIN = {"\xb1": "+-", "\u2013": "-", "\u2192": "->", "\xd7": "x", "\u2026": "...", "\u2500": "-", "\u2502": "|"}
+# What stands for signs that a terminal without UTF-8, or the log of an old batch system, cannot hold.
+_PLAIN = {"±": "+-", "ε": "eps", "→": "->", "…": "...", "µ": "u", "ᵀ": "T"}
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Letters that a stream's encoding lacks, in those that it has."""
-    assert isinstance(error, UnicodeEncodeError)
-    missing = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(c, c.encode("ascii", "backslashreplace").decode()) for c in missing), error.end
+    """Error handler of codecs: other signs become escapes, lines of tables dashes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c) or ("-" if "─" <= c <= "╿" else ascii(c)[1:-1]) for c in signs), error.end
 
 
 codecs.register_error("tritag.plain", _plain)
 
 
-def degrade_output() -> None:
-    """Let stdout and stderr take every text, also where their encoding is not UTF-8: ``±`` becomes ``+-`` there."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+def degrade(*streams: object) -> None:
+    """Let streams write every text: a sign that their encoding does not have is written as the nearest plain one."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="tritag.plain")
 
 
 def _line(stderr: bool, text: str) -> None:
-    degrade_output()
     # made anew each time, so that it writes to the stream that is current (redirected, captured)
     Console(stderr=stderr, highlight=False, soft_wrap=True).print(printable(text))
 
@@ -80,5 +80,4 @@ def print_json(value: Any) -> None:
 
 def print_table(table: RenderableType) -> None:
     """Print a table of a result on stdout; brackets in its texts are text."""
-    degrade_output()
     Console(markup=False, emoji=False).print(table)
