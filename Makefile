@@ -31,7 +31,7 @@ TRITAG := $(BIN)/tritag
 ROOMS := configs data models quant export hls_projects report
 MYPY_TREE := .mypy_tree/tritag
 
-.PHONY: demo env train-mini study hls-synth firmware-test test lint typecheck bench clean distclean help need-compiler need-browser
+.PHONY: demo env train-mini study hls-synth firmware-test test lint typecheck bench docs linkcheck clean distclean help need-compiler need-browser
 
 demo: $(STAMP) need-compiler ## the whole way with a small tagger: jets, training, export, bit check, latency, resources, report
 	$(TRITAG) demo $(TAGGER) --data $(DATA) $(if $(K),--constituents $(K)) --target $(TARGET) \
@@ -72,6 +72,13 @@ typecheck: $(STAMP) ## mypy on all rooms
 
 bench: $(STAMP) ## the side-by-side benchmarks
 	$(BIN)/python -m pytest benchmarks $(PYTEST_ARGS)
+
+# Pages whose sources did not change are not read again; a warning is an error.
+docs: $(STAMP) ## the documentation site, in build/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html docs build/docs
+
+linkcheck: $(STAMP) ## whether the links that leave the site lead somewhere; needs the network
+	$(BIN)/python -m sphinx -q -j auto -b linkcheck docs build/linkcheck
 
 clean: ## remove what was built; runs, jet files and the environment stay
 	rm -rf build dist hls_projects/build .mypy_tree .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -29,7 +29,7 @@ from tritag.export.firmware_layers import (
     Transpose,
 )
 from tritag.export.functions import op_function
-from tritag.export.graph_proof import check_domain, check_name, layer_shape, prove_op
+from tritag.export.graph_proof import check_domain, check_labels, check_name, layer_shape, prove_op
 from tritag.export.model_file import read_model
 from tritag.export.qonnx_file import (
     METADATA_INPUTS,
@@ -104,7 +104,7 @@ class _Reader:
             )
         self.graph.outputs = [x.name for x in model.graph.output]
         # Files written before there were several outputs have a logit.
-        self.graph.output_names = tuple(_metadata(metadata, METADATA_OUTPUTS, '["logit"]'))
+        self.graph.output_names = check_labels(_metadata(metadata, METADATA_OUTPUTS, '["logit"]'))
         self.graph.output_scale = float(_metadata(metadata, METADATA_OUTPUT_SCALE, "1.0"))
 
     def _evaluate_constants(self) -> dict[str, np.ndarray]:

@@ -6,13 +6,14 @@ what firmware is made of follows from the inputs' shapes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import Concat, Layer, Linear, Op, Product, Transpose
-from tritag.identifiers import is_identifier, unusable_name
+from tritag.identifiers import is_identifier, is_label, unusable_label, unusable_name
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Program
 from tritag.quant.integer.proof import prove
@@ -22,6 +23,20 @@ from tritag.quant.ops.op import BoundProgram
 Shape = tuple[int, ...]
 # Stands for the number of jets, which no shape depends on; a prime, so that no reshape can mix it into another axis.
 _BATCH = 1_000_003
+
+
+def check_labels(names: Iterable[object]) -> tuple[str, ...]:
+    """Names of the outputs, which stand in comments of C++ and Verilog.
+
+    Raises
+    ------
+    ExportError
+        One of them could end such a comment, or a text.
+    """
+    given = tuple(names)
+    if wrong := [name for name in given if not is_label(name)]:
+        raise ExportError(f"graph lint: {unusable_label('an output', wrong[0])}; export the run again")
+    return cast("tuple[str, ...]", given)
 
 
 def check_name(name: str) -> None:

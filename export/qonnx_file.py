@@ -7,9 +7,7 @@ functions, every tensor gets its shape, and the integer programs travel as metad
 from __future__ import annotations
 
 import json
-import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -20,6 +18,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from tritag.export.functions import OPSET, op_function
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.export.tensor_names import rename
+from tritag.helper_files import temporary_folder
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
 from tritag.quant.weights.coded_linear import with_plain_layers
@@ -63,9 +62,9 @@ def export_with_origins(tagger: QuantTagger) -> tuple[ModelProto, dict[str, str]
     meaning = tagger.config.head.output_names
     output = "logit" if meaning == ("logit",) else "outputs"
     names = {"input_names": ["codes", "count"], "output_names": [output]}
-    with tempfile.TemporaryDirectory() as folder, collect_programs() as programs, warnings.catch_warnings():
+    with temporary_folder() as folder, collect_programs() as programs, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / "raw.onnx"
+        path = folder / "raw.onnx"
         with torch.no_grad():
             export_qonnx(
                 tagger,

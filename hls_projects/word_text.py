@@ -103,18 +103,17 @@ def add_words(graph: FirmwareGraph, folder: Path, kinds: tuple[str, ...], interv
 
 def project_words(graph: FirmwareGraph, kinds: tuple[str, ...], interval: int, naming: Naming) -> dict[str, str]:
     """Sources of the function, by their path in the project; ``kinds`` as for :func:`add_words`."""
-    fields, full = candidate_fields(graph), naming.full
-    k, lanes, scores = graph.shapes["codes"][0], len(fields), graph.n_outputs
-    codes_type, count_type, score_type = kinds
-    integer = f"{naming.namespace}_tritag"
+    k, full = graph.shapes["codes"][0], naming.full
     signature = f"void {full}_words(ap_uint<64> words[{k}], ap_uint<{TOKEN_BITS}> token, ap_uint<{JET_BITS}> &jet)"
-    statements = "\n".join(f"        {line}" for line in field_statements(graph))
-    codes = "\n".join(
-        f"        codes[i * {lanes} + {n}] = {integer}::value<{codes_type}>(ap_int<64>(alive ? f_{field.name} : 0));"
-        for n, field in enumerate(fields)
-    )
-    guard = naming.guard("words.h")
-    header = f"""\
+    return {
+        f"firmware/{full}_words.h": _header(graph, signature, naming),
+        f"firmware/{full}_words.cpp": _source(graph, signature, kinds, interval, naming) + _bridge(k, full),
+    }
+
+
+def _header(graph: FirmwareGraph, signature: str, naming: Naming) -> str:
+    k, full, guard = graph.shapes["codes"][0], naming.full, naming.guard("words.h")
+    return f"""\
 // Jets as words: {k} candidates of 64 bits and what comes with the jet in, the word of the jet out.
 // A candidate counts as long as no word before it has pT 0. Bits of jet: {TOKEN_BITS - 1}:0 as they came, then
 // {SCORE_BITS} bits (ap_ufixed<8,1>) for each of: {", ".join(graph.output_names)}.
@@ -127,7 +126,19 @@ def project_words(graph: FirmwareGraph, kinds: tuple[str, ...], interval: int, n
 
 #endif
 """
-    source = f"""\
+
+
+def _source(graph: FirmwareGraph, signature: str, kinds: tuple[str, ...], interval: int, naming: Naming) -> str:
+    fields, full = candidate_fields(graph), naming.full
+    k, lanes, scores = graph.shapes["codes"][0], len(fields), graph.n_outputs
+    codes_type, count_type, score_type = kinds
+    integer = f"{naming.namespace}_tritag"
+    statements = "\n".join(f"        {line}" for line in field_statements(graph))
+    codes = "\n".join(
+        f"        codes[i * {lanes} + {n}] = {integer}::value<{codes_type}>(ap_int<64>(alive ? f_{field.name} : 0));"
+        for n, field in enumerate(fields)
+    )
+    return f"""\
 #include "{full}_words.h"
 #include "nnet_utils/tritag_integer.h"
 
@@ -159,7 +170,11 @@ def project_words(graph: FirmwareGraph, kinds: tuple[str, ...], interval: int, n
             ap_uint<{SCORE_BITS}>({integer}::code(scores[i]).to_int());
     }}
 }}
+"""
 
+
+def _bridge(k: int, full: str) -> str:
+    return f"""
 #ifndef __SYNTHESIS__
 // The same for whoever has no ap_types: one jet; out: bits 63:0 of its word first.
 extern "C" void {full}_words_run(const unsigned long long *words, unsigned long long token, unsigned long long *out) {{
@@ -173,4 +188,3 @@ extern "C" void {full}_words_run(const unsigned long long *words, unsigned long 
 }}
 #endif
 """
-    return {f"firmware/{full}_words.h": header, f"firmware/{full}_words.cpp": source}

@@ -206,7 +206,7 @@ def test_run_of_another_version(run: Path, capsys: pytest.CaptureFixture[str]) -
         assert cli.run(["export", str(run)]) == 2
     finally:
         path.write_text(text)
-    assert "was written by tritag run format 7" in capsys.readouterr().err
+    assert "was written in run format 7" in capsys.readouterr().err
 
 
 def test_a_study_is_trained_but_not_exported(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from tritag.cli import load_command
+from tritag.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report", "tritag")
 FOLDERS = (*ROOMS, "tests", "firmware_tests", "benchmarks", "docs")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_TOCTREE = re.compile(r"```\{toctree\}\n(.*?)```", re.DOTALL)
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
@@ -49,12 +54,25 @@ def test_named_files_exist(page):
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
+def in_tables_of_contents(page: Path) -> list[str]:
+    """Pages that a page of the site lists in its tables of contents."""
+    listed = "\n".join(_TOCTREE.findall(page.read_text(encoding="utf-8")))
+    return [f"{name}.md" for name in listed.split("\n") if name and not name.startswith(":")]
+
+
+def test_tables_of_contents_name_pages():
+    """And every page of the site stands in one of them."""
+    listed = {(page.parent / name).resolve() for page in PAGES for name in in_tables_of_contents(page)}
+    pages = {page for page in PAGES if (ROOT / "docs") in page.parents} - {ROOT / "docs" / "index.md"}
+    assert listed == pages
+
+
 def test_every_page_can_be_reached():
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
         page = waiting.pop()
         reached.add(page)
-        for target in links(page):
+        for target in [*links(page), *in_tables_of_contents(page)]:
             found = (page.parent / target.partition("#")[0]).resolve()
             inside = sorted(found.glob("*.md")) if found.is_dir() else [found]
             waiting += [p for p in inside if p.suffix == ".md" and p.is_file() and p not in reached]
@@ -68,3 +86,33 @@ def test_the_glossary_has_each_word_once():
     assert len(words) > 80
     assert len(words) == len(set(words)), sorted(word for word in set(words) if words.count(word) > 1)
     assert all(meaning.rstrip().endswith(".") for entry, meaning in rows if entry not in ("word", "---"))
+
+
+def commands_in(page: Path) -> list[list[str]]:
+    """Words of every call of tritag in the code blocks of a page, without redirections and comments."""
+    calls = []
+    for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ ").split(" # ")[0].split(" #")[0], comments=True)
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                words = words[1:]
+            if words and words[0] in ("tritag", ".venv/bin/tritag"):
+                calls.append(words[1:])
+    return calls
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if commands_in(p)], ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_and_their_options_exist(page):
+    wrong = []
+    for name, *rest in commands_in(page):
+        if name not in COMMANDS:
+            wrong += [] if name.startswith("-") else [f"{name}: no such command"]
+            continue
+        command = load_command(name)
+        children = getattr(command, "commands", {})
+        if children and rest and not rest[0].startswith("-"):
+            command, rest = children.get(rest[0], command), rest[1:]
+        known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
+        given = {word.partition("=")[0] for word in rest if re.match(r"--?[A-Za-z]", word)}
+        wrong += [f"{name} {option}: no such option" for option in sorted(given - known)]
+    assert not wrong, "\n".join(wrong)

@@ -43,7 +43,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "plugins", "sources", "fingerprint", "opened", "recipes", "jets"),
+        *("defaults", "names", "run_files", "sources", "plugins", "fingerprint", "opened", "recipes", "jets"),
         "interfaces",
         *("vectors", "strength", "train", "export", "import_file", "check_onnx", "cost", "csim"),
         *(
@@ -64,7 +64,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         ),
         *("frames", "evaluate"),
         *("report", "compare"),
-        *("demo", "taggers", "data", "study"),
+        *("demo", "taggers", "data", "study", "runs", "clean"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
@@ -81,7 +81,9 @@ LEAF_FILES = (
         "helper_files",
         "identifiers",
         "noise",
+        "verbosity",
         "progress",
+        "terminal",
     ),
     *("workers", "plugin_files", "plugins", "seals", "build_cache", "tools"),
     "_version",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -222,6 +223,28 @@ def test_a_run_keeps_its_source_and_says_what_changed(tmp_path, monkeypatch, cap
     assert "deep_sets.py has changed since deep_sets-k4-float-" in captured
     assert "this is another run" in captured
     assert len(list((tmp_path / "runs").glob("deep_sets-k4-int8-*"))) == 2
+
+    for edited, line in ((folder / "deep_sets.py", "\nN_SCALARS = N_SCALARS\n"), (extra, "x = 2\n")):
+        before = edited.read_text()
+        write(edited, before + line)
+        for command in (call, ["evaluate", str(run)], ["export", str(run)], ["verify", str(run)]):
+            forget()
+            capsys.readouterr()
+            assert cli.run(command) == 2, command
+            error = " ".join(capsys.readouterr().err.split())
+            assert f"{edited.name} changed since deep_sets-k4-" in error, (command, error)
+            assert f"--plugin {os.path.relpath(extra)}" in error
+            assert "--fresh" in error
+        write(edited, before)
+    write(extra, "x = 2\n")
+    forget()
+    assert cli.run([*call, "--fresh"]) == 0
+    assert len(list((tmp_path / "runs").glob("deep_sets-k4-int8-*"))) == 3
+    forget()
+    kept._SAID.clear()
+    capsys.readouterr()
+    assert cli.run(["export", str(run)]) == 0, "each content has a run of its own now"
+    assert "extra.py has changed since" in capsys.readouterr().err
 
     forget()
     shutil.rmtree(folder)

@@ -181,13 +181,14 @@ def test_require_returns_files_and_folders():
     assert run.require("hls").is_dir()
 
 
-def test_a_run_of_another_format_is_refused():
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_run_of_another_format_is_refused(number):
     run = Run.create("t", CONFIG)
     path = run.path("config.yaml")
-    path.write_text(path.read_text().replace("run_format: 2", "run_format: 7"))
+    path.write_text(path.read_text().replace("run_format: 2", f"run_format: {number}"))
     with pytest.raises(
         RunError,
-        match=r"was written by tritag run format 7, this tritag reads 1 and 2; train again or",
+        match=rf"was written in run format {number}, this tritag reads format 2; train again or",
     ):
         Run.open("t")
 

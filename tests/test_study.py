@@ -139,6 +139,14 @@ def test_rows_start_from_the_pretraining_of_the_study(
     assert second["config"]["start"]["body_rate"] == 0.5
 
 
+def test_trainings_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    study = write_study(tmp_path / "small.yaml", "float")
+    study.write_text(study.read_text().replace("seeds: [1]", "seeds: [1, 2]"))
+    assert cli.run(["study", str(study), "--processes", "2"]) == 0
+    assert len(list(tmp_path.glob("runs/*/weights.safetensors"))) == 2
+
+
 def test_a_study_from_jets_to_front(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ imported by the first step that needs them.
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 
@@ -56,6 +57,9 @@ __all__ = [
     "vendor_reports",
     "verify",
 ]
+
+# ONNX Runtime reports its use to its makers, and leaves a file among the temporary ones, unless it is told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class _CallableRoom(ModuleType):

@@ -49,7 +49,8 @@ def training(call: Mapping[str, object], again: bool = False) -> str:
     ----------
     call : mapping
         ``tagger``, and of the options of ``tritag train`` those that differ from their defaults, by their names in
-        Python: ``data``, ``constituents``, ``precision``, ``on_grid``, ``settings``, ``start``, ``body_rate``.
+        Python: ``data``, ``constituents``, ``precision``, ``on_grid``, ``settings``, ``start``, ``body_rate``; and
+        ``plugin``, files that were given with that option.
     again : bool
         Discard what is there.
 
@@ -63,6 +64,7 @@ def training(call: Mapping[str, object], again: bool = False) -> str:
     """
     options = {name: value for name, value in call.items() if name != "tagger"} | ({"fresh": True} if again else {})
     if not on_command_line():
+        options.pop("plugin", None)  # in Python they are used before the call
         arguments = [repr(call["tagger"]), *(f"{name}={value!r}" for name, value in options.items())]
         return f"tritag.train({', '.join(arguments)})"
     return command("train", call["tagger"], *(word for name, value in options.items() for word in _words(name, value)))

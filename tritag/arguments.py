@@ -7,6 +7,7 @@ from typing import Any
 
 from tritag.errors import ConfigError
 from tritag.numbers_as_written import number_of, whole_of
+from tritag.run import list_runs
 
 
 def one_run(argument: str | None, option: str | None) -> str:
@@ -23,6 +24,11 @@ def one_run(argument: str | None, option: str | None) -> str:
     if given is None:
         raise ConfigError("name a run: RUN is its directory or the tagger's name, for example transformer-2k")
     return given
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Names of runs that begin with what was typed, for the shell; the newest first."""
+    return [name for name in list_runs() if name.startswith(incomplete)]
 
 
 def with_numbers_as_written(command: Any) -> Any:

@@ -6,6 +6,7 @@ Exit status: 0 every check held; 1 a check failed; 2 the call or its input is wr
 
 from __future__ import annotations
 
+import copy
 import errno
 import importlib
 import shutil
@@ -23,6 +24,7 @@ from tritag.arguments import with_numbers_as_written
 from tritag.commands import COMMANDS
 from tritag.errors import CheckFailed, TritagError, short
 from tritag.terminal import print_error, print_progress, print_result
+from tritag.verbosity import WANTED, one_call, without_colours
 
 # what a user can mend: no space, no permission, read-only, quota
 _USER_OS_ERRORS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT}
@@ -41,7 +43,10 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Replace the listed placeholder by the command itself."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, load_command(name) if name is not None and command is not None else command, rest
+        if name is None or command is None:
+            return name, command, rest
+        manners = [p for p in self.params if p.name in ("quiet", "verbose", "no_colour")]
+        return name, with_manners(load_command(name), manners), rest
 
 
 def load_command(name: str) -> Any:
@@ -52,6 +57,19 @@ def load_command(name: str) -> Any:
     single = typer.Typer(add_completion=False)
     single.command(name)(module.command)
     return with_numbers_as_written(typer.main.get_command(single))
+
+
+def with_manners(command: Any, options: Sequence[Any]) -> Any:
+    """The command, which takes the options of ``tritag`` itself, too: behind it is where one types them."""
+    for child in getattr(command, "commands", {}).values():
+        with_manners(child, options)
+    taken = {option for p in command.params for option in p.opts}
+    for option in options:
+        if not taken & set(option.opts):
+            own = copy.copy(option)
+            own.expose_value, own.hidden = False, True
+            command.params.append(own)
+    return command
 
 
 app = typer.Typer(
@@ -70,10 +88,38 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
+def _be_quiet(value: bool) -> None:
+    WANTED.quiet |= value
+
+
+def _be_verbose(value: bool) -> None:
+    WANTED.verbose |= value
+
+
+def _no_colour(value: bool) -> None:
+    if value:
+        without_colours()
+
+
 @app.callback()
 def _tritag(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", callback=_be_quiet, help="Only results and errors: no progress.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", callback=_be_verbose, help="Times, progress lines more often, where an error was raised."
+        ),
+    ] = False,
+    no_colour: Annotated[
+        bool,
+        typer.Option(
+            "--no-colour", "--no-color", callback=_no_colour, is_eager=True, help="No colours; NO_COLOR=1 does it, too."
+        ),
     ] = False,
 ) -> None:
     """Ultra-mini jet taggers from PyTorch to bit-exact FPGA trigger firmware."""
@@ -81,15 +127,19 @@ def _tritag(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit status."""
+    with one_call():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         with plugins.one_call(), command_line():
             status = app(args=arguments, prog_name="tritag", standalone_mode=False)
-    except CheckFailed as error:
-        print_error(str(error))
-        return 1
     except TritagError as error:
+        if WANTED.verbose:
+            traceback.print_exc()
         print_error(str(error))
-        return 2
+        return 1 if isinstance(error, CheckFailed) else 2
     except typer.TyperException as error:
         _print_usage_error(error)
         return 2

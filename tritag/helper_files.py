@@ -14,16 +14,19 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tritag.errors import TritagError
+from tritag.terminal import print_progress
 
 HELPERS = ".tritag"
 _FOLDER = re.compile(r"[0-9a-f]{16}")
 _ALIVE = "alive"
+_TEMPORARY = "tritag-temporary-"
 # A folder without its lock file is one that is just being made, unless it is older than this.
 _YOUNG_S = 60
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -48,6 +51,41 @@ def own_folder(beside: Path) -> Iterator[Path]:
         _drop_if_empty(folder.parent)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give an empty folder among the system's temporary files (``TMPDIR``), and remove it at the end of the block.
+
+    What killed processes of this user left there is swept.
+
+    Raises
+    ------
+    OSError
+        No space, or no permission.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
+        if (alive := _taken(folder)) is not None:
+            break
+    try:
+        with suppress(OSError):
+            for other in [x for x in folder.parent.iterdir() if x.name.startswith(_TEMPORARY) and x != folder]:
+                with suppress(OSError):
+                    _sweep_own(other)
+        content = folder / "content"
+        content.mkdir()
+        yield content
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(alive)
+
+
+def _sweep_own(folder: Path) -> None:
+    """Remove a temporary folder of a process that is gone; one of another user, or a link, stays."""
+    about = folder.lstat()
+    if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
+        _sweep_folder(folder)
+
+
 def _new_folder(root: Path) -> tuple[Path, int]:
     """A locked folder in ``root`` and the descriptor that holds its lock."""
     while True:
@@ -55,12 +93,19 @@ def _new_folder(root: Path) -> tuple[Path, int]:
         with suppress(FileNotFoundError):  # another process has just removed the empty root
             _make(root)
             folder.mkdir()
-            alive = os.open(folder / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            with suppress(OSError):
-                fcntl.flock(alive, fcntl.LOCK_EX)
-            if os.fstat(alive).st_nlink:
+            if (alive := _taken(folder)) is not None:
                 return folder, alive
-            os.close(alive)
+
+
+def _taken(folder: Path) -> int | None:
+    """Descriptor that holds the lock of a new folder; None when another process has just swept it."""
+    alive = os.open(folder / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    with suppress(OSError):
+        fcntl.flock(alive, fcntl.LOCK_EX)
+    if os.fstat(alive).st_nlink:
+        return alive
+    os.close(alive)
+    return None
 
 
 def _make(root: Path) -> None:
@@ -103,7 +148,7 @@ def _drop_if_empty(root: Path) -> None:
 
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Wait while another process holds the lock of ``path``; that of a killed process is free.
+    """Wait, and say so, while another process holds the lock of ``path``; that of a killed process is free.
 
     The lock is a file in ``.tritag`` beside ``path``; ``path`` itself is not touched.
 
@@ -144,11 +189,62 @@ def _locked(root: Path, lock: Path) -> int:
         except FileNotFoundError:  # another process has just removed the empty root
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:
+            _wait(descriptor, lock)
+        except BaseException:
             os.close(descriptor)
             raise
         # The holder before has removed the file that was waited for; by now someone else may have locked a new one.
         if os.fstat(descriptor).st_nlink:
             return descriptor
         os.close(descriptor)
+
+
+def _wait(descriptor: int, lock: Path) -> None:
+    """Take a lock; whoever has to wait for it is told after a second what for."""
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.02)
+    print_progress(f"waiting for another command of tritag, which works in {lock.parent.parent}")
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process holds the lock of ``path`` (:func:`only_one`); nothing is written, and nobody waits."""
+    with suppress(OSError):
+        descriptor = os.open(path.parent / HELPERS / f"{path.name}.lock", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def abandoned(beside: Path) -> list[Path]:
+    """What killed processes left in the folder of helper files below ``beside``: temporary folders and free locks."""
+    root, found = beside / HELPERS, []
+    with suppress(OSError):
+        for path in sorted(root.iterdir()):
+            alive = path / _ALIVE if _FOLDER.fullmatch(path.name) else path
+            if (alive.is_file() and alive.suffix in (".lock", "")) and not _has_owner(alive):
+                found.append(path)
+    return found
+
+
+def _has_owner(lock: Path) -> bool:
+    """Whether somebody holds a lock file, or nobody can tell."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -18,6 +18,19 @@ def is_identifier(name: object) -> bool:
     return isinstance(name, str) and len(name) <= MAX_LENGTH and _IDENTIFIER.fullmatch(name) is not None
 
 
+# Signs that end a text, a comment or a word in C++, Verilog, Tcl, JSON or a makefile.
+_UNSAFE = frozenset('"\\*;{}[]$`#')
+
+
+def is_label(name: object) -> bool:
+    r"""Whether ``name``, of a class or an output, is a text that can stand in a comment or a string of any language.
+
+    >>> is_label("H -> bb"), is_label("top's"), is_label("a*/b"), is_label('"'), is_label("a\nb")
+    (True, True, False, False, False)
+    """
+    return isinstance(name, str) and 0 < len(name) <= 100 and name.isprintable() and not _UNSAFE & set(name)
+
+
 def shortened(value: object, length: int = 60) -> str:
     r"""Text of a value for a message: escaped, and no longer than ``length`` characters.
 
@@ -26,6 +39,12 @@ def shortened(value: object, length: int = 60) -> str:
     """
     text = ascii(value)
     return text if len(text) <= length else f"{text[:length]}..."
+
+
+def unusable_label(what: str, name: object) -> str:
+    """Message for a name that is no label; ``what`` it names."""
+    signs = " ".join(sorted(_UNSAFE))
+    return f"{what} must be named by 1 to 100 printable characters without {signs}, got {shortened(name)}"
 
 
 def unusable_name(what: str, name: object) -> str:

@@ -12,8 +12,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from tritag.verbosity import WANTED
+
 T = TypeVar("T")
 LINE_PERIOD_S = 30.0
+# How much more often lines come when the call asks for more.
+_MORE = 6
 
 
 class Progress:
@@ -51,10 +55,15 @@ class Progress:
         line_period_s: float = LINE_PERIOD_S,
         closing: bool = False,
     ) -> None:
+        show = show and not WANTED.quiet
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._title, self._total, self._unit = title, total, f" {unit}" if unit else ""
         self._done, self._before, self._share = done, done, done / total if total else 1.0
-        self._note, self._closing, self._line_period_s = "", closing and show, line_period_s
+        self._note, self._closing, self._line_period_s = (
+            "",
+            closing and show,
+            line_period_s / (_MORE if WANTED.verbose else 1),
+        )
         self._started = self._last_line = time.monotonic()
         self._lines = show and not self._console.is_terminal
         self._bar = RichProgress(

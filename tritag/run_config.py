@@ -11,9 +11,8 @@ from tritag.configs import digest
 from tritag.errors import RunError, short
 from tritag.structured import read_yaml
 
+# Format 1 knew a jet file by its path, and its weights have no digest.
 RUN_FORMAT = 2
-# Format 1 knew a jet file by its path.
-_READABLE = (1, RUN_FORMAT)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -28,10 +27,10 @@ def read_config(path: Path) -> dict[str, Any]:
     stored = read_yaml(path, RunError, again)
     if not isinstance(stored, dict) or type(stored.get("run_format")) is not int:  # bool is an int for isinstance
         raise RunError(f"{path} must hold run_format, but it is truncated or was not written by tritag; {again}")
-    if stored["run_format"] not in _READABLE:
+    if stored["run_format"] != RUN_FORMAT:
         raise RunError(
-            f"{path.parent} was written by tritag run format {short(stored['run_format'])}, this tritag reads "
-            f"{' and '.join(map(str, _READABLE))}; train again or use that version"
+            f"{path.parent} was written in run format {short(stored['run_format'])}, this tritag reads format "
+            f"{RUN_FORMAT}; train again or use that version"
         )
     missing = [key for key in ("name", "digest", "config") if key not in stored]
     if missing or not isinstance(stored["config"], dict):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from tritag.errors import printable
+from tritag.verbosity import WANTED
 
 
 def _line(stderr: bool, text: str) -> None:
@@ -22,13 +24,28 @@ def print_error(message: str) -> None:
 
 
 def print_progress(message: str) -> None:
-    """Print one line about a step that began or ended, on stderr."""
-    _line(True, escape(message))
+    """Print one line about a step that began or ended, on stderr; nothing when the call is to be quiet."""
+    if not WANTED.quiet:
+        _line(True, escape(f"{time.strftime('%H:%M:%S ')}{message}" if WANTED.verbose else message))
 
 
 def print_result(message: str) -> None:
     """Print one line of a result on stdout."""
     _line(False, escape(message))
+
+
+def in_bytes(number: int) -> str:
+    """A size for people, in powers of 1000.
+
+    >>> in_bytes(999), in_bytes(12_345_678)
+    ('999 B', '12.3 MB')
+    """
+    size, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def print_json(value: Any) -> None:

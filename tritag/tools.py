@@ -33,6 +33,8 @@ def run_tool(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``command`` in ``folder``; when this process is interrupted or killed, it and its children end, too.
 
+    Its temporary files lie in ``folder``: a killed compiler leaves some, and they go with the folder.
+
     Parameters
     ----------
     environment : mapping, optional
@@ -47,8 +49,9 @@ def run_tool(
     """
     keeper = [sys.executable, "-I", "-S", "-c", _KEEPER, str(os.getpid()), *map(str, command)]
     pipe = subprocess.PIPE if capture else None
+    variables = {**(os.environ if environment is None else environment), "TMPDIR": "."}
     with subprocess.Popen(
-        keeper, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace",
+        keeper, cwd=folder, env=variables, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace",
         start_new_session=True,
     ) as process:  # fmt: skip
         try:

@@ -11,13 +11,14 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from tritag.data.jets.ragged import RaggedJets
-from tritag.data.jets.store import read_info, read_ragged, stored_datasets
+from tritag.data.jets.store import read_info, read_ragged, stored_datasets, verify_digest
 from tritag.environment import cache_folder
 from tritag.errors import DataError, TritagError
 from tritag.files import write_json
@@ -43,12 +44,27 @@ def jet_digests(path: Path | str, own: bool) -> dict[str, str]:
     DataError
         No such file, or a damaged one.
     """
-    path = Path(path)
+    return _remembered(Path(path), "", lambda file: _own_digests(file) if own else {ALL: _file_digest(file)})
+
+
+def require_intact(path: Path | str) -> None:
+    """Compare the content of a jet file of this project with the digest in it; once for a file that rests.
+
+    Raises
+    ------
+    DataError
+        No such file, or a damaged one.
+    """
+    _remembered(Path(path), "-intact", lambda file: {ALL: verify_digest(file)})
+
+
+def _remembered(path: Path, what: str, read: Callable[[Path], dict[str, str]]) -> dict[str, str]:
+    """What ``read`` finds in a file; from the cache, where it was found before and the file has rested since."""
     stamp = _stamp(path)
-    kept = cache_folder("digests") / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]}.json"
+    kept = cache_folder("digests") / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]}{what}.json"
     if (found := _kept(kept, stamp)) is not None:
         return found
-    digests = _own_digests(path) if own else {ALL: _file_digest(path)}
+    digests = read(path)
     if _stamp(path) == stamp and time.time_ns() - max(stamp["mtime_ns"], stamp["ctime_ns"]) > _RESTED_NS:
         # A cache that cannot be written costs time alone.
         with suppress(TritagError):

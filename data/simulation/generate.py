@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tritag.configs import digest
+from tritag.data.jets.identity import require_intact
 from tritag.data.jets.ragged import RaggedJets, join
 from tritag.data.jets.store import read_info, write_jets
 from tritag.data.simulation.config import SPLITS, DataConfig, load_data_config
@@ -32,13 +33,16 @@ from tritag.environment import cache_folder
 from tritag.errors import DataError, ToolError
 from tritag.helper_files import HELPERS, only_one
 from tritag.progress import Progress
+from tritag.terminal import print_progress
 from tritag.workers import available_cores, follow_parent
 
 _MERGE_STREAM = 2
 
 
 def ensure_data(name: str | Path, processes: int | None = None) -> Path:
-    """The jet file of a configuration: the cached one when it is there, otherwise a new one.
+    """The jet file of a configuration: the cached one when it is there and whole, otherwise a new one.
+
+    A damaged one is made again, which is said: tritag itself has made it, and the same settings give the same jets.
 
     Parameters
     ----------
@@ -53,7 +57,25 @@ def ensure_data(name: str | Path, processes: int | None = None) -> Path:
         See `make_data`.
     """
     config = load_data_config(name)
-    return make_data(config, default_path(name, config), processes=processes)
+    path = default_path(name, config)
+    if (fault := _fault(path, config)) is not None:
+        with only_one(path):
+            if (fault := _fault(path, config)) is not None:  # another command may have made it again meanwhile
+                print_progress(f"{fault}; the jets in the cache are made again")
+                path.unlink()
+    return make_data(config, path, processes=processes)
+
+
+def _fault(path: Path, config: DataConfig) -> str | None:
+    """What is wrong with a set in the cache; None of one that is whole, or that is not there."""
+    if not path.exists():
+        return None
+    try:
+        require_intact(path)
+        _check_same(path, config)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def default_path(name: str | Path, config: DataConfig) -> Path:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from tritag.export.feature_vectors import real_values
+from tritag.helper_files import temporary_folder
 from tritag.hls_projects.bench import write_testbench
 from tritag.hls_projects.package.delivery import Delivery, Files
 from tritag.hls_projects.project import write_project
@@ -34,9 +33,9 @@ class HlsProject:
 def hls_project(delivery: Delivery) -> HlsProject:
     """Write the project and read it back."""
     graph, (output,) = delivery.graph, delivery.graph.outputs
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "hls"
-        with quiet(Path(name) / "hls4ml.log"):
+    with temporary_folder() as beside:
+        folder = beside / "hls"
+        with quiet(beside / "hls4ml.log"):
             model = write_project(graph, delivery.target, folder, naming=delivery.naming)
         values = [real_values(graph, n, x) for n, x in zip(graph.inputs, delivery.inputs, strict=True)]
         write_testbench(folder, values, delivery.expected * graph.grids[output].type.lsb)

@@ -95,7 +95,9 @@ class SlimScalars(nn.Module):
 
 
 class JointNorm(nn.Module):
-    """Norm of vectors and scalars together: both times ((sum |v^2| + sum s^2) / (V + S) + 0.01)^(-1/2), head by head.
+    """Norm of vectors and scalars together: both times one factor, head by head.
+
+    The factor is ``((sum |v^2| + sum s^2) / (V + S) + 0.01)^(-1/2)``.
 
     Parameters
     ----------

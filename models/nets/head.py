@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from tritag.configs import ADDED
 from tritag.errors import ConfigError, DataError
+from tritag.identifiers import is_label, unusable_label
 from tritag.models.jets.coded_jets import QUANTITIES, CodedJets
 
 Quantity = Literal["pt", "mass"]
@@ -69,6 +70,8 @@ class HeadConfig:
             values = getattr(self, name)
             if len(set(values)) != len(values):
                 raise ConfigError(f"head.{name} must not name anything twice, got {list(values)}")
+        if wrong := [name for name in self.classes if not is_label(name)]:
+            raise ConfigError(unusable_label("head.classes: a class", wrong[0]))
         if len(self.classes) == 1:
             raise ConfigError(f"head.classes must name two classes or more, got {list(self.classes)}; leave it out")
         if unknown := [name for name in self.background if name not in self.classes]:

@@ -30,4 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "package": ("tritag.commands.package", "Write everything for the firmware engineer into one archive."),
     "report": ("tritag.commands.report", "Write the HTML report of a run."),
     "compare": ("tritag.commands.compare", "Print runs in firmware beside each other and published taggers."),
+    "runs": ("tritag.commands.runs", "List the runs, and what each of them has."),
+    "clean": ("tritag.commands.clean", "Say what may be removed, and remove it when asked to."),
+    "completion": ("tritag.commands.completion", "Print what lets a shell complete commands and names of runs."),
 }

@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from tritag.arguments import complete_run
 from tritag.commands.options import AsJson
 from tritag.pipeline.opened import open_run
 from tritag.terminal import print_json, print_result, print_table
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run directories or tagger names.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Run directories or tagger names.", autocompletion=complete_run),
+    ],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table for a document.")] = False,
     json: AsJson = False,
 ) -> None:

@@ -8,8 +8,14 @@ from typing import Annotated
 import typer
 
 from tritag import plugins
+from tritag.arguments import complete_run
 
-Run = Annotated[str | None, typer.Argument(metavar="RUN", help="Run directory or tagger name.", show_default=False)]
+Run = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN", help="Run directory or tagger name.", show_default=False, autocompletion=complete_run
+    ),
+]
 # How the run was named before it was an argument.
 OldRun = Annotated[str | None, typer.Option("--run", hidden=True)]
 Target = Annotated[str, typer.Option(help="A name in configs/targets, or a YAML file.")]

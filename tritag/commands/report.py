@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tritag.arguments import one_run
+from tritag.arguments import complete_run, one_run
 from tritag.commands.options import AsJson, OldRun
 from tritag.pipeline.opened import open_run
 from tritag.terminal import print_json, print_table
@@ -15,7 +15,13 @@ from tritag.terminal import print_json, print_table
 
 def command(
     runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN...", help="Run directories or tagger names.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN...",
+            help="Run directories or tagger names.",
+            show_default=False,
+            autocompletion=complete_run,
+        ),
     ] = None,
     old_run: OldRun = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Page of several runs.")] = Path("comparison.html"),

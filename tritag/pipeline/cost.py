@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tritag.errors import ExportError
+from tritag.errors import ExportError, RunError
 from tritag.export.cost import count_cost
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, write_json
 from tritag.pipeline.export import exact
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, writing
 from tritag.quant.measure.cost import Cost, cost_by_stage, total_cost
 from tritag.quant.measure.cost_taggers import cost_sizes
 from tritag.quant.simulated.tagger import why_not_exact
+from tritag.terminal import print_progress
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,30 @@ def cost_run(opened: OpenedRun) -> CountedCost:
     RunError
         The run is not trained to its end.
     """
-    run, quant = opened.run, opened.recipe.quant
-    if run.path("cost.json").is_file():
-        kept: JsonObject = run.read_json("cost.json")
+    if (kept := _kept(opened)) is not None:  # reading needs no lock, and no place to write one
         return CountedCost(opened, kept)
+    with writing(opened.run):
+        if (kept := _kept(opened)) is None:  # another command may have counted meanwhile
+            write_json(opened.run.path("cost.json"), kept := _counted(opened))
+        return CountedCost(opened, kept)
+
+
+def _kept(opened: OpenedRun) -> JsonObject | None:
+    """Counts of before; None where there are none, or where their file is damaged, which is said."""
+    if not opened.run.path("cost.json").is_file():
+        return None
+    try:
+        kept: JsonObject = opened.run.read_json("cost.json")
+    except RunError as error:
+        print_progress(f"{error}; it is counted again")
+        return None
+    return kept
+
+
+def _counted(opened: OpenedRun) -> JsonObject:
+    run, quant = opened.run, opened.recipe.quant
     run.require("weights.safetensors")
     if quant is None or not quant.exact:
         reason = "the run is float" if quant is None else why_not_exact(quant)
         raise ExportError(f"costs are counted on exported graphs, but {reason}")
-    counts: JsonObject = count_cost(read_graph(export_model(exact(opened.tagger()))))
-    write_json(run.path("cost.json"), counts)
-    return CountedCost(opened, counts)
+    return count_cost(read_graph(export_model(exact(opened.tagger()))))

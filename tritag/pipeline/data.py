@@ -11,7 +11,7 @@ from tritag.data.check.two_sample import TwoSampleResult, compare_sets
 from tritag.data.jets.store import JetFileInfo, read_info, read_ragged, verify_digest
 from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.config import load_data_config
-from tritag.data.simulation.generate import default_path, make_data
+from tritag.data.simulation.generate import ensure_data, make_data
 from tritag.errors import CheckFailed, DataError
 from tritag.files import JsonObject
 
@@ -83,8 +83,7 @@ def make_file(name: str, out: Path | None = None, processes: int | None = None) 
     ConfigError
         No such configuration.
     """
-    settings = load_data_config(name)
-    return make_data(settings, out or default_path(name, settings), processes=processes)
+    return ensure_data(name, processes) if out is None else make_data(load_data_config(name), out, processes=processes)
 
 
 def check_file(file: Path, n_max: int | None = None, split: str | None = None) -> SetCheck:

@@ -9,7 +9,7 @@ from tritag.errors import RunError
 from tritag.files import JsonObject, write_json
 from tritag.pipeline.defaults import EQUIVARIANCE_JETS
 from tritag.pipeline.jets import coded_jets
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, writing
 from tritag.quant.measure.equivariance import (
     Change,
     FrameEffect,
@@ -71,6 +71,15 @@ def equivariance_run(
     RunError
         A float run, or one with more outputs than a logit.
     """
+    if jets is not None:  # nothing is written into the run
+        return _measured(opened, jets, n_max, seed)
+    with writing(opened.run):
+        result = _measured(opened, None, n_max, seed)
+        write_json(opened.run.path("equivariance.json"), result.as_dict())
+        return result
+
+
+def _measured(opened: OpenedRun, jets: Path | None, n_max: int, seed: int) -> EquivarianceResult:
     recipe = opened.recipe
     if recipe.quant is None:
         raise RunError(f"{opened.name} must be a quantized run, but is a float one; name one trained with int8")
@@ -85,7 +94,4 @@ def equivariance_run(
     codes, count = batch.codes.numpy()[:n_max], batch.count.numpy().reshape(-1)[:n_max]
     changes = measure_equivariance(tagger, float_run.tagger(), codes, count, seed)
     frames = measure_frame_effect(tagger, codes, count, batch.label.numpy()[:n_max]) if frame_ops(tagger) else None
-    result = EquivarianceResult(opened, float_run, len(codes), tuple(changes), frames)
-    if jets is None:
-        write_json(opened.run.path("equivariance.json"), result.as_dict())
-    return result
+    return EquivarianceResult(opened, float_run, len(codes), tuple(changes), frames)

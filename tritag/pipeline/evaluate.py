@@ -16,7 +16,7 @@ from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.training.evaluate import scores
 from tritag.pipeline.jets import coded_jets
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, writing
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,15 @@ def evaluate_run(
     ConfigError
         The two runs have different classes.
     """
+    if jets is not None:  # nothing is written into the run
+        return _evaluated(opened, jets, other, progress)
+    with writing(opened.run):
+        result = _evaluated(opened, None, other, progress)
+        write_json(opened.run.path("evaluation.json"), result.as_dict())
+        return result
+
+
+def _evaluated(opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool) -> EvaluateResult:
     sample, given = _outputs(opened, jets, progress)
     head = opened.recipe.tagger.head
     metrics = measure_head(given, sample, head)
@@ -105,10 +114,7 @@ def evaluate_run(
         others = tag_scores(other_given, other_sample.label.numpy(), other_head)
         ratios = {name: rejection_ratio(a, others[name][0], labels) for name, (a, labels) in answers.items()}
         against = Against(other, ratios)
-    result = EvaluateResult(opened, str(jets) if jets else "test", metrics, against)
-    if jets is None:
-        write_json(opened.run.path("evaluation.json"), result.as_dict())
-    return result
+    return EvaluateResult(opened, str(jets) if jets else "test", metrics, against)
 
 
 def _outputs(opened: OpenedRun, jets: Path | None, progress: bool) -> tuple[CodedJets, NDArray[np.float64]]:

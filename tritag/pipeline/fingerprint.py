@@ -17,6 +17,7 @@ from tritag._version import __version__
 from tritag.errors import RunError
 from tritag.files import write_json
 from tritag.pipeline.names import names_configuration
+from tritag.pipeline.plugins import changed_origins
 from tritag.pipeline.sources import SourceDigest, changed_sources, closure, digest_sources
 from tritag.run import Run, runs_named
 from tritag.run_config import plain_values
@@ -148,6 +149,8 @@ def changes(run: Run, step: str, jets: bool = True, training: bool = False) -> l
     found = [f"tritag's version ({recorded['tritag']} -> {__version__})"] if recorded["tritag"] != __version__ else []
     found = [f"{change} changed" for change in [*found, *_changed_grid(recorded), *_changed_threads(recorded)]]
     found += changed_sources(recorded["sources"], beside)
+    if step == "train":
+        found += changed_origins(run)
     if training:
         found += changed_sources(recorded.get("training_sources", {}), beside)
     if jets and "jets" in recorded:

@@ -18,7 +18,7 @@ from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.source import load_file
 from tritag.export.model_file import write_model
 from tritag.files import JsonObject, atomic_path, write_json
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, writing
 from tritag.run import Run
 from tritag.structured import read_yaml
 from tritag.terminal import print_progress
@@ -93,7 +93,6 @@ def import_run(file: Path, inputs: Path | None = None, name: str | None = None) 
     original = load_file(file)
     grids = read_grids(read_yaml(inputs, ConfigError)) if inputs is not None else {}
     imported = import_model(original, grids)
-    graph = read_graph(imported.model)
     content = file.read_bytes()
     config = {
         "import": {
@@ -102,7 +101,14 @@ def import_run(file: Path, inputs: Path | None = None, name: str | None = None) 
         }
     }
     run = Run.create(name or _run_name(file), config)
+    with writing(run):
+        return _write_import(run, imported, content)
+
+
+def _write_import(run: Run, imported: Imported, content: bytes) -> ImportResult:
+    """Files of an imported run."""
     run.discard_from("import")
+    graph = read_graph(imported.model)
     parts = random_features(graph, _GOLDEN_INPUTS), extreme_features(graph)
     vectors = join_features(*parts)
     outputs = OnnxRuntimeExecutor(graph, imported.model).run(*vectors)

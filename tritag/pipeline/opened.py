@@ -6,7 +6,8 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
@@ -162,6 +163,21 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 
+@contextmanager
+def writing(run: Run) -> Iterator[None]:
+    """Be the only one that writes into a run while the block runs: another one waits, and says so.
+
+    Raises
+    ------
+    RunError
+        The run was removed meanwhile, so that the result is gone.
+    """
+    with only_one(run.directory / "steps"):
+        yield
+        if not run.path("config.yaml").is_file():
+            raise RunError(f"{run.directory} must stay until the step is done, but was removed; train again")
+
+
 def one_writer(
     step: Callable[Concatenate[OpenedRun, Params], Result],
 ) -> Callable[Concatenate[OpenedRun, Params], Result]:
@@ -175,10 +191,7 @@ def one_writer(
 
     @wraps(step)
     def alone(opened: OpenedRun, *arguments: Params.args, **named: Params.kwargs) -> Result:
-        with only_one(opened.directory / "steps"):
-            result = step(opened, *arguments, **named)
-            if not opened.run.path("config.yaml").is_file():
-                raise RunError(f"{opened.directory} must stay until the step is done, but was removed; train again")
-            return result
+        with writing(opened.run):
+            return step(opened, *arguments, **named)
 
     return alone

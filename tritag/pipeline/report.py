@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tritag.errors import ConfigError
 from tritag.files import JsonObject, write_json, write_text
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.report.page.comparison import comparison_page
 from tritag.report.page.document import report_page
 from tritag.report.plots.gallery import PLOTS
@@ -46,6 +46,7 @@ class ReportResult:
         return self.summary
 
 
+@one_writer
 def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
     """Write ``report.html`` and ``report.json``.
 

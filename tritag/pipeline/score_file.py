@@ -99,7 +99,7 @@ def score_file(
     out.parent.mkdir(parents=True, exist_ok=True)
     # Parts lie in a folder of their own, until all are there.
     folder = out.with_name(f".{out.name}.parts")
-    with only_one(out.with_name(f".{out.name}.lock")):
+    with only_one(out):
         _refuse(out)  # somebody else may have written it meanwhile
         (chosen,) = run_executors(opened, (executor,), target)
         names, outputs = chosen.graph.output_names, chosen.graph.n_outputs

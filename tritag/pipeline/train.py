@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tritag import plugins
 from tritag.data.jets.identity import jets_id
 from tritag.data.simulation.generate import ensure_data
-from tritag.files import JsonObject, atomic_path, only_one, write_json
+from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
@@ -26,13 +28,14 @@ from tritag.models.training.weights import WEIGHTS_FILE
 from tritag.pipeline import fingerprint
 from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.names import names_configuration
-from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.plugins import keep_plugins, tell_changes
+from tritag.pipeline.opened import OpenedRun, writing
+from tritag.pipeline.plugins import keep_plugins, refuse_other_plugins, tell_changes
 from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
-from tritag.run import Run
+from tritag.run import Run, list_runs
+from tritag.run_config import identity, plain_values
 from tritag.terminal import print_progress
 
 
@@ -89,9 +92,13 @@ def train_run(
     """
     asked = _Asked(tagger, recipe, fresh, progress, teacher)
     run = asked.make_run()
+    with writing(run):
+        return _train_or_discard(asked, run)
+
+
+def _train_or_discard(asked: _Asked, run: Run) -> TrainResult:
     try:
-        with only_one(run.path(".training.lock")):
-            return _train_run(asked)
+        return _train_run(asked)
     except BaseException:
         if not any(run.path(name).exists() for name in (CHECKPOINT_FILE, WEIGHTS_FILE)):
             shutil.rmtree(run.directory, ignore_errors=True)
@@ -112,10 +119,18 @@ class _Asked:
         """The run's directory; a jet file counts by its content."""
         recipe = self.recipe
         jets = None if names_configuration(recipe.data) else jets_id(fingerprint.describe_jets(recipe.data)["splits"])
-        name, call = run_name(Path(self.tagger).stem, recipe), call_of(self.tagger, recipe)
+        name, call = run_name(Path(self.tagger).stem, recipe), self._call()
         if not self.fresh:
             fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
+            directory = f"{name}-{identity(plain_values(recipe.settings()), jets)}"
+            if directory not in list_runs():  # one that was begun goes on
+                refuse_other_plugins(name, recipe.settings(), call)
         return Run.create(name, recipe.settings(), jets, call, self.teacher)
+
+    def _call(self) -> dict[str, object]:
+        """The call that trains it, for advice."""
+        given = [os.path.relpath(path) for path in plugins.used_paths()]
+        return {**call_of(self.tagger, self.recipe), **({"plugin": given} if given else {})}
 
     def float_run(self) -> OpenedRun:
         """The float run that a quantized training starts from."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from tritag.errors import DataError
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects.vendor_reports import read_vendor_report
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.run_files import DesignFile
 from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
 
 
+@one_writer
 def keep_reports(opened: OpenedRun, reports: Sequence[Path]) -> list[JsonObject]:
     """Read reports of a run's Verilog or hls4ml project into ``vendor.json``; one of a kind replaces an earlier one.
 

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tritag.environment import cache_folder
 from tritag.errors import CheckFailed, DataError, ToolError
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.bench import WRAPPER, bench, wrapper
+from tritag.helper_files import temporary_folder
 from tritag.tools import run_tool
 from tritag.workers import available_cores
 
@@ -68,11 +68,10 @@ class Simulator:
     def run(self, number: int, inputs: Mapping[str, np.ndarray], script: Script) -> Answers:
         """Run design ``number`` on jets: for each graph input integers (jets, rows or 1, lanes)."""
         design = self.designs[number]
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+        with temporary_folder() as folder:
             beat_words(design, inputs).tofile(folder / "input.bin")
             script.cycles.astype(np.int32).tofile(folder / "script.bin")
-            command = [str(self.program), str(number), name]
+            command = [str(self.program), str(number), str(folder)]
             # Memories are read from the working directory.
             done = run_tool(command, self.program.parent)
             if done.returncode:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import re
 import sys
 from collections import Counter
@@ -87,9 +86,7 @@ class Job:
     def known(self) -> Figures | None:
         """Figures in the cache; None where there are none, or where the file is damaged: they are made again."""
         with suppress(OSError, ValueError, TypeError, ToolError):
-            if not self.entry.read_bytes().startswith(b"{"):
-                return Figures(**json.loads(unseal(self.entry, ToolError, "synthesise again")))
-            return Figures(**json.loads(self.entry.read_text(encoding="utf-8")))  # of before there were seals
+            return Figures(**json.loads(unseal(self.entry, ToolError, "synthesise again")))
         return None
 
 
@@ -226,8 +223,8 @@ def _yosys(text: str, files: Mapping[str, str], names: Sequence[str]) -> list[Fi
     with own_folder(cache_root() / "synthesis") as folder:
         for file, content in {**files, "design.v": text, "run.py": _SCRIPT}.items():
             (folder / file).write_text(content)
-        # abc takes a script by a path that must not hold a blank: here, whatever the folder of temporary files is.
-        done = run_tool([sys.executable, "run.py"], folder, {**os.environ, "TMPDIR": "."})
+        # abc takes a script by a path that must not hold a blank: "." among the tool's temporary files is right.
+        done = run_tool([sys.executable, "run.py"], folder)
         netlist = folder / "netlist.json"
         if done.returncode or not netlist.is_file():
             raise ToolError(f"Yosys must synthesise the modules, but failed:\n{(done.stdout + done.stderr)[-3000:]}")

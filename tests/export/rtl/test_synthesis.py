@@ -36,6 +36,10 @@ def test_a_kernel_is_synthesised_once(tmp_path, monkeypatch):
     monkeypatch.setattr(synthesis, "_yosys", again)
     renamed = re.sub(rf"\b{kernel.module}\b", "other", kernel.text)
     assert module_figures("other", renamed, kernel.files) == figures
+    (entry,) = tmp_path.glob("rtl/synthesis/*.json")
+    entry.write_bytes(entry.read_bytes().partition(b"\n")[2])
+    with pytest.raises(AssertionError):  # figures without a seal are not believed
+        module_figures("other", renamed, kernel.files)
 
 
 def test_modules_go_through_together_and_an_interruption_loses_nothing(tmp_path, monkeypatch):
