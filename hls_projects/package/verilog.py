@@ -69,6 +69,7 @@ def vector_files(delivery: Delivery) -> Files:
             {"port": port, "bits": width, "signed": signed, "meaning": meaning}
             for (port, width, signed), meaning in zip(design.outputs, delivery.meanings(), strict=True)
         ],
+        **({"word": places} if (places := delivery.word_places()) else {}),
     }
     return {
         "inputs.hex": _hex(words),
