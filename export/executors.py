@@ -16,7 +16,8 @@ from onnx import ModelProto, NodeProto
 
 from tritag.errors import DataError, ExportError
 from tritag.export.graph import FirmwareGraph
-from tritag.export.qonnx_file import BATCH, METADATA_MODULES, run_all, session
+from tritag.export.metadata import METADATA_MODULES
+from tritag.export.qonnx_file import BATCH, run_all, session
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.ops.op import BoundProgram
 
@@ -79,7 +80,8 @@ class FirmwareGraph:
     """Layers in order of execution; shapes without the batch axis.
 
     ``output_names`` says what each number of the output tensor stands for: ``logit``, a class, ``pt`` or ``mass``;
-    ``output_scale`` is what their grid is multiplied by where an imported network ends in a free scale.
+    ``output_scale`` is what their grid is multiplied by where an imported network ends in a free scale. ``candidates``
+    says which fields the lanes of ``codes`` are, and where they lie in a candidate's word.
     """
 
     inputs: list[str] = field(default_factory=list)
@@ -89,6 +91,7 @@ class FirmwareGraph:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     output_names: tuple[str, ...] = ("logit",)
     output_scale: float = 1.0
+    candidates: CandidateInputs = PLAIN
 
     @property
     def output_lsb(self) -> float:

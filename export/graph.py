@@ -7,7 +7,7 @@ a graph that parses has an exact integer meaning (the *graph lint*).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 from onnx import FunctionProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
 from tritag.closed import closed
+from tritag.configs import build
+from tritag.data.jets.candidate_grid import CandidateInputs
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import (
     Concat,
@@ -30,20 +32,21 @@ from tritag.export.firmware_layers import (
 )
 from tritag.export.functions import op_function
 from tritag.export.graph_proof import check_domain, check_labels, check_name, layer_shape, prove_op
-from tritag.export.model_file import read_model
-from tritag.export.qonnx_file import (
+from tritag.export.metadata import (
+    METADATA_CANDIDATES,
     METADATA_INPUTS,
     METADATA_OUTPUT_SCALE,
     METADATA_OUTPUTS,
     METADATA_PROGRAMS,
-    run_all,
+    metadata_of,
 )
+from tritag.export.model_file import read_model
+from tritag.export.qonnx_file import run_all
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, product_grid
 from tritag.quant.formats.tensor import check_float32
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
-from tritag.structured import parse_json
 
 __all__ = [
     *("Concat", "CutTo", "FirmwareGraph", "Layer", "Linear", "Op", "Product", "Reshape", "Sum", "Transpose"),
@@ -65,10 +68,6 @@ def read_graph(source: ModelProto | Path | str) -> FirmwareGraph:
         return _Reader(model).read()
 
 
-def _metadata(metadata: Mapping[str, str], key: str, default: str = "") -> Any:
-    return parse_json(metadata.get(key, default), f"metadata {key}", ExportError, "export the run again")
-
-
 def _shapes(values: Iterable[ValueInfoProto]) -> dict[str, tuple[int, ...]]:
     shaped = [x for x in values if x.type.tensor_type.HasField("shape")]
     return {x.name: tuple(d.dim_value for d in x.type.tensor_type.shape.dim[1:]) for x in shaped}
@@ -84,19 +83,21 @@ class _Reader:
         metadata = {p.key: p.value for p in model.metadata_props}
         if METADATA_PROGRAMS not in metadata or METADATA_INPUTS not in metadata:
             raise ExportError("the file must have been written by `tritag export`: it carries no integer programs")
-        self.programs = _metadata(metadata, METADATA_PROGRAMS)
+        self.programs = metadata_of(metadata, METADATA_PROGRAMS)
         self.bodies = {(f.domain, f.name): f for f in model.functions}
         self.checked: set[str] = set()
         self.constants = self._evaluate_constants()
         self.graph = FirmwareGraph()
+        if METADATA_CANDIDATES in metadata:
+            self.graph.candidates = build(CandidateInputs, metadata_of(metadata, METADATA_CANDIDATES), "the candidates")
         # Shapes that the file claims of what is computed; the graph's own follow from the inputs.
         self.claimed = _shapes((*model.graph.value_info, *model.graph.output))
         self.graph.shapes = _shapes(model.graph.input)
-        for name, (low, high, fraction) in _metadata(metadata, METADATA_INPUTS).items():
+        for name, (low, high, fraction) in metadata_of(metadata, METADATA_INPUTS).items():
             check_name(name)
             self.graph.inputs.append(name)
             self.graph.grids[name] = Grid(low, high, fraction)
-            check_domain(name, self.graph.grids[name], self.graph.shapes)
+            check_domain(name, self.graph.grids[name], self.graph.shapes, self.graph.candidates)
         if set(self.graph.inputs) != set(self.graph.shapes):
             raise ExportError(
                 f"graph lint: the inputs must be {', '.join(self.graph.shapes)}, got domains of "
@@ -104,8 +105,8 @@ class _Reader:
             )
         self.graph.outputs = [x.name for x in model.graph.output]
         # Files written before there were several outputs have a logit.
-        self.graph.output_names = check_labels(_metadata(metadata, METADATA_OUTPUTS, '["logit"]'))
-        self.graph.output_scale = float(_metadata(metadata, METADATA_OUTPUT_SCALE, "1.0"))
+        self.graph.output_names = check_labels(metadata_of(metadata, METADATA_OUTPUTS, '["logit"]'))
+        self.graph.output_scale = float(metadata_of(metadata, METADATA_OUTPUT_SCALE, "1.0"))
 
     def _evaluate_constants(self) -> dict[str, np.ndarray]:
         constants = {i.name: numpy_helper.to_array(i) for i in self.model.graph.initializer}

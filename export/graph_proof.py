@@ -11,13 +11,14 @@ from typing import cast
 
 import numpy as np
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import Concat, Layer, Linear, Op, Product, Transpose
 from tritag.identifiers import is_identifier, is_label, unusable_label, unusable_name
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.program import Program
 from tritag.quant.integer.proof import prove
-from tritag.quant.ops.jet_scalars import CODE_GRID
+from tritag.quant.ops.jet_scalars import code_grid
 from tritag.quant.ops.op import BoundProgram
 
 Shape = tuple[int, ...]
@@ -51,15 +52,22 @@ def check_name(name: str) -> None:
         raise ExportError(f"graph lint: {unusable_name('a tensor', name)}; export the run again")
 
 
-def check_domain(name: str, grid: Grid, shapes: Mapping[str, Shape]) -> None:
+def check_domain(name: str, grid: Grid, shapes: Mapping[str, Shape], candidates: CandidateInputs = PLAIN) -> None:
     """Refuse another domain of the trigger's inputs than the trigger has.
 
     Raises
     ------
     ExportError
-        The file claims another interval or LSB for ``codes`` or ``count``.
+        The file claims another interval or LSB for ``codes`` or ``count``, or other lanes than its fields.
     """
-    expected = {"codes": CODE_GRID, "count": Grid(0, shapes["codes"][0], 0)} if shapes.get("codes") else {}
+    lanes = len(candidates.fields)
+    if candidates != PLAIN and shapes.get("codes", ())[1:] != (lanes,):
+        names = ", ".join(field.name for field in candidates.fields)
+        raise ExportError(
+            f"graph lint: input codes must have {lanes} lanes ({names}), "
+            f"got shape {shapes.get('codes')}; export the run again"
+        )
+    expected = {"codes": code_grid(candidates), "count": Grid(0, shapes["codes"][0], 0)} if shapes.get("codes") else {}
     if grid != expected.get(name, grid):
         proper = expected[name]
         raise ExportError(

@@ -6,6 +6,7 @@ functions, every tensor gets its shape, and the integer programs travel as metad
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 
@@ -15,7 +16,16 @@ import onnxruntime
 import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from tritag.data.jets.candidate_grid import PLAIN
 from tritag.export.functions import OPSET, op_function
+from tritag.export.metadata import (
+    METADATA_CANDIDATES,
+    METADATA_INPUTS,
+    METADATA_MODULES,
+    METADATA_OUTPUTS,
+    METADATA_PROGRAMS,
+    set_metadata,
+)
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.export.tensor_names import rename
 from tritag.helper_files import temporary_folder
@@ -23,11 +33,6 @@ from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram, collect_programs
 from tritag.quant.weights.coded_linear import with_plain_layers
 
-METADATA_PROGRAMS = "tritag.programs"
-METADATA_INPUTS = "tritag.input_grids"
-METADATA_MODULES = "tritag.modules"
-METADATA_OUTPUTS = "tritag.outputs"
-METADATA_OUTPUT_SCALE = "tritag.output_scale"
 BATCH = "batch"
 # onnxruntime reads files up to IR 13; 10 is enough for what is used.
 IR_VERSION = 10
@@ -41,10 +46,10 @@ def export_model(tagger: QuantTagger) -> ModelProto:
 def export_with_origins(tagger: QuantTagger) -> tuple[ModelProto, dict[str, str]]:
     """Exported file of ``tagger``, and the PyTorch module that each of its nodes and tensors comes from.
 
-    The file has the inputs ``codes`` (batch, K, 3) and ``count`` (batch, 1). The output is ``logit`` (batch, 1, 1), or
-    ``outputs`` (batch, 1, outputs) of a head with several; metadata tell what each stands for. All tensors are float32
-    and hold values on power-of-two grids. A module is named by its path in the network, the network itself by an empty
-    text.
+    The file has the inputs ``codes`` (batch, K, 3 + fields) and ``count`` (batch, 1). The output is ``logit``
+    (batch, 1, 1), or ``outputs`` (batch, 1, outputs) of a head with several; metadata tell what each stands for. All
+    tensors are float32 and hold values on power-of-two grids. A module is named by its path in the network, the network
+    itself by an empty text.
 
     Raises
     ------
@@ -57,8 +62,9 @@ def export_with_origins(tagger: QuantTagger) -> tuple[ModelProto, dict[str, str]
         from brevitas.export import export_qonnx
 
     tagger = with_plain_layers(tagger.eval())
-    k = tagger.config.n_constituents
-    example = (torch.zeros(1, k, 3), torch.ones(1, 1))
+    k, candidates = tagger.config.n_constituents, tagger.config.candidates
+    lanes = len(candidates.fields)
+    example = (torch.zeros(1, k, lanes), torch.ones(1, 1))
     meaning = tagger.config.head.output_names
     output = "logit" if meaning == ("logit",) else "outputs"
     names = {"input_names": ["codes", "count"], "output_names": [output]}
@@ -82,12 +88,14 @@ def export_with_origins(tagger: QuantTagger) -> tuple[ModelProto, dict[str, str]
     _merge_equal_nodes(model)
     modules, origins = rename(model, programs)
     _attach_functions(model, programs)
-    _write_shapes(model, {"codes": np.zeros((1, k, 3), np.float32), "count": np.ones((1, 1), np.float32)})
-    _set_metadata(model, METADATA_PROGRAMS, {name: program_entry(b) for name, b in sorted(programs.items())})
-    _set_metadata(model, METADATA_MODULES, modules)
-    _set_metadata(model, METADATA_OUTPUTS, list(meaning))
+    _write_shapes(model, {"codes": np.zeros((1, k, lanes), np.float32), "count": np.ones((1, 1), np.float32)})
+    set_metadata(model, METADATA_PROGRAMS, {name: program_entry(b) for name, b in sorted(programs.items())})
+    set_metadata(model, METADATA_MODULES, modules)
+    set_metadata(model, METADATA_OUTPUTS, list(meaning))
+    if candidates != PLAIN:
+        set_metadata(model, METADATA_CANDIDATES, dataclasses.asdict(candidates))
     grids = {name: x.known_grid() for name, x in zip(("codes", "count"), tagger.fixed_inputs(*example), strict=True)}
-    _set_metadata(model, METADATA_INPUTS, {n: [g.low, g.high, g.fraction] for n, g in grids.items()})
+    set_metadata(model, METADATA_INPUTS, {n: [g.low, g.high, g.fraction] for n, g in grids.items()})
     onnx.checker.check_model(model)
     return model, origins
 
@@ -99,11 +107,6 @@ def program_entry(bound: BoundProgram) -> dict[str, object]:
         "in_fractions": list(bound.in_fractions),
         "out_fractions": list(bound.out_fractions),
     }
-
-
-def _set_metadata(model: ModelProto, key: str, value: object) -> None:
-    entry = model.metadata_props.add()
-    entry.key, entry.value = key, json.dumps(value, separators=(",", ":"))
 
 
 def _drop_constant_inputs(model: ModelProto) -> None:

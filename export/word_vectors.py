@@ -7,22 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.data.jets.candidate_grid import TOP
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.data.jets.words import pack_words
 
 _SEED = 2026
 _ALL = int(np.iinfo(np.uint64).max)
 
 
-def words_of_jets(codes: NDArray[Any], count: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def words_of_jets(
+    codes: NDArray[Any], count: NDArray[Any], candidates: CandidateInputs = PLAIN
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Words (n, K) and tokens (n,) of jets, with random bits wherever no tagger reads.
 
     Behind the last candidate stands a word with pT 0, and behind that anything, as firmware must ignore it.
     """
     rng = np.random.default_rng(_SEED)
-    words = pack_words(codes, count, TOP)
-    used = sum(((1 << field.bits) - 1) << field.position for field in TOP.fields)
-    pt = TOP.field("pt")
+    words, used = pack_words(codes, count, candidates.grid, candidates.names), 0
+    for field in candidates.fields:
+        used |= ((1 << field.bits) - 1) << field.position
+    pt = candidates.grid.field("pt")
     noise = rng.integers(0, _ALL, words.shape, dtype=np.uint64, endpoint=True)
     place = np.arange(words.shape[1])
     words |= noise & np.uint64(_ALL ^ used)

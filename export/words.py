@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from tritag.data.jets.candidate_grid import TOP, CandidateField
+from tritag.data.jets.candidate_field import CandidateField
+from tritag.data.jets.candidate_grid import CandidateGrid
 from tritag.data.jets.words import unpack_words
 from tritag.errors import DataError, ExportError
 from tritag.export.firmware_layers import FirmwareGraph, Op
 from tritag.export.functions import op_function
 from tritag.export.graph import read_graph
-from tritag.export.qonnx_file import BATCH, METADATA_OUTPUTS, METADATA_PROGRAMS, program_entry
+from tritag.export.metadata import METADATA_OUTPUTS, METADATA_PROGRAMS
+from tritag.export.qonnx_file import BATCH, program_entry
 from tritag.models.jets.coded_jets import QUANTITIES
 from tritag.quant.ops.op import ONNX_DOMAIN, TensorSpec
 from tritag.quant.ops.word_score import SCORE_BITS, WordScore
@@ -37,7 +39,7 @@ def candidate_fields(graph: FirmwareGraph) -> tuple[CandidateField, ...]:
 
     The graph lint holds inputs of these names to their grids.
     """
-    fields = TOP.fields
+    fields = graph.candidates.fields
     if graph.inputs != ["codes", "count"] or graph.shapes["codes"][-1] != len(fields):
         return ()
     return fields
@@ -86,9 +88,9 @@ def answers_in_words(graph: FirmwareGraph) -> bool:
     return ends and graph.outputs == [SCORES] and bool(candidate_fields(graph))
 
 
-def leading_words(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def leading_words(words: NDArray[np.uint64], grid: CandidateGrid) -> NDArray[np.uint64]:
     """Words (n, K) with 0 in the place of the first whose pT is 0 and of all behind it: those are ignored."""
-    pt = TOP.field("pt")
+    pt = grid.field("pt")
     some = (words >> np.uint64(pt.position)) & np.uint64(2**pt.bits - 1) > 0
     return np.where(np.logical_and.accumulate(some, axis=1), words, np.uint64(0))
 
@@ -106,8 +108,8 @@ def inputs_of_words(graph: FirmwareGraph, words: Any) -> tuple[NDArray[np.int64]
     words, k = np.asarray(words), graph.shapes["codes"][0]
     if words.dtype != np.uint64 or words.ndim != 2 or words.shape[1] != k:
         raise DataError(f"words must be uint64 (jets, {k}), got {words.dtype} {words.shape}")
-    names = [field.name for field in candidate_fields(graph)[3:]]
-    codes, count = unpack_words(leading_words(words), TOP, names)
+    grid, names = graph.candidates.grid, graph.candidates.names
+    codes, count = unpack_words(leading_words(words, grid), grid, names)
     return codes.astype(np.int64), count.astype(np.int64)
 
 

@@ -35,7 +35,7 @@ class Case:
         self.reference = WordReference(OnnxRuntimeExecutor(self.graph, model))
         rng = np.random.default_rng(k)
         jets = zip(random_jets(rng, 300, k), crafted_jets(rng, k), strict=True)
-        words, tokens = words_of_jets(*which_fit(*(np.concatenate(both) for both in jets)))
+        words, tokens = words_of_jets(*which_fit(*(np.concatenate(both) for both in jets)), self.graph.candidates)
         anything = rng.integers(0, 2**64 - 1, (200, k), np.uint64, endpoint=True)
         anything[rng.random(anything.shape) < 0.3] &= np.uint64(2**64 - 2**14)
         self.words = np.concatenate([words, anything])

@@ -24,6 +24,11 @@ def field_statements(graph: FirmwareGraph) -> list[str]:
         lines.append(f"int {name} = (int)((w >> {field.position}) & 0x{mask:x});")
         if field.signed:
             lines.append(f"{name} -= ({name} & 0x{1 << (field.bits - 1):x}) << 1;")
+        if field.when is not None:
+            kind = graph.candidates.grid.field(field.when.field)
+            lines.append(f"const int k_{field.name} = (int)((w >> {kind.position}) & 0x{(1 << kind.bits) - 1:x});")
+            has = " || ".join(f"k_{field.name} == {code & ((1 << kind.bits) - 1)}" for code in field.when.codes)
+            lines.append(f"if (!({has})) {name} = {field.otherwise};")
     return lines
 
 

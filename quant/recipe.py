@@ -96,8 +96,8 @@ def make_recipe(
         Unknown precision, data or key, impossible sizes, or a quantized tagger off the grid.
     """
     sizes_of(tagger)
-    own = tagger.network.rpartition(":")[0] if plugins.is_reference(tagger.network) else None
-    needed = tuple(dict.fromkeys((*([own] if own else []), *plugins.used())))
+    references = filter(plugins.is_reference, (tagger.network, tagger.head.own_loss))
+    needed = tuple(dict.fromkeys((*(reference.rpartition(":")[0] for reference in references), *plugins.used())))
     if not Path(data).is_file():
         load_data_config(data)
     if precision not in precision_names():

@@ -167,6 +167,10 @@ def _counts(*classes: str) -> dict[str, Any]:
 def test_defaults_work_on_every_shipped_set(data):
     settings = load_data_config(data)
     for tagger in tagger_names():
+        if load_tagger_config(tagger).fields and not settings.fields:
+            with pytest.raises(DataError, match=f"{data} must have pf_id for the field id of the tagger, got none"):
+                recipe_of(tagger, data, None, "float", ())
+            continue
         recipe = recipe_of(tagger, data, None, "float", ())
         assert recipe.training.batch_size <= sum(settings.train.values())
         assert recipe.tagger.head.binary == (len(settings.classes) == 2)

@@ -13,117 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tritag.configs import build, load_config
+from tritag.data.jets.candidate_field import KINEMATICS, CandidateField
 from tritag.errors import ConfigError, short, unknown_name
-
-KINEMATICS = ("pt", "eta", "phi")
-_MOST_BITS = {"pt": 16, "eta": 14, "phi": 12}
-_BITS_MAX = 16
-# Inputs of a network are counted in 2**-8 and lie in [-8, 8); a field's codes must be exact there.
-INPUT_FRACTION, INPUT_BITS = 8, 12
-
-
-@dataclass(frozen=True)
-class When:
-    """Which candidates have a field: those whose ``field`` has one of ``codes``."""
-
-    field: str
-    codes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class CandidateField:
-    """One field of a candidate.
-
-    Attributes
-    ----------
-    name : str
-    bits : int
-        Width, two's complement where ``signed``.
-    position : int
-        Place of its lowest bit in the word.
-    lsb : float
-        What one step of the code stands for, in ``unit``.
-    low, high : int, optional
-        Least and largest code; by default what the bits hold.
-    turn : bool
-        An angle: ``high + 1`` is ``low`` again.
-    source : str
-        Column of a jet file that gives it, with its unit in the name (``z0_cm``); by default the field's name.
-    root : bool
-        The code counts the root of the source's magnitude.
-    kinds : tuple of int
-        A field of kinds: entry i is the number in the source (a PDG number) that has code i.
-    one_hot : bool
-        A network gets one input, 0 or 1, for each code.
-    step : float
-        What one step of the code counts in a network's input: a power of two. 0 of pt, eta and phi.
-    when : When, optional
-        Which candidates have the field; all by default.
-    otherwise : int
-        Code where a candidate does not have it.
-    """
-
-    name: str
-    bits: int
-    position: int
-    signed: bool = False
-    lsb: float = 1.0
-    unit: str = "1"
-    low: int | None = None
-    high: int | None = None
-    turn: bool = False
-    source: str = ""
-    root: bool = False
-    kinds: tuple[int, ...] = ()
-    one_hot: bool = False
-    step: float = 0.0
-    when: When | None = None
-    otherwise: int = 0
-
-    def __post_init__(self) -> None:
-        most = _MOST_BITS.get(self.name, _BITS_MAX)
-        if not self.name.isidentifier():
-            raise ConfigError(f"a field's name must be a word of letters, digits and _, got {short(self.name)}")
-        if not 1 <= self.bits <= most:
-            raise ConfigError(f"field {self.name}: bits must lie in [1, {most}], got {self.bits}")
-        if not 0 < self.lsb < math.inf:
-            raise ConfigError(f"field {self.name}: lsb must be > 0, got {self.lsb}")
-        least, largest = self._of_bits
-        if not least <= self.min <= self.max <= largest or not self.min <= self.otherwise <= self.max:
-            raise ConfigError(
-                f"field {self.name}: low <= otherwise <= high must lie in [{least}, {largest}] of its bits, got "
-                f"{self.min}, {self.otherwise}, {self.max}"
-            )
-        if len(set(self.kinds)) != len(self.kinds) or len(self.kinds) > self.max + 1:
-            raise ConfigError(f"field {self.name}: kinds must be at most {self.max + 1} different numbers")
-        if self.name in KINEMATICS:
-            _check_kinematics(self)
-        else:
-            _check_input(self)
-
-    @property
-    def _of_bits(self) -> tuple[int, int]:
-        return (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.signed else (0, 2**self.bits - 1)
-
-    @property
-    def min(self) -> int:
-        """Least code that a candidate may have."""
-        return self._of_bits[0] if self.low is None else self.low
-
-    @property
-    def max(self) -> int:
-        """Largest code that a candidate may have."""
-        return self._of_bits[1] if self.high is None else self.high
-
-    @property
-    def column(self) -> str:
-        """Column of a jet file that gives the field."""
-        return self.source or self.name
-
-    @property
-    def n_inputs(self) -> int:
-        """Inputs of a network that the field becomes."""
-        return self.max - self.min + 1 if self.one_hot else 1
 
 
 @dataclass(frozen=True)
@@ -198,35 +89,45 @@ class CandidateGrid:
             raise ConfigError(f"fields must be different ones beside pt, eta and phi, got {list(names)}")
         return (*self.fields[:3], *(self.field(name) for name in names))
 
+
+@dataclass(frozen=True)
+class CandidateInputs:
+    """What a tagger takes of each candidate: pt, eta, phi of a grid, and ``names`` beside them.
+
+    Attributes
+    ----------
+    grid : CandidateGrid
+    names : tuple of str
+        Fields beside pt, eta and phi, in the order of the codes.
+    """
+
+    grid: CandidateGrid
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.grid.taken(self.names)
+
     @property
-    def kinematics(self) -> tuple[CandidateField, ...]:
-        """pt, eta and phi as far as numbers depend on them: without their positions."""
-        return tuple(CandidateField(**{**vars(field), "position": 0}) for field in self.fields[:3])
+    def fields(self) -> tuple[CandidateField, ...]:
+        """The columns of the codes."""
+        return self.grid.taken(self.names)
 
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """Least and largest number that the bits of any column hold."""
+        return min(field.of_bits[0] for field in self.fields), max(field.of_bits[1] for field in self.fields)
 
-def _check_kinematics(field: CandidateField) -> None:
-    if field.signed is (field.name == "pt") or field.turn is not (field.name == "phi") or field.otherwise:
-        raise ConfigError(f"field {field.name} must be {'unsigned' if field.name == 'pt' else 'signed'}, phi a turn")
-    if field.step or field.one_hot or field.kinds or field.root or field.source:
-        raise ConfigError(f"field {field.name} comes from the momenta: leave step, one_hot, kinds, root and source out")
-    turn = (field.max - field.min + 1) * field.lsb
-    if field.turn and not math.isclose(turn, 2 * math.pi, rel_tol=1e-9):
-        raise ConfigError(f"field phi: its codes must be one turn, 2 pi, got {turn:.6g}; correct lsb, low or high")
+    @property
+    def plain(self) -> bool:
+        """Whether the candidates are those of the grid ``top`` with pt, eta and phi alone."""
+        return self.names == () and self.same_kinematics
 
-
-def _check_input(field: CandidateField) -> None:
-    if field.turn:
-        raise ConfigError(f"field {field.name}: only phi is a turn")
-    if field.one_hot:
-        if field.n_inputs > 64 or field.step:
-            raise ConfigError(f"field {field.name}: one_hot needs at most 64 codes and no step")
-        return
-    exact = field.step > 0 and math.log2(field.step).is_integer() and field.step * 2**INPUT_FRACTION >= 1
-    largest = max(-field.min, field.max + 1) * field.step
-    if not exact or largest > 2 ** (INPUT_BITS - INPUT_FRACTION - 1):
-        raise ConfigError(
-            f"field {field.name}: step must be a power of two, at least 1/256, with all codes inside 8, got "
-            f"{field.step:g}, with which they reach {largest:g}; or set one_hot"
+    @property
+    def same_kinematics(self) -> bool:
+        """Whether pt, eta and phi have the steps and ranges of the grid ``top``."""
+        return all(
+            (a.lsb, a.min, a.max) == (b.lsb, b.min, b.max)
+            for a, b in zip(self.grid.fields[:3], TOP.fields, strict=False)
         )
 
 
@@ -285,3 +186,4 @@ def _number(key: str, value: object) -> object:
 
 
 TOP = load_grid("top")
+PLAIN = CandidateInputs(TOP)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
+from tritag.data.jets.field_codes import field_losses
 from tritag.data.jets.jets import JetBatch
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.errors import DataError
@@ -110,30 +112,31 @@ def _check_unit(p4: NDArray[np.float64], count: NDArray[np.int64], where: str) -
         )
 
 
-def grid_losses(batch: JetBatch, soft_too: bool = True) -> str:
-    """One sentence about constituents that the trigger's grid cannot hold as they are; empty when there are none.
+def grid_losses(batch: JetBatch, soft_too: bool = True, inputs: CandidateInputs = PLAIN) -> str:
+    """One sentence about constituents that a grid cannot hold as they are; empty when there are none.
 
-    Of each kind their number: pT at or above 4095.75 GeV and |eta| beyond 8.9 are clipped, pT below 0.125 GeV is
-    dropped; a few soft ones are in every set, and are left out of the sentence without ``soft_too``.
+    Of each kind their number, on the trigger's grid: pT at or above 4095.75 GeV and |eta| beyond 8.9 are clipped, pT
+    below 0.125 GeV is dropped; a few soft ones are in every set, and are left out of the sentence without ``soft_too``.
     """
-    grid = TriggerGrid
+    of_pt, of_eta, _ = inputs.fields[:3]
     clipped = steep = soft = 0
     for start in range(0, len(batch), _JETS_CHECKED):
         part = batch[start : start + _JETS_CHECKED]
         px, py, pz = (part.p4[..., i][part.mask].astype(np.float64) for i in (1, 2, 3))
         pt = np.hypot(px, py)
-        kept = pt > grid.PT_LSB_GEV / 2
-        clipped += int(np.sum(pt > (grid.PT_MAX + 0.5) * grid.PT_LSB_GEV))
+        kept = pt > of_pt.lsb / 2
+        clipped += int(np.sum(pt > (of_pt.max + 0.5) * of_pt.lsb))
         soft += int(np.sum(~kept))
-        steep += int(np.sum(np.abs(np.arcsinh(pz[kept] / pt[kept])) > (grid.ETA_MAX + 0.5) * grid.ETA_LSB))
+        steep += int(np.sum(np.abs(np.arcsinh(pz[kept] / pt[kept])) > (of_eta.max + 0.5) * of_eta.lsb))
     parts = [
         f"{number:,} {what}"
         for number, what in (
-            (clipped, "saturate at 4096 GeV"),
-            (steep, "are clipped at |eta| = 8.9"),
-            (soft * soft_too, "lie below 0.125 GeV and are dropped"),
+            (clipped, f"saturate at {(of_pt.max + 1) * of_pt.lsb:g} GeV"),
+            (steep, f"are clipped at |eta| = {of_eta.max * of_eta.lsb:.1f}"),
+            (soft * soft_too, f"lie below {of_pt.lsb / 2:g} GeV and are dropped"),
         )
         if number
     ]
+    parts += field_losses(inputs, batch.columns, batch.mask)
     total = int(batch.n_constituents.sum())
     return f"of {total:,} constituents on the trigger's grid, {' and '.join(parts)}" if parts else ""

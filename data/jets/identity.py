@@ -15,10 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-
 from tritag.data.jets.ragged import RaggedJets
-from tritag.data.jets.store import read_info, read_ragged, stored_datasets, verify_digest
+from tritag.data.jets.store import read_info, read_ragged, stored_arrays, verify_digest
 from tritag.environment import cache_folder
 from tritag.errors import DataError, TritagError
 from tritag.files import write_json
@@ -116,9 +114,9 @@ def _range_digest(path: Path, start: int, stop: int, classes: tuple[str, ...]) -
 
 
 def _add(digest: hashlib._Hash, jets: RaggedJets) -> None:
-    for name, dtype in stored_datasets(jets).items():
+    for name, values in stored_arrays(jets).items():
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(getattr(jets, name), dtype).data)
+        digest.update(values.data)
 
 
 def _file_digest(path: Path) -> str:

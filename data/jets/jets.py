@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ class JetBatch:
         there is none. None when the source knows nothing about it.
     classes : tuple of str
         Names of the classes.
+    columns : mapping of str to (B, N) float32
+        What is known of the constituents beside their momenta, by names that hold the unit (``z0_cm``); zero beyond
+        ``n_constituents``.
     """
 
     p4: NDArray[np.float32]
@@ -39,6 +43,7 @@ class JetBatch:
     label: NDArray[np.int64]
     truth: NDArray[np.float32] | None = None
     classes: tuple[str, ...] = TWO_CLASSES
+    columns: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -55,21 +60,31 @@ class JetBatch:
                 "a JetBatch is indexed with a slice, an index array or a mask; use batch[i : i + 1] for one jet"
             )
         truth = None if self.truth is None else self.truth[index]
+        columns = {name: values[index] for name, values in self.columns.items()}
         return replace(
-            self, p4=self.p4[index], n_constituents=self.n_constituents[index], label=self.label[index], truth=truth
-        )
+            self, p4=self.p4[index], n_constituents=self.n_constituents[index], label=self.label[index], truth=truth,
+            columns=columns,
+        )  # fmt: skip
 
     def leading(self, n_leading: int) -> JetBatch:
         """Keep the first ``n_leading`` constituents of each jet, or pad with zeros up to that number."""
         width = self.p4.shape[1]
         p4 = self.p4[:, :n_leading]
+        columns = {name: values[:, :n_leading] for name, values in self.columns.items()}
         if n_leading > width:
-            p4 = np.pad(p4, ((0, 0), (0, n_leading - width), (0, 0)))
-        return replace(self, p4=p4, n_constituents=np.minimum(self.n_constituents, n_leading))
+            more = ((0, 0), (0, n_leading - width))
+            p4 = np.pad(p4, (*more, (0, 0)))
+            columns = {name: np.pad(values, more) for name, values in columns.items()}
+        return replace(self, p4=p4, n_constituents=np.minimum(self.n_constituents, n_leading), columns=columns)
 
 
 def make_batch(
-    p4: Any, n_constituents: Any, label: Any = None, where: str = "jets", classes: tuple[str, ...] = TWO_CLASSES
+    p4: Any,
+    n_constituents: Any,
+    label: Any = None,
+    where: str = "jets",
+    classes: tuple[str, ...] = TWO_CLASSES,
+    columns: Mapping[str, NDArray[Any]] | None = None,
 ) -> JetBatch:
     """Convert arrays to the dtypes of `JetBatch` and check them.
 
@@ -83,6 +98,8 @@ def make_batch(
         Named in the error message (a file name).
     classes : tuple of str
         Names of the classes that the labels count.
+    columns : mapping of str to (B, N) array, optional
+        What is known beside the momenta; padding is set to zero.
 
     Raises
     ------
@@ -105,6 +122,14 @@ def make_batch(
     with np.errstate(over="ignore", invalid="ignore"):
         p4 = p4.astype(np.float32, copy=False)
     batch = JetBatch(p4, count, label, classes=classes)
+    for name, values in (columns or {}).items():
+        if np.shape(values) != p4.shape[:2] or values.dtype.kind not in "biuf":
+            raise DataError(
+                f"{where}: {short(name)} must hold one number a constituent, shape {p4.shape[:2]}, got {values.dtype} "
+                f"{np.shape(values)}; reshape it"
+            )
+    if columns:
+        batch = replace(batch, columns={k: np.where(batch.mask, x, 0).astype(np.float32) for k, x in columns.items()})
     check_jets(batch, where)
     return batch
 
@@ -176,6 +201,12 @@ def check_jets(batch: JetBatch, where: str = "jets") -> None:
             f"{batch.truth.shape} with {int(np.sum(~np.isfinite(batch.truth)))} NaN or infinite values; "
             "use zeros where it is unknown"
         )
+    for name, values in batch.columns.items():
+        if values.shape != p4.shape[:2] or not np.isfinite(values).all():
+            raise DataError(
+                f"{where}: {short(name)} must hold one finite number a constituent, shape {p4.shape[:2]}, got "
+                f"{values.shape} with {int(np.sum(~np.isfinite(values)))} NaN or infinite values; correct it"
+            )
     n_bad = int(np.sum((count < 0) | (count > p4.shape[1])))
     if n_bad:
         raise DataError(

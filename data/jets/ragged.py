@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ class RaggedJets:
         Names of the classes that ``label`` counts.
     pdg_id : (M,) int32, optional
         PDG numbers of the constituents, where they are known.
+    columns : mapping of str to (M,) float32
+        What else is known of the constituents, by names that hold the unit (``z0_cm``).
     """
 
     px: NDArray[np.float32]
@@ -43,6 +46,7 @@ class RaggedJets:
     truth: NDArray[np.float32]
     classes: tuple[str, ...] = TWO_CLASSES
     pdg_id: NDArray[np.int32] | None = None
+    columns: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -56,6 +60,7 @@ class RaggedJets:
             self.px[where], self.py[where], self.pz[where], offsets,
             self.label[indices], self.jet[indices], self.truth[indices], self.classes,
             None if self.pdg_id is None else self.pdg_id[where],
+            {name: values[where] for name, values in self.columns.items()},
         )  # fmt: skip
 
     def leading(self, n_constituents: int) -> RaggedJets:
@@ -69,6 +74,7 @@ class RaggedJets:
             pz=self.pz[kept],
             offsets=np.concatenate([[0], np.cumsum(np.minimum(counts, n_constituents))]).astype(np.int64),
             pdg_id=None if self.pdg_id is None else self.pdg_id[kept],
+            columns={name: values[kept] for name, values in self.columns.items()},
         )
 
     def pad(self, n_constituents: int | None = None) -> JetBatch:
@@ -85,19 +91,24 @@ class RaggedJets:
         momenta = np.stack([self.px[where], self.py[where], self.pz[where]], axis=-1)
         p4[real, 1:] = momenta
         p4[real, 0] = np.sqrt(np.sum(momenta.astype(np.float64) ** 2, axis=-1))
-        return JetBatch(p4, kept.astype(np.int64), self.label.astype(np.int64), self.truth, self.classes)
+        columns = {name: np.zeros(p4.shape[:2], np.float32) for name in self.columns}
+        for name, values in columns.items():
+            values[real] = self.columns[name][where]
+        return JetBatch(p4, kept.astype(np.int64), self.label.astype(np.int64), self.truth, self.classes, columns)
 
 
 def join(parts: list[RaggedJets]) -> RaggedJets:
-    """Put sets of the same classes one after the other."""
+    """Put sets of the same classes one after the other; what not all know of their constituents is left out."""
     counts = np.concatenate([np.diff(part.offsets) for part in parts])
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
     pdg_id = [part.pdg_id for part in parts if part.pdg_id is not None]
+    common = [name for name in parts[0].columns if all(name in part.columns for part in parts)]
     return RaggedJets(
         offsets=offsets,
         classes=parts[0].classes,
         pdg_id=np.concatenate(pdg_id) if len(pdg_id) == len(parts) else None,
+        columns={name: np.concatenate([part.columns[name] for part in parts]) for name in common},
         **columns,
     )
 
@@ -115,4 +126,5 @@ def flatten(batch: JetBatch, jet: Any = None, truth: Any = None) -> RaggedJets:
     return RaggedJets(
         px, py, pz, np.concatenate([[0], np.cumsum(batch.n_constituents)]).astype(np.int64),
         batch.label.astype(np.int8), np.asarray(jet, np.float32), np.asarray(truth, np.float32), batch.classes,
+        columns={name: np.ascontiguousarray(values[mask]) for name, values in batch.columns.items()},
     )  # fmt: skip

@@ -5,7 +5,8 @@ Layout, version 1
 Datasets: ``px``, ``py``, ``pz`` (constituents of all jets one after the other, float32, GeV; massless, E = abs(p)),
 ``offsets`` (jets + 1, int64: jet i owns constituents offsets[i]:offsets[i+1]), ``label`` (jets, int8), ``jet`` and
 ``truth`` (jets, 4; float32, GeV: the jet's and the matched parton's (E, px, py, pz); zero for no parton). Sets without
-a detector also have ``pdg_id`` (constituents, int32).
+a detector also have ``pdg_id`` (constituents, int32), and sets with candidates' fields a group ``columns`` of datasets
+(constituents, float32) whose names hold the unit, ``z0_cm``.
 All are lzf-compressed and carry a checksum, so that a damaged file is refused instead of read.
 
 Attributes: ``format`` = "tritag-jets", ``format_version``, ``splits`` (JSON: name -> [start, stop]), ``classes`` (JSON
@@ -17,7 +18,6 @@ that the first n of a split are a fair sample.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tritag.data.jets.content import COLUMN_KIND, COLUMNS, DATASETS, OPTIONAL_DATASETS, content_digest, stored_arrays
 from tritag.data.jets.hdf5 import attribute, open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import TWO_CLASSES, JetBatch, check_classes, check_jets
 from tritag.data.jets.ragged import RaggedJets, flatten
@@ -38,25 +39,6 @@ FORMAT = "tritag-jets"
 FORMAT_VERSION = 1
 # the file layout of HDF5 1.10 (2016): smaller than the oldest one, and readable everywhere
 _LIBVER = ("v110", "v110")
-DATASETS = {"px": "<f4", "py": "<f4", "pz": "<f4", "offsets": "<i8", "label": "<i1", "jet": "<f4", "truth": "<f4"}
-OPTIONAL_DATASETS = {"pdg_id": "<i4"}
-
-
-def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> str:
-    """Sha256 of what the file holds (not of the file: HDF5 writes its own version into it)."""
-    digest = hashlib.sha256(
-        json.dumps({name: list(bounds) for name, bounds in splits.items()}, sort_keys=True).encode()
-    )
-    for name, dtype in stored_datasets(jets).items():
-        digest.update(np.ascontiguousarray(getattr(jets, name), dtype).tobytes())
-    if jets.classes != TWO_CLASSES:
-        digest.update(json.dumps(jets.classes).encode())
-    return digest.hexdigest()
-
-
-def stored_datasets(jets: RaggedJets) -> dict[str, str]:
-    """Names of the datasets that a file of these jets has, and their types, in the order of the content digest."""
-    return DATASETS | {name: dtype for name, dtype in OPTIONAL_DATASETS.items() if getattr(jets, name) is not None}
 
 
 @dataclass(frozen=True)
@@ -76,6 +58,8 @@ class JetFileInfo:
         What the jets were generated with; empty when unknown.
     classes : tuple of str
         Names of the classes.
+    columns : tuple of str
+        What is known of the constituents beside their momenta.
     """
 
     n_jets: int
@@ -86,6 +70,7 @@ class JetFileInfo:
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = TWO_CLASSES
+    columns: tuple[str, ...] = ()
 
 
 def write_jets(
@@ -123,8 +108,7 @@ def write_jets(
             raise DataError(f"split {name!r} must lie in 0..{len(jets)}, got {start}:{stop}; correct its bounds")
     digest = content_digest(jets, splits)
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
-        for name, dtype in stored_datasets(jets).items():
-            values = np.ascontiguousarray(getattr(jets, name), dtype)
+        for name, values in stored_arrays(jets).items():
             # HDF5 has no chunks, and so no filters, for what is empty
             storage: dict[str, Any] = {"compression": compression, "shuffle": True, "fletcher32": True}
             file.create_dataset(
@@ -185,6 +169,7 @@ def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
         settings=dict(_json(attributes, "settings", path)),
         versions=dict(_json(attributes, "versions", path)),
         classes=check_classes(_json(attributes, "classes", path), path) if "classes" in attributes else TWO_CLASSES,
+        columns=tuple(_columns_of(file)),
     )
 
 
@@ -230,8 +215,20 @@ def read_ragged(
         columns |= {name: read_rows(plain_dataset(file, name), *jets) for name in ("label", "jet", "truth")}
         if "pdg_id" in file:
             columns["pdg_id"] = read_rows(plain_dataset(file, "pdg_id"), *inside)
-        _check_columns(columns, inside[1] - inside[0], last - first, path)
-        return RaggedJets(offsets=offsets - offsets[0], classes=info.classes, **columns)
+        more = {COLUMNS + name: read_rows(plain_dataset(file, COLUMNS + name), *inside) for name in _columns_of(file)}
+        _check_columns(columns | more, inside[1] - inside[0], last - first, path)
+        known = {name.removeprefix(COLUMNS): values for name, values in more.items()}
+        return RaggedJets(offsets=offsets - offsets[0], classes=info.classes, columns=known, **columns)
+
+
+def _columns_of(file: h5py.File) -> list[str]:
+    """Names of what is known of the constituents beside their momenta."""
+    group = file.get(COLUMNS[:-1], getlink=True)
+    if group is None:
+        return []
+    if not isinstance(group, h5py.HardLink) or not isinstance(file[COLUMNS[:-1]], h5py.Group):
+        raise DataError(f"{file.filename}: columns must be a group of datasets; the file is damaged, make it again")
+    return sorted(file[COLUMNS[:-1]])
 
 
 def _length(file: h5py.File, name: str) -> int:
@@ -241,7 +238,7 @@ def _length(file: h5py.File, name: str) -> int:
 def _check_columns(columns: Mapping[str, np.ndarray], n_constituents: int, n_jets: int, path: Path | str) -> None:
     """Raise unless each column has the type and the length that the layout tells."""
     for name, values in columns.items():
-        dtype = np.dtype((DATASETS | OPTIONAL_DATASETS)[name])
+        dtype = np.dtype((DATASETS | OPTIONAL_DATASETS).get(name, COLUMN_KIND))
         shape = (n_jets, 4) if name in ("jet", "truth") else (n_jets,) if name == "label" else (n_constituents,)
         if values.dtype != dtype or values.shape != shape:
             raise DataError(

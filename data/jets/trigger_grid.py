@@ -9,12 +9,14 @@ CERN-LHCC-2020-004.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.data.jets.candidate_grid import TOP
+from tritag.data.jets.candidate_grid import PLAIN, TOP, CandidateInputs
+from tritag.data.jets.field_codes import field_codes, needed_columns, require_columns
 from tritag.errors import DataError
 
 _JETS_PER_STEP = 16384
@@ -38,7 +40,13 @@ class TriggerGrid:
 
 
 def to_codes(
-    p4: Any, n_constituents: Any, n_leading: int, *, rounded: bool = True
+    p4: Any,
+    n_constituents: Any,
+    n_leading: int,
+    *,
+    rounded: bool = True,
+    inputs: CandidateInputs = PLAIN,
+    columns: Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """Put the leading constituents of each jet on the grid.
 
@@ -57,18 +65,22 @@ def to_codes(
     rounded : bool
         False gives float64 values in the same units (pT/LSB, eta/LSB, phi/LSB), neither rounded nor saturated, sorted
         by exact pT, with only pT = 0 dropped: the input a tagger would have without the grid.
+    inputs : CandidateInputs
+        The grid, and the fields beside pT, eta and phi.
+    columns : mapping of str to (B, N) float, optional
+        What the fields are made of (:func:`tritag.data.jets.field_codes.field_codes`).
 
     Returns
     -------
-    codes : (B, K, 3) int32 (float64 when not ``rounded``)
-        [pT, eta, phi], zero beyond ``count``.
+    codes : (B, K, 3 + F) int32 (float64 when not ``rounded``)
+        [pT, eta, phi, and the fields], zero beyond ``count``.
     count : (B,) int32
         Number of candidates kept, 0..K.
 
     Raises
     ------
     DataError
-        Wrong shapes, K outside 1..N, or a value that is not finite.
+        Wrong shapes, K outside 1..N, a value that is not finite, or a field that the columns do not give.
 
     Examples
     --------
@@ -90,36 +102,48 @@ def to_codes(
             f"n_leading must be 1..N, got K = {n_leading} with N = {p4.shape[1]} constituents in the data; "
             "lower K or pad the jets wider"
         )
-    codes = np.zeros((len(p4), n_leading, 3), np.int32 if rounded else np.float64)
+    require_columns(inputs, columns or {})
+    codes = np.zeros((len(p4), n_leading, len(inputs.fields)), np.int32 if rounded else np.float64)
     kept = np.zeros(len(p4), np.int32)
     for start in range(0, len(p4), _JETS_PER_STEP):
         part = slice(start, start + _JETS_PER_STEP)
-        codes[part], kept[part] = _codes(p4[part], counts[part], n_leading, rounded)
+        order, codes[part, :, :3], kept[part] = _codes(p4[part], counts[part], n_leading, rounded, inputs)
+        if inputs.names:
+            taken = {
+                name: np.take_along_axis(np.asarray((columns or {})[name])[part], order, axis=1)
+                for name in needed_columns(inputs)
+            }
+            real = np.arange(n_leading) < kept[part, None]
+            codes[part, :, 3:] = field_codes(inputs, taken, real, rounded)
     return codes, kept
 
 
-def _codes(p4: NDArray[Any], counts: NDArray[Any], n_leading: int, rounded: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+def _codes(
+    p4: NDArray[Any], counts: NDArray[Any], n_leading: int, rounded: bool, inputs: CandidateInputs
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Candidates that are kept, their codes of pT, eta and phi, and their number."""
+    of_pt, of_eta, of_phi = inputs.grid.fields[:3]
     if not np.isfinite(p4).all():
         bad = int(np.sum(~np.isfinite(p4)))
         raise DataError(f"four-momenta must be finite, got {bad} NaN or infinite values; remove those jets")
     real = np.arange(p4.shape[1]) < counts[:, None]
-    pt = np.hypot(p4[..., 1].astype(np.float64), p4[..., 2].astype(np.float64)) / TriggerGrid.PT_LSB_GEV
+    pt = np.hypot(p4[..., 1].astype(np.float64), p4[..., 2].astype(np.float64)) / of_pt.lsb
     pt[~real] = 0
     if rounded:
         # numpy rounds half to even; 16-bit integers are sorted fastest
-        pt = np.minimum(np.rint(pt, out=pt), TriggerGrid.PT_MAX).astype(np.int16)
+        pt = np.minimum(np.rint(pt, out=pt), of_pt.max).astype(np.int16 if of_pt.bits < 16 else np.int32)
     # dropped candidates and padding have pT 0, so they sort behind every kept one
     order = np.argsort(-pt, axis=1, kind="stable")[:, :n_leading]
     px, py, pz = (np.take_along_axis(p4[..., i], order, axis=1).astype(np.float64) for i in (1, 2, 3))
     pt = np.take_along_axis(pt, order, axis=1)
     kept = pt > 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        eta = np.where(kept, np.arcsinh(pz / np.hypot(px, py)) / TriggerGrid.ETA_LSB, 0.0)
-    phi = np.where(kept, np.arctan2(py, px) / TriggerGrid.PHI_LSB, 0.0)
+        eta = np.where(kept, np.arcsinh(pz / np.hypot(px, py)) / of_eta.lsb, 0.0)
+    phi = np.where(kept, np.arctan2(py, px) / of_phi.lsb, 0.0)
     if rounded:
-        eta = np.clip(np.rint(eta), TriggerGrid.ETA_MIN, TriggerGrid.ETA_MAX)
-        phi = (np.rint(phi) - TriggerGrid.PHI_MIN) % TriggerGrid.PHI_TURN + TriggerGrid.PHI_MIN
-    return np.stack([pt, eta, phi], axis=-1), kept.sum(axis=1)
+        eta = np.clip(np.rint(eta), of_eta.min, of_eta.max)
+        phi = (np.rint(phi) - of_phi.min) % (of_phi.max - of_phi.min + 1) + of_phi.min
+    return order, np.stack([pt, eta, phi], axis=-1), kept.sum(axis=1)
 
 
 def to_p4(codes: Any, count: Any) -> NDArray[np.float64]:

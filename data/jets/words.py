@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.data.jets.candidate_grid import CandidateField, CandidateGrid
+from tritag.data.jets.candidate_field import CandidateField
+from tritag.data.jets.candidate_grid import CandidateGrid
 from tritag.errors import ConfigError, DataError
 
 

@@ -16,7 +16,7 @@ from tritag.data.jets.hdf5 import attribute, names_of_datasets, open_hdf5, plain
 from tritag.data.jets.jets import JetBatch, check_classes, make_batch, whole_numbers
 from tritag.data.jets.trigger_grid import TriggerGrid, to_p4
 from tritag.data.readers.columns import counts_of_padded, four_momenta
-from tritag.data.readers.fields import FieldMap, note_left_out, require_names
+from tritag.data.readers.fields import COLUMN, FieldMap, note_left_out, require_names
 from tritag.data.readers.labels import FLAG, KNOWN_FLAGS, labels_of
 from tritag.errors import DataError, short
 from tritag.structured import parse_json
@@ -70,6 +70,17 @@ def read_arrays(
         arrays = {ours: loaded[theirs] for ours, theirs in wanted.items()}
     note_left_out(notes, path, names, wanted.values())
     return _batch(arrays, names, str(path), mapping)
+
+
+def batch_of_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> JetBatch:
+    """Jets of arrays under the names of :data:`ALIASES`, checked like those of a file; ``where`` names their source.
+
+    Raises
+    ------
+    DataError
+        As in :func:`read_arrays`.
+    """
+    return _batch(arrays, list(arrays), where, None)
 
 
 def _of_hdf5(
@@ -134,7 +145,8 @@ def _batch(
     label, classes = labels_of(jets, classes, len(momenta), where)
     if momenta.ndim == 3 and momenta.shape[2] == 4 and momenta.dtype.kind in "iuf":
         check_conventions(momenta, whole_numbers(count, len(momenta), "n_constituents", where), where)
-    return make_batch(momenta, count, label, where, classes)
+    columns = {name.removeprefix(COLUMN): values for name, values in arrays.items() if name.startswith(COLUMN)}
+    return make_batch(momenta, count, label, where, classes, columns)
 
 
 def _momenta(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tritag.closed import require_memory
 from tritag.data.jets.conventions import check_conventions
 from tritag.data.jets.jets import JetBatch, make_batch
+from tritag.data.readers.fields import COLUMN
 from tritag.data.readers.labels import labels_of
 from tritag.errors import DataError
 
@@ -49,10 +50,12 @@ def to_batch(columns: Columns, where: str, unit_gev: float = 1.0) -> JetBatch:
     DataError
         Fields that are no numbers or too few, contradicting labels, or values that cannot be jets.
     """
-    p4 = padded(four_momenta(columns.candidates, where, unit_gev), columns.count, where)
+    momenta = four_momenta({k: v for k, v in columns.candidates.items() if COLUMN not in k}, where, unit_gev)
+    p4, order = padded(momenta, columns.count, where)
+    more = {name.removeprefix(COLUMN): values for name, values in columns.candidates.items() if COLUMN in name}
     check_conventions(p4, columns.count, where)
     label, classes = labels_of(columns.jets, columns.classes, len(columns.count), where)
-    return make_batch(p4, columns.count, label, where, classes)
+    return make_batch(p4, columns.count, label, where, classes, {k: order(k, values) for k, values in more.items()})
 
 
 def four_momenta(fields: Mapping[str, NDArray[Any]], where: str, unit_gev: float = 1.0) -> NDArray[np.float32]:
@@ -97,8 +100,13 @@ def _check_polar(numbers: Mapping[str, NDArray[np.float64]], where: str) -> None
             )
 
 
-def padded(momenta: NDArray[np.float32], count: NDArray[np.int64], where: str) -> NDArray[np.float32]:
-    """Momenta (M, 4) of jets with ``count`` candidates as (B, N, 4), candidates by falling pT, N >= 128."""
+def padded(
+    momenta: NDArray[np.float32], count: NDArray[np.int64], where: str
+) -> tuple[NDArray[np.float32], Callable[[str, NDArray[Any]], NDArray[np.float32]]]:
+    """Momenta (M, 4) of jets with ``count`` candidates as (B, N, 4), candidates by falling pT, N >= 128.
+
+    The function beside them puts a column (M,), which it takes with its name, into the same places, (B, N).
+    """
     width = max(WIDTH_MIN, int(count.max(initial=0)))
     require_memory(3 * len(count) * width * 16, where, DataError, "read fewer jets (--n-max)")
     jet = np.repeat(np.arange(len(count)), count)
@@ -107,7 +115,18 @@ def padded(momenta: NDArray[np.float32], count: NDArray[np.int64], where: str) -
     rank = np.arange(len(jet)) - np.repeat(np.cumsum(count) - count, count)
     p4 = np.zeros((len(count), width, 4), np.float32)
     p4[jet, rank] = momenta[order]
-    return p4
+
+    def place(name: str, values: NDArray[Any]) -> NDArray[np.float32]:
+        if values.shape != (len(momenta),) or values.dtype.kind not in "biuf":
+            raise DataError(
+                f"{where}: {name} must hold one number a candidate, got {values.dtype} {values.shape} for "
+                f"{len(momenta)} candidates; map another branch"
+            )
+        found = np.zeros(p4.shape[:2], np.float32)
+        found[jet, rank] = values[order]
+        return found
+
+    return p4, place
 
 
 def counts_of_padded(pt: NDArray[Any], where: str) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """What a foreign file calls the fields that make a jet: the map from its names to ours.
 
 A candidate is given by pt, eta, phi (and mass or energy) or by px, py, pz (and energy or mass); without either it is
-massless. More fields of a candidate join here and in :func:`tritag.data.readers.columns.four_momenta`.
+massless. What else is known of the candidates, ``columns``, keeps the names that grids ask for (docs/grids.md).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tritag.errors import ConfigError, DataError, printable, short, unknown_name
 from tritag.structured import read_yaml
 
 CANDIDATE_FIELDS = ("pt", "eta", "phi", "mass", "energy", "px", "py", "pz")
+COLUMN = "column:"
 JET_FIELDS = ("label", "count", "jet")
 UNITS_GEV = {"GeV": 1.0, "MeV": 1e-3, "TeV": 1e3}
 _EXAMPLE = "for example --map pt=jet_pfcand_pt --map eta=jet_pfcand_eta --map phi=jet_pfcand_phi"
@@ -39,6 +40,8 @@ class FieldMap:
         Names that ``label`` counts.
     flags : dict
         Name of a class to the branch that is set for its jets, instead of ``label``.
+    columns : dict
+        Name of a column of candidates beside the momenta (``z0_cm``, as a grid names its source) to its branch.
     tree : str
         TTree or RNTuple of a ROOT file; may be left out where there is one.
     unit : "GeV", "MeV" or "TeV"
@@ -58,6 +61,7 @@ class FieldMap:
     jet: str = ""
     classes: tuple[str, ...] = ()
     flags: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
     tree: str = ""
     unit: Literal["GeV", "MeV", "TeV"] = "GeV"
 
@@ -73,11 +77,16 @@ class FieldMap:
             raise ConfigError("a map must name either label or flags, got both; leave one out")
         if not isinstance(self.flags, Mapping) or not all(isinstance(x, str) for x in self.flags.values()):
             raise ConfigError(f"flags of a map must give each class its branch, got {short(self.flags)}; correct it")
+        if not isinstance(self.columns, Mapping) or not all(
+            isinstance(x, str) and str(name).isidentifier() for name, x in self.columns.items()
+        ):
+            raise ConfigError(f"columns of a map must give names like z0_cm their branch, got {short(self.columns)}")
 
     @property
     def candidates(self) -> dict[str, str]:
-        """Ours to theirs, of the fields of candidates that are there."""
-        return {name: getattr(self, name) for name in CANDIDATE_FIELDS if getattr(self, name)}
+        """Ours to theirs, of the fields of candidates that are there; columns under the names ``column:<name>``."""
+        plain = {name: getattr(self, name) for name in CANDIDATE_FIELDS if getattr(self, name)}
+        return plain | {f"{COLUMN}{name}": branch for name, branch in self.columns.items()}
 
     @property
     def jets(self) -> dict[str, str]:
@@ -94,7 +103,8 @@ class FieldMap:
 def parse_map(items: Sequence[str]) -> FieldMap | None:
     """A map as the command line gives it: a YAML file, or texts like ``pt=jet_pfcand_pt eta=jet_pfcand_eta``.
 
-    ``classes=g,q`` names the classes that ``label`` counts; ``flags.g=is_gluon`` the flag of a class.
+    ``classes=g,q`` names the classes that ``label`` counts; ``flags.g=is_gluon`` the flag of a class;
+    ``columns.z0_cm=cand_z0`` a column beside the momenta.
 
     Raises
     ------
@@ -110,7 +120,7 @@ def parse_map(items: Sequence[str]) -> FieldMap | None:
             raise ConfigError(f"{items[0]} must map names, got {short(loaded)}; {_EXAMPLE}")
         return build(FieldMap, loaded, f"map {items[0]}")
     values: dict[str, object] = {}
-    flags: dict[str, str] = {}
+    named: dict[str, dict[str, str]] = {"flags": {}, "columns": {}}
     last = ""
     for word in words:
         key, equals, value = word.partition("=")
@@ -119,16 +129,17 @@ def parse_map(items: Sequence[str]) -> FieldMap | None:
             continue
         if not equals or not value:
             raise ConfigError(f"--map takes name=branch or one YAML file, got {short(word)}; {_EXAMPLE}")
-        if key in values or key.removeprefix("flags.") in flags:
+        kind, _, name = key.partition(".")
+        if key in values or name in named.get(kind, {}):
             raise ConfigError(f"--map must give each name once, got {short(key)} twice; leave one out")
         last = key
-        if key.startswith("flags."):
-            flags[key.removeprefix("flags.")] = value
+        if kind in named and name:
+            named[kind][name] = value
         elif key == "classes":
             values["classes"] = [value]
         else:
             values[key] = value
-    return build(FieldMap, {**values, **({"flags": flags} if flags else {})}, "--map")
+    return build(FieldMap, {**values, **{kind: names for kind, names in named.items() if names}}, "--map")
 
 
 def note_left_out(notes: list[str] | None, path: Path | str, found: Iterable[str], read: Iterable[str]) -> None:

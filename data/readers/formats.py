@@ -14,6 +14,7 @@ from tritag.data.jets.store import FORMAT, read_jets
 from tritag.data.readers.arrays import read_arrays
 from tritag.data.readers.fields import FieldMap
 from tritag.data.readers.jetclass import read_jetclass
+from tritag.data.readers.own import own_reader, read_with
 from tritag.data.readers.root import is_root_file, read_root
 from tritag.data.readers.tables import is_table, read_table
 from tritag.data.readers.toptagging import is_pandas_table, read_pandas_table
@@ -31,7 +32,8 @@ def read_any(
 
     Kinds, told apart by content: this project's HDF5 (`tritag.data.jets.store`); the public top-tagging HDF5, a pandas
     ``table`` (toptagging.py); the ROOT files of JetClass (jetclass.py), or any with a map (root.py); HDF5 and ``.npz``
-    files of named arrays (arrays.py); CSV and Parquet tables (tables.py).
+    files of named arrays (arrays.py); CSV and Parquet tables (tables.py). What a plug-in reads (own.py) goes first, by
+    the end of the file's name.
 
     Parameters
     ----------
@@ -64,6 +66,9 @@ def _read(path: Path, n_max: int | None, split: str | None, mapping: FieldMap | 
         if mapping is not None:
             raise DataError(f"{path} is a file of this project, which needs no map; leave --map out")
         return read_jets(path, split=split, n_max=n_max)
+    if mapping is None and (reader := own_reader(path)) is not None:
+        _refuse_split(path, split)
+        return read_with(reader, path, n_max)
     if h5py.is_hdf5(path):
         with open_hdf5(path) as file:
             table = is_pandas_table(file)

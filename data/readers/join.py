@@ -124,6 +124,8 @@ def join_files(
     some_ids = [part.pdg_id is not None for part in parts]
     if any(some_ids) and not all(some_ids):
         notes.append("PDG numbers of constituents are left out: not all files have them")
+    if lost := sorted({name for part in parts for name in part.columns} - set(together.columns)):
+        notes.append(f"{', '.join(lost)} of constituents are left out: not all files have them")
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_JOIN_STREAM,)))
     chosen = _split(sources, parts, together.label, fractions, rng)
     order = np.concatenate([rng.permutation(index) for index in chosen.values()]).astype(np.int64)
@@ -170,7 +172,9 @@ def _refuse_equal(sources: Sequence[Source], parts: Sequence[RaggedJets]) -> Non
     for source, part in zip(sources, parts, strict=True):
         if not len(part):
             continue
-        digest = content_digest(replace(part, label=np.zeros_like(part.label), classes=TWO_CLASSES, pdg_id=None), {})
+        digest = content_digest(
+            replace(part, label=np.zeros_like(part.label), classes=TWO_CLASSES, pdg_id=None, columns={}), {}
+        )
         if digest in seen:
             raise DataError(
                 f"files must hold different jets, but {seen[digest]} and {source.path} hold the same; leave one out"

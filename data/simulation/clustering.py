@@ -69,6 +69,7 @@ def find_jets(
         truth=truth[good].astype(np.float32),
         classes=config.classes,
         pdg_id=None if candidates.pdg_id is None else candidates.pdg_id[order].astype(np.int32),
+        columns={name: values[order].astype(np.float32) for name, values in candidates.columns.items()},
     )
 
 

@@ -12,7 +12,7 @@ from tritag.errors import ConfigError, short, unknown_name
 
 SPLITS = ("train", "val", "test")
 # settings that came later stand in a file only when they differ from what older sets had: those keep their digest
-_LATER: dict[str, Any] = {"detector": "atlas", "jets_per_event": 1}
+_LATER: dict[str, Any] = {"detector": "atlas", "jets_per_event": 1, "fields": False}
 
 _MOST_JETS = 1_000_000_000
 _REALS = (
@@ -27,7 +27,8 @@ class DataConfig:
 
     ``train``, ``val`` and ``test`` give the number of jets of each class of the process set (`PROCESS_SETS`); the
     classes need not be balanced. ``detector`` "none" gives the particles themselves, without neutrinos. The
-    ``jets_per_event`` leading jets of each event are tried.
+    ``jets_per_event`` leading jets of each event are tried. ``fields``: constituents have columns beside their momenta,
+    kind, displacement and PUPPI weight (candidate_columns.py); momenta are the same with and without.
 
     ``events_per_batch`` and ``jets_per_shard`` belong to the settings because the random streams restart with each
     shard: other sizes give other, equally good jets. The number of processes does not.
@@ -50,6 +51,7 @@ class DataConfig:
     n_constituents_max: int = 200
     detector: Literal["atlas", "none"] = "atlas"
     jets_per_event: int = 1
+    fields: bool = False
     events_per_batch: int = 200
     jets_per_shard: int = 500
 

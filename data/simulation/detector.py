@@ -13,11 +13,12 @@ Delphes 3.3.2 (J. de Favereau et al., JHEP 02 (2014) 057), with which the public
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag.data.simulation.candidate_columns import ELECTRON, MUON, NEUTRAL, PHOTON, columns_of, kinds_of
 from tritag.data.simulation.helix import propagate
 from tritag.data.simulation.pythia import Particles
 from tritag.data.simulation.towers import (
@@ -31,7 +32,8 @@ from tritag.data.simulation.towers import (
     suppress,
 )
 
-ELECTRON, MUON = 11, 13
+# origins of candidates that a calorimeter alone sees
+_OF_ECAL, _OF_HCAL = -1, -2
 _NEUTRINOS = (12, 14, 16)
 
 # (tracking efficiency, low pT; high pT) at abs(eta) <= 1.5 and 1.5..2.5; electrons gain above 100 GeV
@@ -59,17 +61,24 @@ class Candidates:
         (px, py, pz) in GeV; candidates are massless.
     pdg_id : (C,) int64, optional
         PDG numbers, of particles that no detector has seen.
+    columns : dict of str to (C,) float64
+        What else is known of them (candidate_columns.py).
     """
 
     event: NDArray[np.int64]
     momentum: NDArray[np.float64]
     pdg_id: NDArray[np.int64] | None = None
+    columns: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Tracks:
-    """Reconstructed tracks: ``eta`` and ``phi`` at the vertex, ``face`` = (eta, phi) at the calorimeter."""
+    """Reconstructed tracks: ``eta`` and ``phi`` at the vertex, ``face`` = (eta, phi) at the calorimeter.
 
+    ``origin`` counts the particles that reached the calorimeter.
+    """
+
+    origin: NDArray[np.int64]
     event: NDArray[np.int64]
     pt_gev: NDArray[np.float64]
     eta: NDArray[np.float64]
@@ -84,7 +93,9 @@ class _Tracks:
         return self.pt_gev * np.cosh(self.eta)
 
 
-def simulate(particles: Particles, rng: np.random.Generator) -> Candidates:
+def simulate(
+    particles: Particles, rng: np.random.Generator, fields_rng: np.random.Generator | None = None
+) -> Candidates:
     """Turn final-state particles into energy-flow candidates.
 
     Parameters
@@ -93,6 +104,8 @@ def simulate(particles: Particles, rng: np.random.Generator) -> Candidates:
         Final states of a batch of events.
     rng : numpy.random.Generator
         Source of all randomness; the same particles and state give the same candidates.
+    fields_rng : numpy.random.Generator, optional
+        Where columns are wanted, the source of their randomness.
     """
     face, reached = propagate(particles.p4, particles.vertex_m, particles.charge)
     event, kind = particles.event[reached], np.abs(particles.pdg_id[reached])
@@ -100,13 +113,24 @@ def simulate(particles: Particles, rng: np.random.Generator) -> Candidates:
     ecal, hcal = calorimeter_fractions(kind)
     towers = find_towers(event, face, p4[:, 0] * ecal, p4[:, 0] * hcal, ecal + hcal > 0, rng)
     tracks = _make_tracks(event, kind, p4, charge, face, ecal, hcal, rng)
-    return _energy_flow(towers, tracks)
+    candidates, origin = _energy_flow(towers, tracks)
+    if fields_rng is None:
+        return candidates
+    seen = np.flatnonzero(reached)
+    of = np.where(origin >= 0, seen[np.maximum(origin, 0)], -1)
+    own = kinds_of(particles.pdg_id[of], particles.charge[of])
+    kind = np.where(origin >= 0, own, np.where(origin == _OF_ECAL, PHOTON, NEUTRAL))
+    return replace(candidates, columns=columns_of(particles, of, kind, fields_rng))
 
 
-def visible(particles: Particles) -> Candidates:
+def visible(particles: Particles, fields_rng: np.random.Generator | None = None) -> Candidates:
     """The particles themselves, without neutrinos: what an ideal detector sees. Their masses are dropped."""
     seen = ~np.isin(np.abs(particles.pdg_id), _NEUTRINOS)
-    return Candidates(particles.event[seen], particles.p4[seen, 1:], particles.pdg_id[seen])
+    candidates = Candidates(particles.event[seen], particles.p4[seen, 1:], particles.pdg_id[seen])
+    if fields_rng is None:
+        return candidates
+    kind = kinds_of(particles.pdg_id[seen], particles.charge[seen])
+    return replace(candidates, columns=columns_of(particles, np.flatnonzero(seen), kind, fields_rng))
 
 
 def _make_tracks(
@@ -126,6 +150,7 @@ def _make_tracks(
     smeared = pt_gev * (1 + track_resolution(kind, pt_gev, face[:, 0]) * rng.standard_normal(len(pt_gev)))
     positive = smeared > 0
     tracks = _Tracks(
+        origin=np.flatnonzero(kept),
         event=event[kept],
         pt_gev=smeared,
         eta=np.arcsinh(p4[:, 3] / pt_gev),
@@ -164,7 +189,8 @@ def track_resolution(
     return np.where((np.abs(eta) <= 2.5) & (pt_gev > 0.1), np.hypot(constant, slope * pt_gev), 0.0)
 
 
-def _energy_flow(towers: Towers, tracks: _Tracks) -> Candidates:
+def _energy_flow(towers: Towers, tracks: _Tracks) -> tuple[Candidates, NDArray[np.int64]]:
+    """Candidates, and the origin of each: a particle that reached the calorimeter, or what of it alone sees it."""
     tower = towers.locate(tracks.event, tracks.face)
     energy = tracks.energy_gev
     # muons leave nothing in the calorimeter, so theirs may be a tower without deposit
@@ -189,14 +215,16 @@ def _energy_flow(towers: Towers, tracks: _Tracks) -> Candidates:
         neutral.append(suppress(left, sigma_of(left, towers.center_eta), energy_min))
     found = scale > 0
     pt_gev = (scale * tracks.pt_gev)[found]
-    parts = [(tracks.event[found], _momentum(pt_gev, tracks.eta[found], tracks.phi[found]))]
-    for left in neutral:
+    parts = [(tracks.event[found], _momentum(pt_gev, tracks.eta[found], tracks.phi[found]), tracks.origin[found])]
+    for left, origin in zip(neutral, (_OF_ECAL, _OF_HCAL), strict=True):
         found = left > 0
         eta, phi = towers.point[found].T
-        parts.append((towers.event[found], _momentum(left[found] / np.cosh(eta), eta, phi)))
+        momentum = _momentum(left[found] / np.cosh(eta), eta, phi)
+        parts.append((towers.event[found], momentum, np.full(len(momentum), origin)))
     event = np.concatenate([part[0] for part in parts])
     order = np.argsort(event, kind="stable")
-    return Candidates(event[order], np.concatenate([part[1] for part in parts])[order])
+    momentum, origins = (np.concatenate([part[i] for part in parts])[order] for i in (1, 2))
+    return Candidates(event[order], momentum), origins
 
 
 def _momentum(pt_gev: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -79,3 +79,33 @@ def _curved_path(
     sign = np.sign(radius)
     psi = np.minimum(np.mod(sign * (middle - half), 2 * np.pi), np.mod(sign * (middle + half), 2 * np.pi))
     return np.where(np.abs(cosine) <= 1, np.abs(radius) * psi, np.inf)
+
+
+def perigee(
+    p4: NDArray[np.float64], vertex_m: NDArray[np.float64], charge: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the helices of charged particles come closest to the beam line, in the transverse plane.
+
+    Parameters
+    ----------
+    p4 : (P, 4) float64
+        (E, px, py, pz) in GeV at the vertex.
+    vertex_m : (P, 3) float64
+        Where they are made, (x, y, z) in m.
+    charge : (P,) float64
+        In units of e, not 0.
+
+    Returns
+    -------
+    z0_m, dxy_m : (P,) float64
+        Place along the beam, and distance from it: positive where the beam lies outside of the circle.
+    """
+    px, py, pz = p4[:, 1], p4[:, 2], p4[:, 3]
+    pt, phi = np.hypot(px, py), np.arctan2(py, px)
+    radius = pt / (_GEV_PER_T_M * FIELD_T * charge)
+    center_x, center_y = vertex_m[:, 0] + radius * np.sin(phi), vertex_m[:, 1] - radius * np.cos(phi)
+    # direction of flight where the circle passes the beam; the particle has turned by phi0 - phi since
+    sign = np.sign(radius)
+    phi0 = np.arctan2(sign * center_x, -sign * center_y)
+    path = np.mod(phi0 - phi + np.pi, 2 * np.pi) - np.pi
+    return vertex_m[:, 2] - path * radius * pz / pt, np.hypot(center_x, center_y) - np.abs(radius)

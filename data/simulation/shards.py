@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -77,9 +78,11 @@ def make_shard(config: DataConfig, shard: Shard, report: Callable[[int], None] |
     ConfigError
         No jet passes the cuts.
     """
-    streams = np.random.SeedSequence(config.seed, spawn_key=(shard.label, shard.index)).spawn(2)
+    streams = np.random.SeedSequence(config.seed, spawn_key=(shard.label, shard.index)).spawn(3)
     source = EventSource(config, shard.label, int(streams[0].generate_state(1)[0]))
     rng = np.random.default_rng(streams[1])
+    fields_rng = np.random.default_rng(streams[2]) if config.fields else None
+    see = partial(simulate, rng=rng) if config.detector == "atlas" else visible
     parts: list[RaggedJets] = []
     n_found = n_events = n_barren = 0
     while n_found < shard.n_jets:
@@ -87,7 +90,7 @@ def make_shard(config: DataConfig, shard: Shard, report: Callable[[int], None] |
         expected = (shard.n_jets - n_found) * n_events // max(n_found, 1)
         n_batch = min(max(expected, _EVENTS_MIN), config.events_per_batch) if n_found else config.events_per_batch
         particles, sources = source.next(n_batch)
-        candidates = simulate(particles, rng) if config.detector == "atlas" else visible(particles)
+        candidates = see(particles, fields_rng=fields_rng)
         jets = find_jets(candidates, sources, particles.n_events, config, shard.label)
         n_new = min(len(jets), shard.n_jets - n_found)
         n_events += n_batch

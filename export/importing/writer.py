@@ -12,15 +12,14 @@ from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_help
 
 from tritag.errors import ExportError
 from tritag.export.functions import OPSET, op_function
-from tritag.export.qonnx_file import (
-    BATCH,
-    IR_VERSION,
+from tritag.export.metadata import (
     METADATA_INPUTS,
     METADATA_MODULES,
     METADATA_OUTPUT_SCALE,
     METADATA_OUTPUTS,
     METADATA_PROGRAMS,
 )
+from tritag.export.qonnx_file import BATCH, IR_VERSION
 from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 from tritag.quant.formats.fixed import FixedType, Grid, accumulator_grid, int_bits, product_grid
 from tritag.quant.formats.tensor import check_float32

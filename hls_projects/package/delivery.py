@@ -70,14 +70,17 @@ class Delivery:
     def words(self) -> np.ndarray:
         """Golden jets as the Verilog takes them: uint64 (jets, beats, ports)."""
         if answers_in_words(self.graph):
-            return beat_words(self.design, word_ports(*words_of_jets(*self.inputs)))
+            return beat_words(self.design, word_ports(*self._words()))
         return beat_words(self.design, port_values(self.graph, self.inputs))
+
+    def _words(self) -> tuple[np.ndarray, np.ndarray]:
+        codes, count = self.inputs
+        return words_of_jets(codes, count, self.graph.candidates)
 
     def answers(self) -> np.ndarray:
         """What the Verilog answers to the golden jets, int64 (jets, ports)."""
         if answers_in_words(self.graph):
-            _, tokens = words_of_jets(*self.inputs)
-            return pack_jets(tokens, self.expected).view(np.int64)
+            return pack_jets(self._words()[1], self.expected).view(np.int64)
         return self.expected.reshape(self.jets, -1)
 
     def meanings(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.data.jets.jets import TWO_CLASSES, JetBatch
 from tritag.data.jets.trigger_grid import to_codes
 from tritag.errors import DataError
@@ -30,8 +31,8 @@ class CodedJets:
 
     Attributes
     ----------
-    codes : (n, K, 3) int, or float64 for the unrounded values in the same units
-        [pT, eta, phi] of each candidate; what stands beyond ``count`` does not matter.
+    codes : (n, K, 3 + F) int, or float64 for the unrounded values in the same units
+        [pT, eta, phi, and fields] of each candidate; what stands beyond ``count`` does not matter.
     count : (n, 1) int64
         Candidates of each jet, 0..K.
     label : (n,) int64
@@ -40,6 +41,8 @@ class CodedJets:
         True over the jet's transverse momentum, and mass (:func:`true_ratios`); NaN where unknown.
     classes : tuple of str
         Names of the classes.
+    candidates : CandidateInputs
+        The grid, and which fields follow pT, eta and phi.
     """
 
     codes: Tensor
@@ -47,29 +50,35 @@ class CodedJets:
     label: Tensor
     ratios: Tensor | None = None
     classes: tuple[str, ...] = TWO_CLASSES
+    candidates: CandidateInputs = PLAIN
 
     def __post_init__(self) -> None:
-        n = len(self.codes)
-        if self.codes.ndim != 3 or self.codes.shape[2] != 3 or self.count.shape != (n, 1) or self.label.shape != (n,):
+        n, wide = len(self.codes), len(self.candidates.fields)
+        plausible = self.codes.ndim == 3 and self.codes.shape[2] == wide
+        if not plausible or self.count.shape != (n, 1) or self.label.shape != (n,):
             raise DataError(
-                "codes must have shape (jets, candidates, 3), count (jets, 1) and label (jets,), "
+                f"codes must have shape (jets, candidates, {wide}), count (jets, 1) and label (jets,), "
                 f"got {tuple(self.codes.shape)}, {tuple(self.count.shape)} and {tuple(self.label.shape)}"
             )
         if self.ratios is not None and self.ratios.shape != (n, len(QUANTITIES)):
             raise DataError(f"ratios must have shape ({n}, {len(QUANTITIES)}), got {tuple(self.ratios.shape)}")
 
     @classmethod
-    def from_batch(cls, batch: JetBatch, n_constituents: int, *, rounded: bool = True) -> CodedJets:
-        """Put the ``n_constituents`` leading constituents of each jet on the trigger grid.
+    def from_batch(
+        cls, batch: JetBatch, n_constituents: int, *, rounded: bool = True, candidates: CandidateInputs = PLAIN
+    ) -> CodedJets:
+        """Put the ``n_constituents`` leading constituents of each jet on the grid of ``candidates``.
 
         ``rounded=False`` keeps the exact values (float64, same units).
 
         Raises
         ------
         DataError
-            K is larger than the padded width of the batch.
+            K is larger than the padded width of the batch, or the jets lack a field.
         """
-        codes, count = to_codes(batch.p4, batch.n_constituents, n_constituents, rounded=rounded)
+        codes, count = to_codes(
+            batch.p4, batch.n_constituents, n_constituents, rounded=rounded, inputs=candidates, columns=batch.columns
+        )
         ratios = None if batch.truth is None else torch.from_numpy(true_ratios(batch.p4, batch.truth))
         return cls(
             torch.from_numpy(codes),
@@ -77,6 +86,7 @@ class CodedJets:
             torch.as_tensor(batch.label).long(),
             ratios,
             batch.classes,
+            candidates,
         )
 
     def __len__(self) -> int:

@@ -13,6 +13,8 @@ from typing import ParamSpec, Protocol
 
 from torch import nn
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
+
 P = ParamSpec("P")
 
 
@@ -25,9 +27,12 @@ class Layers(Protocol):
     ----------
     n_outputs : int
         Outputs of the tagger's head, which the head's configuration decides about and not the network.
+    candidates : CandidateInputs
+        The grid and the fields of the candidates.
     """
 
     n_outputs: int
+    candidates: CandidateInputs
 
     def __call__(self, kind: Callable[P, nn.Module], *args: P.args, **kwargs: P.kwargs) -> nn.Module:
         """Make a layer of ``kind``; the arguments are those of the kind's constructor."""
@@ -40,10 +45,12 @@ class FloatLayers:
     ----------
     n_outputs : int
         Outputs of the tagger's head.
+    candidates : CandidateInputs
+        The grid and the fields of the candidates.
     """
 
-    def __init__(self, n_outputs: int = 1) -> None:
-        self.n_outputs = n_outputs
+    def __init__(self, n_outputs: int = 1, candidates: CandidateInputs = PLAIN) -> None:
+        self.n_outputs, self.candidates = n_outputs, candidates
 
     def __call__(self, kind: Callable[P, nn.Module], *args: P.args, **kwargs: P.kwargs) -> nn.Module:
         """Make an instance of ``kind``."""

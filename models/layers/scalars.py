@@ -11,7 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.data.jets.candidate_field import CandidateField
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 
 # Order as in the module docstring; the values of the paper's code.
 SCALAR_MEANS = (1.7, 2.0, -4.7, -4.7, 0.0, 0.0, 0.2)
@@ -24,8 +25,25 @@ def wrap_angle(phi: Tensor) -> Tensor:
     return torch.remainder(phi + math.pi, 2 * math.pi) - math.pi
 
 
+def n_field_inputs(candidates: CandidateInputs) -> int:
+    """Number of inputs that the fields beside pt, eta and phi become."""
+    return sum(field.n_inputs for field in candidates.fields[3:])
+
+
+def field_inputs(codes: Tensor, field: CandidateField) -> Tensor:
+    """Inputs (B, K, n) float64 of a field's codes (B, K): 0 or 1 for each code, or the code times the field's step.
+
+    Codes outside the field's range count as its ends.
+    """
+    codes = codes.double().clamp(field.min, field.max)
+    if not field.one_hot:
+        return codes.unsqueeze(-1) * field.step
+    every = torch.arange(field.min, field.max + 1, device=codes.device)
+    return (codes.round().unsqueeze(-1) == every).double()
+
+
 class JetScalars(nn.Module):
-    """Scalars from (possibly unrounded) grid codes, in float64 inside and float32 outside.
+    """Scalars and field inputs from (possibly unrounded) grid codes, in float64 inside and float32 outside.
 
     Masked constituents give zeros.
     """
@@ -33,18 +51,19 @@ class JetScalars(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, n_constituents: int) -> None:
+    def __init__(self, n_constituents: int, candidates: CandidateInputs = PLAIN) -> None:
         super().__init__()
-        self.n_constituents = n_constituents
+        self.n_constituents, self.candidates = n_constituents, candidates
         self.register_buffer("mean", torch.tensor(SCALAR_MEANS, dtype=torch.float64), persistent=False)
         self.register_buffer("scale", torch.tensor(SCALAR_SCALES, dtype=torch.float64), persistent=False)
 
     def forward(self, codes: Tensor, count: Tensor) -> Tensor:
-        """Map codes (B, K, 3) = (pT, eta, phi) and count (B, 1) to standardised scalars (B, K, 7), float32."""
+        """Map codes (B, K, 3 + F) = (pT, eta, phi, fields) and count (B, 1) to scalars (B, K, 7 + inputs), float32."""
+        of_pt, of_eta, of_phi, *fields = self.candidates.fields
         mask = torch.arange(self.n_constituents, device=codes.device) < count
-        pt_gev = codes[..., 0].double().clamp(min=1.0) * TriggerGrid.PT_LSB_GEV
-        eta = codes[..., 1].double() * TriggerGrid.ETA_LSB
-        phi = codes[..., 2].double() * TriggerGrid.PHI_LSB
+        pt_gev = codes[..., 0].double().clamp(min=1.0) * of_pt.lsb
+        eta = codes[..., 1].double() * of_eta.lsb
+        phi = codes[..., 2].double() * of_phi.lsb
         weight = pt_gev * mask
         jet_x, jet_y = (weight * phi.cos()).sum(-1, keepdim=True), (weight * phi.sin()).sum(-1, keepdim=True)
         jet_z, jet_e = (weight * eta.sinh()).sum(-1, keepdim=True), (weight * eta.cosh()).sum(-1, keepdim=True)
@@ -66,4 +85,6 @@ class JetScalars(nn.Module):
             ],
             dim=-1,
         )
-        return ((scalars - self.mean) * self.scale * mask[..., None]).float()
+        scalars = (scalars - self.mean) * self.scale
+        inputs = [field_inputs(codes[..., 3 + i], field) for i, field in enumerate(fields)]
+        return (torch.cat([scalars, *inputs], dim=-1) * mask[..., None]).float()

@@ -19,12 +19,17 @@ class Tagger(nn.Module):
     empty_jet : tuple of float, optional
         What a jet without candidates scores in evaluation mode, one number for each output. None where the network
         itself, or its integer form, decides.
+    takes_fields : bool
+        Of the class: the network hands ``layers.candidates`` to the layers that read codes, so that its YAML may name
+        a grid and fields. Networks that do not are those of the grid ``top`` with pt, eta and phi.
     """
+
+    takes_fields = False
 
     empty_jet: tuple[float, ...] | None = None
 
     def inputs(self, codes: Any, count: Any) -> Any:
-        """Parameter-free preprocessing of the candidates' codes (B, K, 3) and the count (B, 1)."""
+        """Parameter-free preprocessing of the candidates' codes (B, K, 3 + fields) and the count (B, 1)."""
         raise NotImplementedError
 
     def score(self, inputs: Any, count: Any) -> Any:

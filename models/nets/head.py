@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tritag import plugins
 from tritag.configs import ADDED
 from tritag.errors import ConfigError, DataError
 from tritag.identifiers import is_label, unusable_label
@@ -51,6 +52,9 @@ class HeadConfig:
     empty_jet_scores : tuple of float
         What a jet without candidates scores, one number for each output, whatever training made of it. By default the
         least probability of signal that the outputs can express (:meth:`scores_of_empty_jet`).
+    own_loss : str
+        ``FILE.py:FUNCTION``, a function of a plug-in: outputs and wanted (n, outputs) to the loss of each jet (n,), in
+        place of those here. Empty: those here.
 
     Raises
     ------
@@ -64,6 +68,7 @@ class HeadConfig:
     regression_weight: float = 0.1
     regression_loss: Literal["huber", "mse"] = "huber"
     empty_jet_scores: tuple[float, ...] = field(default=(), metadata=ADDED)
+    own_loss: str = field(default="", metadata=ADDED)
 
     def __post_init__(self) -> None:
         for name in ("classes", "background", "regression"):
@@ -89,6 +94,8 @@ class HeadConfig:
                 "head.regression_weight and head.regression_loss have no effect without head.regression, got "
                 f"{loss[0]} and {loss[1]}; leave them out"
             )
+        if self.own_loss and (loss != (HeadConfig.regression_weight, HeadConfig.regression_loss)):
+            raise ConfigError("head.regression_weight and head.regression_loss have no effect with head.own_loss")
         given = self.empty_jet_scores
         if given and (len(given) != self.n_outputs or not all(map(math.isfinite, given))):
             raise ConfigError(
@@ -216,7 +223,8 @@ class HeadConfig:
         weights : (n,), optional
             How much each jet counts; all the same by default.
         """
-        if weights is not None:
+        if weights is not None or self.own_loss:
+            weights = torch.ones_like(outputs[:, 0]) if weights is None else weights
             return (weights * self._losses(outputs, wanted)).sum()
         n = self.n_scores
         if self.binary:
@@ -233,6 +241,8 @@ class HeadConfig:
     def _losses(self, outputs: Tensor, wanted: Tensor) -> Tensor:
         """What :meth:`loss` adds up, (n,)."""
         n = self.n_scores
+        if self.own_loss:
+            return self._own_losses(outputs, wanted)
         if self.binary:
             total = F.binary_cross_entropy_with_logits(outputs[:, 0], wanted[:, 0], reduction="none")
         else:
@@ -243,6 +253,17 @@ class HeadConfig:
         error = F.huber_loss if self.regression_loss == "huber" else F.mse_loss
         errors = error(outputs[:, n:], torch.where(known, wanted[:, n:], outputs[:, n:].detach()), reduction="none")
         return total + self.regression_weight * errors.sum(dim=1)
+
+    def _own_losses(self, outputs: Tensor, wanted: Tensor) -> Tensor:
+        function = plugins.attribute(self.own_loss)
+        losses = function(outputs, wanted)
+        if not isinstance(losses, Tensor) or losses.shape != outputs.shape[:1]:
+            shape = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
+            raise ConfigError(
+                f"head.own_loss must give a loss for each of {len(outputs)} jets, shape ({len(outputs)},), got {shape} "
+                f"in {plugins.place_of(function)}"
+            )
+        return losses
 
 
 BINARY = HeadConfig()

@@ -9,13 +9,13 @@ from tritag.models.layers.products import trivial_macs
 from tritag.models.layers.tagger import Tagger
 
 
-def count_macs(tagger: Tagger, n_constituents: int) -> int:
+def count_macs(tagger: Tagger, n_constituents: int, n_codes: int = 3) -> int:
     """Multiply-accumulates of one jet's score in linear layers and products of activations (attention).
 
     Element-wise products (norms, gates, frames) and the input features are left out: their share of the work depends
-    on how they are built. Leaves the tagger in evaluation mode.
+    on how they are built; ``n_codes`` is the number of codes of a candidate. Leaves the tagger in evaluation mode.
     """
-    codes = torch.ones(1, n_constituents, 3)
+    codes = torch.ones(1, n_constituents, n_codes)
     count = torch.full((1, 1), n_constituents)
     inputs = tagger.eval().inputs(codes, count)
     # With gradients: the counter hooks into them.

@@ -12,7 +12,7 @@ import importlib
 import inspect
 import pkgutil
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,8 @@ from torch import nn
 import tritag.models.nets
 from tritag import plugins
 from tritag.configs import ADDED, build, config_names, load_config
-from tritag.errors import ConfigError, unknown_name
+from tritag.data.jets.candidate_grid import TOP, CandidateGrid, CandidateInputs, load_grid, with_numbers
+from tritag.errors import ConfigError, short, unknown_name
 from tritag.models.layers.factory import FloatLayers, Layers
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import FLOAT_SCORES, HeadConfig
@@ -33,7 +34,11 @@ _NETWORKS: dict[str, tuple[type[Tagger], type]] = {}
 
 @dataclass(frozen=True)
 class TaggerConfig:
-    """A tagger: which network, how many leading constituents, the network's own sizes, training settings, and head."""
+    """A tagger: which network, how many leading constituents, the network's own sizes, training settings, and head.
+
+    ``grid`` says in which steps candidates are counted, and ``fields`` what the tagger takes of them beside pt, eta and
+    phi, both by content: a run does not change with the file that its YAML names (docs/grids.md).
+    """
 
     network: str
     n_constituents: int = 16
@@ -41,10 +46,18 @@ class TaggerConfig:
     training: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
     head: HeadConfig = field(default=HeadConfig(), metadata=ADDED)
+    grid: CandidateGrid = field(default=TOP, metadata=ADDED)
+    fields: tuple[str, ...] = field(default=(), metadata=ADDED)
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_constituents <= 128:
             raise ConfigError(f"n_constituents must lie in [1, 128], got {self.n_constituents}")
+        self.grid.taken(self.fields)
+
+    @property
+    def candidates(self) -> CandidateInputs:
+        """What the tagger takes of each candidate."""
+        return CandidateInputs(self.grid, self.fields)
 
 
 def register(name: str, config: type) -> Callable[[TaggerClass], TaggerClass]:
@@ -75,8 +88,8 @@ def register(name: str, config: type) -> Callable[[TaggerClass], TaggerClass]:
 def load_tagger_config(name: str | Path, n_constituents: int | None = None) -> TaggerConfig:
     """Read a tagger by name or from a YAML file, with another number of constituents when given.
 
-    A ``network`` of the form ``FILE.py:CLASS`` is loaded; the path is relative to the YAML file. The config that is
-    returned holds the reference of a class in a plug-in (:mod:`tritag.plugins`) and no path.
+    A ``network`` of the form ``FILE.py:CLASS`` is loaded, and a head's ``own_loss``; paths are relative to the YAML
+    file. The config that is returned holds references to plug-ins (:mod:`tritag.plugins`) and no path.
 
     Raises
     ------
@@ -87,13 +100,27 @@ def load_tagger_config(name: str | Path, n_constituents: int | None = None) -> T
     given = values.get("network")
     if isinstance(given, str) and plugins.is_reference(given):
         values["network"] = plugins.refer(given, Path(name).parent)
+    head = values.get("head")
+    if isinstance(head, dict) and head.get("own_loss"):
+        values["head"] = {**head, "own_loss": plugins.refer(str(head["own_loss"]), Path(name).parent)}
     if n_constituents is not None:
         values["n_constituents"] = n_constituents
+    if "grid" in values:
+        values["grid"] = _grid(values["grid"], Path(name).parent)
     config = build(TaggerConfig, values, where=f"tagger {name}")
     cls, _ = _network(config.network)
     if (owner := plugins.owner_of(cls)) is not None:
         return dataclasses.replace(config, network=f"{owner}:{cls.__qualname__}")
     return config
+
+
+def _grid(given: object, beside: Path) -> CandidateGrid:
+    """A grid as a tagger's YAML gives it: a name, a YAML file beside it, or the grid itself."""
+    if isinstance(given, str):
+        return load_grid(given, beside)
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"grid must be the name of a grid, a YAML file or a mapping, got {short(given)}")
+    return build(CandidateGrid, with_numbers(given), where="grid")
 
 
 def tagger_names() -> list[str]:
@@ -107,8 +134,14 @@ def make_tagger(config: TaggerConfig, layers: Layers | None = None) -> Tagger:
     The factory holds the number of outputs; it must be that of ``config.head``.
     """
     cls, sizes = _network(config.network)
+    if not cls.takes_fields and not config.candidates.plain:
+        raise ConfigError(
+            f"network {config.network} must be one that takes a grid and fields, got "
+            f"{', '.join(config.fields) or 'another grid than top'}; leave grid and fields out, or see docs/grids.md"
+        )
     given = () if sizes is NoSizes else (sizes_of(config),)
-    tagger = cls(layers or FloatLayers(config.head.n_outputs), config.n_constituents, *given)
+    layers = layers or FloatLayers(config.head.n_outputs, config.candidates)
+    tagger = cls(layers, config.n_constituents, *given)
     tagger.empty_jet = config.head.scores_of_empty_jet(*FLOAT_SCORES)
     return tagger
 

@@ -20,7 +20,7 @@ from tritag.models.layers.linear import Linear
 from tritag.models.layers.norms import BatchNorm, LayerNorm
 from tritag.models.layers.pool import MeanPool
 from tritag.models.layers.residual import Residual
-from tritag.models.layers.scalars import N_SCALARS, JetScalars
+from tritag.models.layers.scalars import N_SCALARS, JetScalars, n_field_inputs
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import register
 
@@ -90,18 +90,20 @@ class Block(nn.Module):
 
 @register("transformer", TransformerConfig)
 class Transformer(Tagger):
-    """Transformer over the K leading constituents, seven scalars each."""
+    """Transformer over the K leading constituents, seven scalars each, and the fields that the tagger names."""
+
+    takes_fields = True
 
     def __init__(self, layers: Layers, n_constituents: int, config: TransformerConfig) -> None:
         super().__init__()
-        self.scalars = layers(JetScalars, n_constituents)
-        self.embed = layers(Linear, N_SCALARS, config.channels, role="input")
+        self.scalars = layers(JetScalars, n_constituents, layers.candidates)
+        self.embed = layers(Linear, N_SCALARS + n_field_inputs(layers.candidates), config.channels, role="input")
         self.blocks = nn.ModuleList(Block(layers, n_constituents, config) for _ in range(config.blocks))
         self.pool = layers(MeanPool, n_constituents)
         self.head = layers(Linear, config.channels, layers.n_outputs, role="output")
 
     def inputs(self, codes: Any, count: Any) -> Any:
-        """Seven scalars (B, K, 7)."""
+        """Seven scalars and the inputs of the fields (B, K, 7 + inputs)."""
         return self.scalars(codes, count)
 
     def score(self, inputs: Any, count: Any) -> Any:

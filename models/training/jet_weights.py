@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.errors import ConfigError
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.training.config import BALANCED, TrainingConfig
@@ -94,7 +93,8 @@ def _of_pt(jets: CodedJets, label: NDArray[np.int64], config: TrainingConfig) ->
 
 def jet_pt_gev(jets: CodedJets) -> NDArray[np.float64]:
     """Transverse momentum (n,) in GeV of the sum of each jet's candidates."""
+    of_pt, _, of_phi = jets.candidates.grid.fields[:3]
     codes = jets.codes.numpy().astype(np.float64)
     real = np.arange(codes.shape[1]) < jets.count.numpy()
-    pt, phi = np.where(real, codes[..., 0], 0) * TriggerGrid.PT_LSB_GEV, codes[..., 2] * TriggerGrid.PHI_LSB
+    pt, phi = np.where(real, codes[..., 0], 0) * of_pt.lsb, codes[..., 2] * of_phi.lsb
     return np.hypot(np.sum(pt * np.cos(phi), axis=1), np.sum(pt * np.sin(phi), axis=1))

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from torch import nn
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.quant.config import QuantConfig
 from tritag.quant.forms import Forms
 from tritag.quant.weights.coded_linear import CodedLinear, CodedVectorLinear
@@ -42,10 +43,14 @@ class QuantLayers:
         Candidates of a jet.
     n_outputs : int
         Outputs of the tagger's head.
+    candidates : CandidateInputs
+        The grid and the fields of the candidates.
     """
 
-    def __init__(self, config: QuantConfig, n_tokens: int, n_outputs: int = 1) -> None:
-        self.config, self.n_tokens, self.n_outputs = config, n_tokens, n_outputs
+    def __init__(
+        self, config: QuantConfig, n_tokens: int, n_outputs: int = 1, candidates: CandidateInputs = PLAIN
+    ) -> None:
+        self.config, self.n_tokens, self.n_outputs, self.candidates = config, n_tokens, n_outputs, candidates
 
     def __call__(self, kind: Callable[P, nn.Module], *args: P.args, **kwargs: P.kwargs) -> nn.Module:
         """Make the quantized form of ``kind`` from the arguments of its constructor.

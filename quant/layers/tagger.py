@@ -18,7 +18,7 @@ from tritag.quant.formats.meter import meters
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.factory import QuantLayers
 from tritag.quant.ops.empty_jet import EmptyJet
-from tritag.quant.ops.jet_scalars import CODE_GRID
+from tritag.quant.ops.jet_scalars import code_grid
 from tritag.quant.ops.modules import NamedOp
 from tritag.quant.weights.layer_selection import matching_layers
 from tritag.quant.weights.linear import QuantLinear, QuantVectorLinear
@@ -30,7 +30,7 @@ class QuantTagger(Tagger):
     def __init__(self, config: TaggerConfig, quant: QuantConfig) -> None:
         super().__init__()
         self.config, self.quant = config, quant
-        layers = QuantLayers(quant, config.n_constituents, config.head.n_outputs)
+        layers = QuantLayers(quant, config.n_constituents, config.head.n_outputs, config.candidates)
         self.tagger: Tagger = make_tagger(config, layers)
         self.empty = NamedOp()
         for name in matching_layers(self.tagger, quant.low_bit_layers, QuantLinear):
@@ -63,9 +63,9 @@ class QuantTagger(Tagger):
             raise ExportError(f"float weights must be those of the same tagger; missing {lost}, unknown {unexpected}")
 
     def fixed_inputs(self, codes: Tensor, count: Tensor) -> tuple[FixedTensor, FixedTensor]:
-        """Put plain tensors of integer codes (B, K, 3) and count (B, 1) on their grids."""
+        """Put plain tensors of integer codes (B, K, 3 + fields) and count (B, 1) on their grids."""
         return (
-            FixedTensor(codes.float(), CODE_GRID),
+            FixedTensor(codes.float(), code_grid(self.config.candidates)),
             FixedTensor(count.float(), Grid(0, self.config.n_constituents, 0)),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.models.layers.attention import Attention
 from tritag.models.layers.norms import LayerNorm
 from tritag.models.layers.pool import MeanPool
@@ -45,9 +46,9 @@ class NormAndCut(nn.Module):
 
 
 @quantizes(JetScalars)
-def quantized_jet_scalars(layers: QuantLayers, n_constituents: int) -> nn.Module:
-    """Seven scalars per candidate."""
-    return FixedOp(JetScalarsOp())
+def quantized_jet_scalars(layers: QuantLayers, n_constituents: int, candidates: CandidateInputs = PLAIN) -> nn.Module:
+    """Seven scalars per candidate, and the inputs of its fields."""
+    return FixedOp(JetScalarsOp(candidates))
 
 
 @quantizes(LayerNorm)

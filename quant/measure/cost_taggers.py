@@ -53,7 +53,8 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], Sizes]] = {"transformer": _transf
 
 def cost_tagger_names() -> list[str]:
     """All names that :func:`cost_sizes` knows."""
-    known = [name for name in tagger_names() if load_tagger_config(name).network in NETWORKS]
+    configs = {name: load_tagger_config(name) for name in tagger_names()}
+    known = [name for name, config in configs.items() if config.network in NETWORKS and not config.fields]
     return sorted([*known, *PAPER_TAGGERS])
 
 
@@ -83,4 +84,9 @@ def sizes_of(config: TaggerConfig) -> Sizes:
     if config.network not in NETWORKS:
         known = ", ".join(sorted(NETWORKS))
         raise ConfigError(f"cost formulas exist for the networks {known}, got {config.network!r}")
+    if config.fields:
+        raise ConfigError(
+            f"cost formulas exist for pt, eta and phi alone, got fields {', '.join(config.fields)}; count the exported "
+            "run with tritag cost RUN"
+        )
     return NETWORKS[config.network](config.sizes)

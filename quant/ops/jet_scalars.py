@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tritag.data.jets.trigger_grid import TriggerGrid
+from tritag.data.jets.candidate_field import CandidateField
+from tritag.data.jets.candidate_grid import PLAIN, TOP, CandidateGrid, CandidateInputs
 from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.integer import blocks
@@ -26,24 +27,32 @@ ANGLE_BITS = 12
 _FACTOR_BITS = 12
 _JET_BITS = 16
 
-CODE_GRID = Grid(TriggerGrid.ETA_MIN, TriggerGrid.PT_MAX, 0)
 SCALAR_TYPE = FixedType(True, 12, 4)
 
 
-def candidate(t: Tracer, codes: Int, count: Int) -> tuple[Int, Int, Int, Int]:
-    """Clip the codes (3 lanes) to the grid's domain: ``(valid, pt, eta, phi)``; pt is 0 beyond ``count``."""
+def code_grid(candidates: CandidateInputs) -> Grid:
+    """Grid of the tensor of codes: what the bits of any of its fields hold."""
+    return Grid(*candidates.code_range, 0)
+
+
+CODE_GRID = code_grid(PLAIN)
+
+
+def candidate(t: Tracer, codes: Int, count: Int, grid: CandidateGrid = TOP) -> tuple[Int, Int, Int, Int]:
+    """Clip the codes (first 3 lanes) to the grid's domain: ``(valid, pt, eta, phi)``; pt is 0 beyond ``count``."""
     valid = t.row_index().less(count)
-    pt, eta, phi = inside_domain(*(codes.lane(i) for i in range(3)))
+    pt, eta, phi = inside_domain(*(codes.lane(i) for i in range(3)), grid=grid)
     return valid, valid.where(pt, 0), eta, phi
 
 
-def inside_domain(pt: Int, eta: Int, phi: Int) -> tuple[Int, Int, Int]:
+def inside_domain(pt: Int, eta: Int, phi: Int, *, grid: CandidateGrid = TOP) -> tuple[Int, Int, Int]:
     """Clip codes to the grid's domain."""
-    eta_max = int(ETA_DOMAIN / TriggerGrid.ETA_LSB)
+    of_pt, of_eta, of_phi = grid.fields[:3]
+    eta_max = min(int(ETA_DOMAIN / of_eta.lsb), of_eta.max)
     return (
-        pt.clip(1, TriggerGrid.PT_MAX),
+        pt.clip(1, of_pt.max),
         eta.clip(-eta_max, eta_max),
-        phi.clip(TriggerGrid.PHI_MIN, TriggerGrid.PHI_MAX),
+        phi.clip(of_phi.min, of_phi.max),
     )
 
 
@@ -53,16 +62,23 @@ def candidates_in_lanes(t: Tracer, codes: Int, n: int) -> tuple[Int, Int, Int]:
 
 
 def four_momentum(
-    t: Tracer, pt: Int, eta: Int, phi: Int, momentum_bits: int = MOMENTUM_BITS, trig_bits: int = _TRIG_BITS
+    t: Tracer,
+    pt: Int,
+    eta: Int,
+    phi: Int,
+    momentum_bits: int = MOMENTUM_BITS,
+    trig_bits: int = _TRIG_BITS,
+    grid: CandidateGrid = TOP,
 ) -> tuple[Int, Int, Int, Int]:
     """Massless ``(E, px, py, pz)`` in units of pT LSB * 2**-momentum_bits; one product and one rounding each."""
     one = 2.0**trig_bits
-    turn = TriggerGrid.PHI_TURN
-    cos = t.table("cos_phi", lambda i: math.cos((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
-    sin = t.table("sin_phi", lambda i: math.sin((i + TriggerGrid.PHI_MIN) * TriggerGrid.PHI_LSB) * one, turn)
-    cosh = t.table("cosh_eta", lambda i: math.cosh(i * TriggerGrid.ETA_LSB) * one, eta.high + 1)
-    sinh = t.table("sinh_eta", lambda i: math.sinh(i * TriggerGrid.ETA_LSB) * one, eta.high + 1)
-    angle, slope = phi - TriggerGrid.PHI_MIN, eta.absolute()
+    _, of_eta, of_phi = grid.fields[:3]
+    turn = of_phi.max - of_phi.min + 1
+    cos = t.table("cos_phi", lambda i: math.cos((i + of_phi.min) * of_phi.lsb) * one, turn)
+    sin = t.table("sin_phi", lambda i: math.sin((i + of_phi.min) * of_phi.lsb) * one, turn)
+    cosh = t.table("cosh_eta", lambda i: math.cosh(i * of_eta.lsb) * one, eta.high + 1)
+    sinh = t.table("sinh_eta", lambda i: math.sinh(i * of_eta.lsb) * one, eta.high + 1)
+    angle, slope = phi - of_phi.min, eta.absolute()
     drop = trig_bits - momentum_bits
     p_z = (pt * slope.lookup(sinh)).round_shift(drop)
     return (
@@ -143,34 +159,45 @@ def relative_scalars(t: Tracer, p: Cylindrical, jet: Cylindrical, log_unit: floa
     ]
 
 
+def field_inputs(code: Int, field: CandidateField) -> list[Int]:
+    """Inputs of a field's code in steps of ``SCALAR_TYPE``, exactly: one for each code, or the code times its step."""
+    if field.one_hot:
+        inside = code.clip(field.min, field.max)
+        return [inside.equal(i) << SCALAR_TYPE.fraction for i in range(field.min, field.max + 1)]
+    return [code.clip(field.min, field.max) << round(math.log2(field.step * 2**SCALAR_TYPE.fraction))]
+
+
 @dataclass(frozen=True)
 class JetScalars(Op):
-    """Codes (B, K, 3) and count (B, 1) to standardised scalars (B, K, 7) of type ``SCALAR_TYPE``."""
+    """Codes (B, K, 3 + F) and count (B, 1) to scalars and field inputs (B, K, 7 + n) of type ``SCALAR_TYPE``."""
+
+    candidates: CandidateInputs = PLAIN
 
     def bind(self, codes: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: momenta and their sum in a first pass over the constituents, scalars in a second."""
+        grid = self.candidates.grid
+        of_pt, of_eta, of_phi, *fields = self.candidates.fields
         t = Tracer("jet_scalars", codes.rows)
         code = codes.declare(t, "codes")
         number = count.declare(t, "count", per_row=False)
-        valid, pt, eta, phi = candidate(t, code, number)
-        e, x, y, z = (v.sum_rows() for v in four_momentum(t, pt, eta, phi))
+        valid, pt, eta, phi = candidate(t, code, number, grid)
+        e, x, y, z = (v.sum_rows() for v in four_momentum(t, pt, eta, phi, grid=grid))
         log_pt_jet, eta_jet, phi_jet = jet_axis(t, x, y, z)
         log_e_jet = blocks.log2(t, e, LOG_BITS - 1) << 1
 
-        log_cosh = t.table(
-            "log2_cosh_eta", lambda i: math.log2(math.cosh(i * TriggerGrid.ETA_LSB)) * 2**LOG_BITS, eta.high + 1
-        )
+        log_cosh = t.table("log2_cosh_eta", lambda i: math.log2(math.cosh(i * of_eta.lsb)) * 2**LOG_BITS, eta.high + 1)
         log_pt = blocks.log2(t, pt, LOG_BITS - 1) << 1
         log_e = log_pt + eta.absolute().lookup(log_cosh)
-        step = round(TriggerGrid.ETA_LSB * 2**20)
-        eta_rad = (eta * step).round_shift(20 - ANGLE_BITS)
-        phi_rad = (phi * step).round_shift(20 - ANGLE_BITS)
+        eta_rad = (eta * round(of_eta.lsb * 2**20)).round_shift(20 - ANGLE_BITS)
+        phi_rad = (phi * round(of_phi.lsb * 2**20)).round_shift(20 - ANGLE_BITS)
         scalars = relative_scalars(
             t,
             Cylindrical(log_pt, log_e, eta_rad, phi_rad),
             Cylindrical(log_pt_jet, log_e_jet, eta_jet, phi_jet),
-            log_unit=math.log2(TriggerGrid.PT_LSB_GEV),
+            log_unit=math.log2(of_pt.lsb),
             ratio_unit=MOMENTUM_BITS,
         )
+        for i, field in enumerate(fields):
+            scalars += field_inputs(code.lane(3 + i), field)
         t.output("scalars", valid.where(t.stack(scalars), 0))
         return BoundProgram(t.program, fractions(codes, count), (SCALAR_TYPE.fraction,))

@@ -127,6 +127,8 @@ def grid_with(**changes: Any) -> CandidateGrid:
         ({**dataclasses.asdict(TOP.fields[2]), "position": 40}, "pt, eta, phi first and each name once"),
         ({"kinds": [1, 1]}, "different numbers"),
         ({"colour": 1}, "unknown key"),
+        ({"unit": "*/"}, "its unit a short text like"),
+        ({"name": "a b"}, "a field's name must be a word"),
     ],
 )
 def test_declarations_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:

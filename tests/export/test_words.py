@@ -18,7 +18,7 @@ from tritag.pipeline.interfaces import check_interface, scores_of
 
 def test_a_candidate_behind_an_empty_one_is_ignored():
     words = np.array([[5, 6, 7], [5, 1 << 14, 7], [2**64 - 2**14, 6, 7]], np.uint64)
-    np.testing.assert_array_equal(leading_words(words), [[5, 6, 7], [5, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(leading_words(words, TOP), [[5, 6, 7], [5, 0, 0], [0, 0, 0]])
 
 
 def test_places_of_the_scores():

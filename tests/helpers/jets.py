@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tritag.data.jets.candidate_grid import TOP
-from tritag.data.jets.crafted import crafted_codes
+from tritag.data.jets.candidate_grid import TOP, CandidateInputs
+from tritag.data.jets.crafted import crafted_codes, random_fields
 from tritag.data.jets.random_jets import random_jets
 from tritag.export.rtl.design.ports import field_port
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
-__all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets"]
+__all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets", "with_fields"]
 
 # The sample that comes with the package: 400 generated jets with splits.
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
@@ -25,6 +25,12 @@ def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
     ports = [field_port(field, 0) for field in TOP.fields]
     fit = ((codes >= [port.low for port in ports]) & (codes <= [port.high for port in ports])).all(axis=(1, 2))
     return codes[fit], count[fit]
+
+
+def with_fields(jets: Jets, candidates: CandidateInputs) -> Jets:
+    """The jets with codes of the fields of ``candidates`` behind pT, eta and phi."""
+    codes, count = jets
+    return np.concatenate([codes, random_fields(count, codes.shape[1], candidates, 1)], axis=-1), count
 
 
 def filled(jets: Jets) -> Jets:

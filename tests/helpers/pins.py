@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tests.helpers.jets import random_jets
+from tests.helpers.jets import random_jets, with_fields
 from tests.helpers.rtl import timing
 from tests.helpers.taggers import FAST, TINY, calibrated_tagger, observe
 from tritag.configs import digest, precision_names
@@ -73,7 +73,7 @@ def pins_of(tagger: str, precision: str) -> dict[str, Any]:
     set_weights(network)
     names = [(name, list(value.shape), str(value.dtype)) for name, value in network.state_dict().items()]
     pins["state"] = _hash(json.dumps(names).encode())
-    jets = random_jets(np.random.default_rng(1), JETS, CONSTITUENTS)
+    jets = with_fields(random_jets(np.random.default_rng(1), JETS, CONSTITUENTS), load_tagger_config(tagger).candidates)
     codes, count = (torch.from_numpy(x) for x in jets)
     with torch.no_grad():
         if isinstance(network, QuantTagger):

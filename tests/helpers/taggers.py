@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from tests.helpers.jets import Jets, random_jets
+from tests.helpers.jets import Jets, random_jets, with_fields
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.models.nets.registry import TaggerConfig
 from tritag.quant.config import QuantConfig
@@ -27,16 +28,18 @@ def calibrated_tagger(
     network: str = "transformer",
     seed: int = 0,
     head: HeadConfig = BINARY,
+    candidates: CandidateInputs = PLAIN,
 ) -> QuantTagger:
     """Tagger in evaluation mode whose observers have seen some jets, and whose batch norms have statistics."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        tagger = QuantTagger(TaggerConfig(network, k, dict(sizes), head=head), QuantConfig(weights=weights))
+        config = TaggerConfig(network, k, dict(sizes), head=head, grid=candidates.grid, fields=candidates.names)
+        tagger = QuantTagger(config, QuantConfig(weights=weights))
         for module in tagger.modules():
             if isinstance(module, QuantBatchNorm):
                 module.running_mean.normal_(0, 0.3)
                 module.running_var.uniform_(0.3, 3)
-    observe(tagger, random_jets(np.random.default_rng(seed), 400, k))
+    observe(tagger, with_fields(random_jets(np.random.default_rng(seed), 400, k), candidates))
     return tagger.eval()
 
 

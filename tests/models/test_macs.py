@@ -9,7 +9,8 @@ from tritag.models.nets.registry import TaggerConfig, load_tagger_config, make_t
 
 
 def macs(name, k):
-    return count_macs(make_tagger(load_tagger_config(name, k)), k)
+    config = load_tagger_config(name, k)
+    return count_macs(make_tagger(config), k, len(config.candidates.fields))
 
 
 @pytest.mark.parametrize(("k", "channels", "blocks", "factor"), [(16, 16, 1, 1), (5, 32, 2, 2)])

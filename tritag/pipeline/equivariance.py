@@ -88,6 +88,11 @@ def _measured(opened: OpenedRun, jets: Path | None, n_max: int, seed: int) -> Eq
             f"{opened.name} must have a logit alone, but has the outputs "
             f"{list(recipe.tagger.head.output_names)}; name a run with a binary head"
         )
+    if not recipe.tagger.candidates.plain:
+        raise RunError(
+            f"{opened.name} must take pT, eta and phi of the grid top, which transformations are made on, but takes "
+            "other candidates; name another run"
+        )
     tagger, float_run = opened.tagger(), opened.float_run()
     assert float_run is not None
     batch = coded_jets(recipe, None if jets else "test", file=jets, n_max=n_max)

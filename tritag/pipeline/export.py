@@ -74,7 +74,9 @@ def export_run(opened: OpenedRun) -> ExportResult:
     tagger = exact(opened.tagger())
     model = export_model(tagger)
     graph = read_graph(model)
-    codes, count = with_crafted(*integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True)
+    codes, count = with_crafted(
+        *integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True, candidates=recipe.tagger.candidates
+    )
     outputs = TorchExecutor(graph, tagger, model).run(codes, count)
     with atomic_path(run.path("vectors.npz")) as path:
         save_vectors(path, graph, (codes, count), outputs)

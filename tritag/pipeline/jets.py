@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.data.jets.conventions import grid_losses
 from tritag.data.jets.crafted import crafted_codes
 from tritag.data.jets.jets import JetBatch
@@ -20,7 +21,11 @@ from tritag.terminal import print_progress
 
 
 def read_source(
-    source: str | Path, split: str | None = None, n_max: int | None = None, constituents: int | None = None
+    source: str | Path,
+    split: str | None = None,
+    n_max: int | None = None,
+    constituents: int | None = None,
+    candidates: CandidateInputs = PLAIN,
 ) -> JetBatch:
     """Jets of a file of any known kind, or of a data configuration, whose set is made when it is not in the cache.
 
@@ -37,6 +42,8 @@ def read_source(
     constituents : int, optional
         Constituents that a tagger will take. Own files hold whole jets, padded to the longest that was read; with a
         larger number here they are padded up to it, which loses nothing.
+    candidates : CandidateInputs
+        Grid and fields of the tagger, for the sentence about what is clipped.
 
     Raises
     ------
@@ -48,7 +55,7 @@ def read_source(
     path = ensure_data(source) if names_configuration(source) else Path(source)
     notes: list[str] = []
     batch = read_any(path, n_max=n_max, split=split, notes=notes)
-    if losses := grid_losses(batch, soft_too=False):
+    if losses := grid_losses(batch, soft_too=False, inputs=candidates):
         notes.append(f"{path.name}: {losses}")
     for note in notes:
         print_progress(note)
@@ -74,26 +81,27 @@ def coded_jets(
     Raises
     ------
     DataError
-        As in :func:`read_source`, fewer constituents in the file than the tagger takes, or none at all.
+        As in :func:`read_source`, fewer constituents in the file than the tagger takes, or none at all, or without
+        what a field of the tagger is made of.
     """
-    constituents = recipe.tagger.n_constituents
+    constituents, candidates = recipe.tagger.n_constituents, recipe.tagger.candidates
     source = recipe.data if file is None else file
-    batch = read_source(source, split, n_max, constituents)
+    batch = read_source(source, split, n_max, constituents, candidates)
     if len(batch) and not batch.n_constituents.any():
         raise DataError(f"{source}: jets must have constituents, got {len(batch)} jets without any; check the file")
-    return CodedJets.from_batch(batch, constituents, rounded=recipe.on_grid)
+    return CodedJets.from_batch(batch, constituents, rounded=recipe.on_grid, candidates=candidates)
 
 
 def integer_codes(jets: CodedJets) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Codes (n, K, 3) and counts (n,) of jets on the grid as plain arrays of int32, as the executors take them."""
+    """Codes (n, K, 3 + F) and counts (n,) of jets on the grid as plain arrays of int32, as the executors take them."""
     return jets.codes.numpy().astype(np.int32), jets.count.numpy().reshape(-1).astype(np.int32)
 
 
 def with_crafted(
-    codes: NDArray[np.int32], count: NDArray[np.int32], first: bool = False
+    codes: NDArray[np.int32], count: NDArray[np.int32], first: bool = False, candidates: CandidateInputs = PLAIN
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Codes (n, K, 3) and counts (n,) together with the crafted jets, which stand behind them or ``first``."""
-    crafted, crafted_count = crafted_codes(codes.shape[1])
+    """Codes (n, K, 3 + F) and counts (n,) together with the crafted jets, which stand behind them or ``first``."""
+    crafted, crafted_count = crafted_codes(codes.shape[1], inputs=candidates)
     if first:
         return np.concatenate([crafted, codes]), np.concatenate([crafted_count, count])
     return np.concatenate([codes, crafted]), np.concatenate([count, crafted_count])

@@ -7,9 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tritag import plugins
 from tritag.configs import build
+from tritag.data.jets.field_codes import require_columns
 from tritag.data.jets.store import read_info
 from tritag.data.readers.formats import is_own_file
+from tritag.data.simulation.candidate_columns import COLUMNS
 from tritag.data.simulation.config import load_data_config
 from tritag.environment import runs_root
 from tritag.errors import ConfigError, RunError, short, unknown_name
@@ -65,6 +68,7 @@ def recipe_of(
     sections = parse_changes(changes)
     config = load_tagger_config(tagger, constituents)
     classes, n_training = known_jets(data)
+    require_fields(config, data)
     head = _head(config.head, sections.pop("head"), classes, data)
     config = dataclasses.replace(config, sizes={**config.sizes, **sections.pop("sizes")}, head=head)
     if n_training is not None:
@@ -97,6 +101,23 @@ def known_jets(data: str) -> tuple[tuple[str, ...] | None, int | None]:
     return info.classes, stop - start
 
 
+def require_fields(tagger: TaggerConfig, data: str) -> None:
+    """Refuse a data configuration, or an own jet file, without what the fields of a tagger are made of.
+
+    Files of other kinds say so when they are read.
+
+    Raises
+    ------
+    DataError
+        Names the field and what it is made of.
+    """
+    path = Path(data)
+    if not path.is_file():
+        require_columns(tagger.candidates, dict.fromkeys(COLUMNS if load_data_config(data).fields else ()), data)
+    elif is_own_file(path):
+        require_columns(tagger.candidates, dict.fromkeys(read_info(path).columns), data)
+
+
 def _head(own: HeadConfig, changes: JsonObject, classes: tuple[str, ...] | None, data: str) -> HeadConfig:
     """The tagger's head with the user's changes; jets of several classes get a score each where nobody says otherwise.
 
@@ -105,6 +126,8 @@ def _head(own: HeadConfig, changes: JsonObject, classes: tuple[str, ...] | None,
     DataError
         The jets have other classes than the head.
     """
+    if given := changes.get("own_loss"):
+        changes = {**changes, "own_loss": plugins.refer(str(given), Path())}
     head = build(HeadConfig, {**dataclasses.asdict(own), **changes}, where="head")
     if head == BINARY and not changes and classes is not None and len(classes) > 2:
         print_progress(f"{data} has {len(classes)} classes: the head gets a score for each ({', '.join(classes)})")

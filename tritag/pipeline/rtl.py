@@ -192,7 +192,8 @@ def rtl_run(
     expected = scores.run(*inputs).reshape(len(inputs[0]), -1)
     strength = strength_of(graph, inputs, expected)
     if interface == "words":
-        words, tokens = words_of_jets(*inputs)
+        codes, count = inputs
+        words, tokens = words_of_jets(codes, count, graph.candidates)
         checked = check_design(
             design, word_ports(words, tokens), WordReference(scores).jets(words, tokens).view(np.int64)
         )

@@ -13,6 +13,7 @@ from tritag.errors import DataError
 from tritag.files import JsonObject
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.nets.registry import TaggerConfig
 from tritag.pipeline.executors import run_executors
 from tritag.pipeline.jets import integer_codes
 from tritag.pipeline.opened import OpenedRun
@@ -82,7 +83,7 @@ def score_jets(opened: OpenedRun, jets: Jets, executor: str = "pytorch", target:
         Unknown executor.
     """
     (chosen,) = run_executors(opened, (executor,), target)
-    inputs = _features(jets) if opened.imported else _on_grid(jets, opened.recipe.tagger.n_constituents)
+    inputs = _features(jets) if opened.imported else _on_grid(jets, opened.recipe.tagger)
     integers = chosen.run(*inputs).reshape(len(inputs[0]), -1)
     return Scores(integers, chosen.graph.output_lsb, chosen.graph.output_names, executor)
 
@@ -94,18 +95,24 @@ def _features(jets: Jets) -> tuple[Codes, ...]:
     return jets if isinstance(jets, tuple) else (jets,)
 
 
-def _on_grid(jets: Jets, constituents: int) -> tuple[Codes, Codes]:
+def _on_grid(jets: Jets, tagger: TaggerConfig) -> tuple[Codes, Codes]:
+    constituents, wide = tagger.n_constituents, len(tagger.candidates.fields)
     if isinstance(jets, JetBatch):
-        jets = CodedJets.from_batch(jets, constituents)
+        jets = CodedJets.from_batch(jets, constituents, candidates=tagger.candidates)
     if isinstance(jets, CodedJets):
+        if jets.candidates != tagger.candidates:
+            raise DataError(
+                "jets to score must hold the grid and fields of the tagger, got another grid or other fields; make "
+                "them with CodedJets.from_batch(..., candidates=tagger.candidates)"
+            )
         if jets.codes.is_floating_point():
             raise DataError("jets to score must lie on the trigger's grid, got unrounded values; round them")
         return integer_codes(jets)
     codes, count = (np.asarray(x) for x in jets)
     if not (np.issubdtype(codes.dtype, np.integer) and np.issubdtype(count.dtype, np.integer)):
         raise DataError(f"codes and counts must be integers, got {codes.dtype} and {count.dtype}")
-    if codes.ndim != 3 or codes.shape[2] != 3 or count.reshape(-1).shape != codes.shape[:1]:
+    if codes.ndim != 3 or codes.shape[2] != wide or count.reshape(-1).shape != codes.shape[:1]:
         raise DataError(
-            f"codes must have shape (n, {constituents}, 3) and counts (n,), got {codes.shape} and {count.shape}"
+            f"codes must have shape (n, {constituents}, {wide}) and counts (n,), got {codes.shape} and {count.shape}"
         )
     return codes.astype(np.int64), count.reshape(-1).astype(np.int64)

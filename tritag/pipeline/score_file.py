@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -169,16 +170,17 @@ def _length(jets: Path, split: str | None, n_max: int | None) -> int:
 
 def _chunks(opened: OpenedRun, jets: Path, split: str | None, done: int, total: int) -> Iterator[Inputs]:
     """Codes and counts of the jets ``done`` to ``total``, a chunk at a time."""
-    constituents = opened.recipe.tagger.n_constituents
+    constituents, candidates = opened.recipe.tagger.n_constituents, opened.recipe.tagger.candidates
+    coded = partial(CodedJets.from_batch, n_constituents=constituents, candidates=candidates)
     if not is_own_file(jets):
-        codes, count = integer_codes(CodedJets.from_batch(read_source(jets, split, total), constituents))
+        codes, count = integer_codes(coded(read_source(jets, split, total, candidates=candidates)))
         for start in range(done, total, CHUNK_JETS):
             yield codes[start : start + CHUNK_JETS], count[start : start + CHUNK_JETS]
         return
     for start in range(done, total, CHUNK_JETS):
         batch = read_jets(jets, split=split, start=start, stop=min(start + CHUNK_JETS, total))
         batch = batch if batch.p4.shape[1] >= constituents else batch.leading(constituents)
-        yield integer_codes(CodedJets.from_batch(batch, constituents))
+        yield integer_codes(coded(batch))
 
 
 def _write(out: Path, part: Path, outputs: int, facts: JsonObject) -> None:

@@ -131,7 +131,7 @@ def require_various(outputs: NDArray[np.float64], count: NDArray[np.int64], name
 def _corners(graph: FirmwareGraph) -> NDArray[np.int64]:
     """The crafted jets, or the extreme features of an imported program: one row each."""
     if graph.inputs == ["codes", "count"]:
-        corners: tuple[Integers, ...] = crafted_codes(graph.shapes["codes"][0])
+        corners: tuple[Integers, ...] = crafted_codes(graph.shapes["codes"][0], inputs=graph.candidates)
     else:
         corners = extreme_features(graph)
     return np.concatenate([x.reshape(len(x), -1).astype(np.int64) for x in corners], axis=1)

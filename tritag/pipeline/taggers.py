@@ -44,6 +44,6 @@ def list_taggers() -> list[TaggerSummary]:
     for name in tagger_names():
         config = load_tagger_config(name)
         tagger = make_tagger(config)
-        macs = count_macs(tagger, config.n_constituents)
+        macs = count_macs(tagger, config.n_constituents, len(config.candidates.fields))
         found.append(TaggerSummary(name, count_parameters(tagger), config.n_constituents, macs, config.summary))
     return found

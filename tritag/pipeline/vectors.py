@@ -39,7 +39,7 @@ def run_inputs(
     """
     if not opened.imported:
         codes, count = integer_codes(coded_jets(opened.recipe, split, file=file, n_max=n_max))
-        return (codes, count) if file else with_crafted(codes, count)
+        return (codes, count) if file else with_crafted(codes, count, candidates=opened.recipe.tagger.candidates)
     if file is not None:
         return tuple(x[:n_max] for x in features_of(file, graph))
     return join_features(random_features(graph, n_max or 0), extreme_features(graph))

@@ -64,7 +64,7 @@ def verify_words(
     executors = word_executors(opened, names, target_name)
     graph = executors[0].graph
     codes, count = run_inputs(opened, graph, n_max or (None if jets else DEFAULT_JETS), file=jets)
-    words, tokens = words_of_jets(codes, count)
+    words, tokens = words_of_jets(codes, count, graph.candidates)
     answers: list[NDArray[np.int64]] = []
     verdicts = verify.verify(
         executors,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tritag.data.jets.candidate_grid import CandidateField
+from tritag.data.jets.candidate_field import CandidateField
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.rtl.design.pieces import identifier
 from tritag.export.words import TOKEN_BITS, WORD_BITS, candidate_fields

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tritag.data.jets.candidate_grid import CandidateField
+from tritag.data.jets.candidate_field import CandidateField
 from tritag.export.rtl.design.kernel import Top
 from tritag.export.rtl.design.layout import Layout, spread
 from tritag.export.rtl.design.pieces import Draft, Tensor
 from tritag.export.rtl.design.ports import TOKEN, WORDS, field_port, input_port
 from tritag.export.rtl.design.reduce import reduced
-from tritag.export.rtl.text.signals import Signal, extend
+from tritag.export.rtl.text.signals import Signal, extend, literal
 from tritag.export.words import JET_BITS, SCORE_BITS, TOKEN_BITS, WORD_BITS, candidate_fields
 
 # The number of candidates is a sum over the rows, as those of ops are.
@@ -64,15 +64,29 @@ def _alive(top: Top, layout: Layout | None, words: list[Signal], pt: CandidateFi
 def _codes(draft: Draft, word: Signal, alive: Signal) -> list[Signal]:
     """A candidate's codes: its fields, or 0 where it does not count."""
     m, delays, grid = draft.top.module, draft.top.timing.delays, draft.graph.grids["codes"]
-    stage, end = m.place([word, alive], delays.lut_ns)
+    stage, end = m.place([word, alive], 3 * delays.lut_ns)
     text, lives = m.read(word, stage), m.read(alive, stage)
     found = []
     for field in candidate_fields(draft.graph):
-        port, masked = field_port(field, 0), f"{{{field.bits}{{{lives}}}}} & {_bits(text, field)}"
-        code = m.wire(masked, port.low, port.high, stage, end, alive.jet, field.name)
+        port = field_port(field, 0)
+        code = m.wire(_masked(draft, field, text, lives), port.low, port.high, stage, end, alive.jet, field.name)
         wide = extend(code.name, code.width, code.signed, Signal("", grid.low, grid.high).width)
         found.append(m.wire(wide, grid.low, grid.high, stage, end, alive.jet, "code"))
     return found
+
+
+def _masked(draft: Draft, field: CandidateField, word: str, alive: str) -> str:
+    """A field's bits where the candidate counts and has it, what stands for them where it has not, else 0."""
+    bits = _bits(word, field)
+    if field.when is None:
+        return f"{{{field.bits}{{{alive}}}}} & {bits}"
+    kind = draft.graph.candidates.grid.field(field.when.field)
+    codes = [literal(code, kind.bits) for code in field.when.codes]
+    has = " | ".join(f"({_bits(word, kind)} == {code})" for code in codes)
+    given = f"({{{field.bits}{{{alive} & ({has})}}}} & {bits})"
+    if not field.otherwise:
+        return given
+    return f"{given} | ({{{field.bits}{{{alive} & ~({has})}}}} & {literal(field.otherwise, field.bits)})"
 
 
 def _count(draft: Draft, layout: Layout | None, alive: list[Signal]) -> Signal:

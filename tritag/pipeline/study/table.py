@@ -66,7 +66,7 @@ def _row_entries(config: StudyConfig, row: StudyRow) -> list[tuple[str, StudyEnt
     tagger = runs.tagger
     remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
     label = ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks])
-    network = make_tagger(tagger)
+    network, n_codes = make_tagger(tagger), len(tagger.candidates.fields)
     return [
         (
             name,
@@ -77,7 +77,7 @@ def _row_entries(config: StudyConfig, row: StudyRow) -> list[tuple[str, StudyEnt
                 labels,
                 costs=runs.costs,
                 paper=paper_cost(tagger, row),
-                macs=count_macs(network, tagger.n_constituents) if config.firmware else None,
+                macs=count_macs(network, tagger.n_constituents, n_codes) if config.firmware else None,
                 firmware=runs.firmware,
             ),
         )
@@ -118,6 +118,7 @@ def paper_cost(tagger: TaggerConfig, row: StudyRow) -> Cost | None:
         name is None
         or tagger.network not in NETWORKS
         or tagger.head.n_outputs > 1
+        or tagger.fields
         or any(s.startswith("quant.") for s in row.settings)
     ):
         return None
