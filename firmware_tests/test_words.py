@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.helpers.jets import crafted_jets, random_jets, which_fit
+from tests.helpers.jets import random_jets, with_fields
 from tests.helpers.rtl import timing
 from tests.helpers.taggers import TINY, calibrated_tagger
+from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs, load_grid
+from tritag.data.jets.crafted import crafted_codes
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
@@ -23,6 +25,8 @@ from tritag.hls_projects.target import load_target
 from tritag.hls_projects.word_executors import WordCsim, WordEmulator, WordReference, word_ports
 from tritag.models.nets.head import BINARY, HeadConfig
 
+# With fields that only charged or only neutral candidates have, and with pT, eta and phi alone.
+FIELDS = {3: CandidateInputs(load_grid("cms-puppi"), ("id", "z0", "weight")), 1: PLAIN}
 HEADS = {3: HeadConfig(classes=("b", "c", "qcd"), regression=("pt",)), 1: BINARY}
 
 
@@ -30,12 +34,15 @@ class Case:
     """A tagger on words, and words of which some hold anything."""
 
     def __init__(self, k: int) -> None:
-        model = with_word_scores(export_model(calibrated_tagger(k, "ternary", TINY, head=HEADS[k])))
+        taken = FIELDS[k]
+        tagger = calibrated_tagger(k, "ternary", TINY, head=HEADS[k], candidates=taken)
+        model = with_word_scores(export_model(tagger))
         self.graph = read_graph(model)
         self.reference = WordReference(OnnxRuntimeExecutor(self.graph, model))
         rng = np.random.default_rng(k)
-        jets = zip(random_jets(rng, 300, k), crafted_jets(rng, k), strict=True)
-        words, tokens = words_of_jets(*which_fit(*(np.concatenate(both) for both in jets)), self.graph.candidates)
+        jets = zip(with_fields(random_jets(rng, 300, k), taken), crafted_codes(k, inputs=taken), strict=True)
+        codes, count = (np.concatenate(both) for both in jets)
+        words, tokens = words_of_jets(codes, count, taken)
         anything = rng.integers(0, 2**64 - 1, (200, k), np.uint64, endpoint=True)
         anything[rng.random(anything.shape) < 0.3] &= np.uint64(2**64 - 2**14)
         self.words = np.concatenate([words, anything])
