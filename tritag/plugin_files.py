@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tritag.closed import closed
 from tritag.errors import ConfigError
 from tritag.files import write_text
 
@@ -66,7 +67,9 @@ def read(path: Path | str) -> Plugin:
     """
     path = Path(path)
     path = path.parent if path.name == INIT else path
-    if not (path.is_file() and path.suffix == ".py") and not (path / INIT).is_file():
+    with closed(path, ConfigError, "a Python file or a folder", "check the path"):
+        there = (path.is_file() and path.suffix == ".py") or (path / INIT).is_file()
+    if not there:
         raise ConfigError(f"a plug-in must be a Python file or a folder with {INIT}, got {path}; check the path")
     path = path.resolve()
     if not (path.stem.isidentifier() and path.suffix in (".py", "")):
