@@ -18,12 +18,13 @@ from tritag import advice
 from tritag.closed import closed
 from tritag.errors import RunError
 from tritag.files import atomic_path, write_text
+from tritag.models.training.schedule import Plateau
 from tritag.seals import seal, seal_json, unseal, unseal_json
 from tritag.structured import JSON_BYTES_MAX, parse_json, read_text
 
 CHECKPOINT_FILE = "checkpoint.pt"
 HISTORY_FILE = "history.jsonl"
-_VERSION = 1
+_VERSION = 2
 _TRAIN = "train the tagger again"
 
 
@@ -39,12 +40,15 @@ class TrainingState:
         Sum of the training losses since the last validation, and their number.
     best : dict
         Best validation so far: ``step``, ``metrics``, and ``weights`` when they are to be kept; empty before the first.
+    plateau : Plateau
+        What a learning rate that falls on a plateau remembers.
     """
 
     step: int = 0
     loss_sum: float = 0.0
     loss_steps: int = 0
     best: dict[str, Any] = field(default_factory=dict)
+    plateau: Plateau = field(default_factory=Plateau)
 
     def add(self, loss: float) -> None:
         """Count one step of the optimizer and add up its loss."""
@@ -60,7 +64,7 @@ def write_checkpoint(
     content = {
         "version": _VERSION,
         "settings": settings,
-        "state": vars(state),
+        "state": vars(state) | {"plateau": vars(state.plateau)},
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "rng": torch.get_rng_state(),
@@ -105,7 +109,8 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
         model.load_state_dict(content["model"])
         optimizer.load_state_dict(content["optimizer"])
         torch.set_rng_state(content["rng"])
-        state = TrainingState(**content["state"])
+        plateau = Plateau(**content["state"].pop("plateau"))
+        state = TrainingState(**content["state"], plateau=plateau)
     _cut_history(directory / HISTORY_FILE, state.step)
     return state
 

@@ -8,14 +8,21 @@ from typing import Literal
 
 from tritag.configs import ADDED, INFINITE, check_range
 from tritag.errors import ConfigError, short
+from tritag.models.training.optimizer import OPTIMIZERS
+from tritag.models.training.schedule import SCHEDULES, cosine_share
 
 BALANCED = "balanced"
 PT_BINS = 20
+# Settings that only one schedule reads, with their defaults.
+_OF_SCHEDULE = {
+    "warm-restarts": {"cycles": 2, "cycle_growth": 1.0},
+    "plateau": {"plateau_factor": 0.1, "plateau_patience": 20},
+}
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Settings of a training: Adam with decoupled weight decay, learning rate on a cosine down to 0.
+    """Settings of a training: optimizer, batches, learning rate, what to keep.
 
     The defaults suit the 2k taggers on one CPU core for a few minutes. The tagger-quantization paper trains them for
     200 000 iterations with batch 4096, learning rate 1e-2, no weight decay.
@@ -48,6 +55,16 @@ class TrainingConfig:
         Class whose spectrum of pT the other classes get by weights; empty for none.
     pt_bins : int
         Bins of that spectrum, with equally many jets of the reference in each.
+    optimizer : "adam" or "lion"
+        Adam with decoupled weight decay, or Lion (:mod:`tritag.models.training.optimizer`).
+    schedule : "cosine", "warm-restarts", "plateau" or "constant"
+        How the learning rate goes on from that of the first step: down to 0 on a cosine, on several one after the
+        other, by a factor whenever the validation loss stops to fall, or not at all
+        (:mod:`tritag.models.training.schedule`).
+    cycles, cycle_growth : int, float
+        Number of cosines of "warm-restarts", and length of each over that of the one before.
+    plateau_factor, plateau_patience : float, int
+        By what "plateau" multiplies the rate, once more than so many validations in a row had no better loss.
     """
 
     iterations: int = 4000
@@ -63,6 +80,12 @@ class TrainingConfig:
     class_weights: dict[str, float] | str | None = field(default=None, metadata=ADDED)
     pt_reference: str = field(default="", metadata=ADDED)
     pt_bins: int = field(default=PT_BINS, metadata=ADDED)
+    optimizer: Literal["adam", "lion"] = field(default="adam", metadata=ADDED)
+    schedule: Literal["cosine", "warm-restarts", "plateau", "constant"] = field(default="cosine", metadata=ADDED)
+    cycles: int = field(default=2, metadata=ADDED)
+    cycle_growth: float = field(default=1.0, metadata=ADDED)
+    plateau_factor: float = field(default=0.1, metadata=ADDED)
+    plateau_patience: int = field(default=20, metadata=ADDED)
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch_size", "micro_batch", "validate_every"):
@@ -80,6 +103,7 @@ class TrainingConfig:
         if self.keep not in ("last", "best"):
             raise ConfigError(f"keep must be 'last' or 'best', got {self.keep!r}")
         self._check_weights()
+        self._check_schedule()
 
     def _check_weights(self) -> None:
         given = self.class_weights
@@ -96,6 +120,24 @@ class TrainingConfig:
         if self.pt_bins != PT_BINS and not self.pt_reference:
             raise ConfigError(f"pt_bins needs pt_reference, got {self.pt_bins} bins of no class; name the class")
 
-    def learning_rate_at(self, step: int) -> float:
-        """Learning rate of a step, counted from 0."""
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * step / self.iterations))
+    def _check_schedule(self) -> None:
+        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} must be one of {', '.join(known)}, got {short(getattr(self, name))}")
+        for schedule, settings in _OF_SCHEDULE.items():
+            for name, default in settings.items():
+                if self.schedule != schedule and getattr(self, name) != default:
+                    raise ConfigError(f"{name} needs schedule {schedule!r}, got {self.schedule!r}, which ignores it")
+        check_range(self, ("cycles",), 1, 1000)
+        check_range(self, ("cycle_growth",), 1, 1000)
+        if not 0 < self.plateau_factor < 1:
+            raise ConfigError(f"plateau_factor must lie between 0 and 1, got {self.plateau_factor}")
+        check_range(self, ("plateau_patience",), 0, 1e9)
+
+    def learning_rate_at(self, step: int, plateau_share: float = 1.0) -> float:
+        """Learning rate of a step, counted from 0; ``plateau_share``: what "plateau" has left of that of the first."""
+        if self.schedule == "cosine":
+            return self.learning_rate * cosine_share(step, self.iterations)
+        if self.schedule == "warm-restarts":
+            return self.learning_rate * cosine_share(step, self.iterations, self.cycles, self.cycle_growth)
+        return self.learning_rate * plateau_share

@@ -134,6 +134,22 @@ def test_resumed_training_ends_with_the_same_weights(jets, tmp_path, kill_at, ev
     assert lines_without_time(tmp_path / "killed") == lines_without_time(tmp_path / "unbroken")
 
 
+@pytest.mark.parametrize("schedule", ["warm-restarts", "plateau", "constant"])
+@pytest.mark.parametrize("optimizer", ["adam", "lion"])
+def test_every_schedule_survives_a_kill(jets, tmp_path, schedule, optimizer):
+    patient = {"plateau_patience": 0, "plateau_factor": 0.5} if schedule == "plateau" else {}
+    config = dataclasses.replace(CONFIG, schedule=schedule, optimizer=optimizer, validate_every=3, **patient)
+    unbroken = train(make(), *jets, config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        train(make(kill_at=17), *jets, dataclasses.replace(config, checkpoint_every_s=1e-9), tmp_path / "killed")
+    resumed = train(make(seed=77), *jets, config, tmp_path / "killed")
+    assert resumed.resumed_at == 17
+    assert_same_weights(weights_of(unbroken.weights), weights_of(resumed.weights))
+    rates = [line["learning_rate"] for line in read_history(tmp_path / "killed")]
+    assert rates == [line["learning_rate"] for line in read_history(tmp_path / "unbroken")]
+    assert (len(set(rates)) > 1) == (schedule != "constant")
+
+
 def test_kill_while_writing_a_checkpoint_keeps_the_one_before(jets, tmp_path, monkeypatch):
     unbroken = train(make(), *jets, CONFIG, tmp_path / "unbroken")
     save, calls = torch.save, []
