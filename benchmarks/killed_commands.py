@@ -13,18 +13,26 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 _SUBREAPER = 36
-_IMPORTS = (
-    *("torch", "brevitas.export", "onnxruntime", "hls4ml", "qonnx.core.onnx_exec", "h5py", "awkward"),
-    *(f"tritag.pipeline.{name}" for name in ("train", "export", "csim", "verify", "rtl", "data", "study.run")),
-    *("tritag.data.simulation.generate", "tritag.commands.data"),
-)
+_TRAINING = ("torch", "h5py", "tritag.pipeline.train", "tritag.commands.train")
+_FIRMWARE = ("brevitas.export", "onnxruntime", "tritag.pipeline.export", "tritag.commands.export")
+_COMPILED = ("hls4ml", "qonnx.core.onnx_exec", "tritag.pipeline.verify")
+_IMPORTS = {
+    "data make": ("awkward", "tritag.pipeline.data"),
+    "train": _TRAINING,
+    "export": _FIRMWARE,
+    "csim": (*_COMPILED, "tritag.pipeline.csim"),
+    "verify": _COMPILED,
+    "rtl": ("tritag.pipeline.rtl",),
+    "study": (*_TRAINING, *_FIRMWARE, *_COMPILED, "tritag.pipeline.study.run"),
+}
 
 
-def prepare() -> None:
+def prepare(steps: Iterable[str]) -> None:
     """Import what the commands need, and become the heir of whatever they leave behind.
 
     Everything runs on one thread from here on: threads of a library do not survive a fork.
@@ -32,7 +40,7 @@ def prepare() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
-    for name in _IMPORTS:
+    for name in (name for step in steps for name in _IMPORTS[step]):
         importlib.import_module(name)
 
 

@@ -57,11 +57,8 @@ STEPS: dict[str, list[str]] = {
 }
 # The states in which a command finds its folder: that after these commands.
 _BEFORE = {"data make": None, "study": "data make"}
-# Kills of each round: commands that compile, or start processes, take many times longer than the others.
-_ROUND = (
-    *("train", "export", "verify", "data make", "study", "train", "export", "verify", "csim", "rtl"),
-    *("train", "export", "verify", "data make", "study", "train", "export", "verify", "csim", "rtl"),
-)
+# Kills of each command in a round: those that compile, or start processes, take many times longer than the others.
+_SHARES = {"train": 12, "export": 12, "verify": 10, "csim": 5, "rtl": 4, "study": 4, "data make": 3}
 # What two runs of the same content may differ in: seconds, where a broken training went on, and the digest of a file
 # with these in it (what it seals is compared).
 _VARYING = {"jets_per_s", "compile_s", "seconds", "resumed_at", "sha256"}
@@ -227,11 +224,12 @@ def main() -> int:
         parser.error(f"--steps must be of {', '.join(STEPS)}, got {', '.join(unknown)}")
     folder = Folder(arguments.folder.resolve())
     folder.root.mkdir(parents=True, exist_ok=True)
-    prepare()
+    prepare(steps)
     seconds = unbroken(folder, steps, arguments.jets)
     log = folder.root / "kills.jsonl"
     kills = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
-    order = [name for name in _ROUND if name in steps]
+    places = sorted(((i + 0.5) / share, name) for name, share in _SHARES.items() for i in range(share))
+    order = [name for _, name in places if name in steps]
     while len(kills) < arguments.kills:
         rng = random.Random(f"{arguments.seed} {len(kills)}")
         kills.append(attack(folder, order[len(kills) % len(order)], rng, seconds))

@@ -62,7 +62,7 @@ def read_report(path: Path) -> dict[str, Any]:
 def _enable_cosim(options: Path) -> None:
     """Switch on synthesis and co-simulation in hls4ml's option file."""
     wanted = {"csim": 0, "synth": 1, "cosim": 1, "validation": 1, "export": 0, "vsynth": 0, "reset": 1}
-    content = options.read_text()
+    content = options.read_text(encoding="utf-8")
     for name, value in wanted.items():
         content = re.sub(rf"(?m)^(\s*{name}\s+)\d", rf"\g<1>{value}", content)
-    options.write_text(content)
+    options.write_text(content, encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.pages import commands_of
 from tritag import cli
 from tritag.export.cost import count_cost
 from tritag.pipeline import check_tagger as step
@@ -149,12 +150,18 @@ def test_costs_are_those_of_the_exported_file_and_its_verilog(monkeypatch):
     assert "self.own" in source[int(own.place.rpartition(":")[2]) - 1]
 
 
-def test_the_command_prints_and_ends_with_a_status(folder, capsys):
-    call = ["check", str(EXAMPLES / "deep_sets.yaml"), "-K", "2", "--set", "sizes.channels=2"]
-    assert cli.run(call) == 0
-    shown = capsys.readouterr().out
-    assert "goes the whole way" in shown
-    assert "│ embed" in shown
+def test_the_commands_of_the_page_print_and_end_with_a_status(folder, capsys, monkeypatch):
+    monkeypatch.chdir(EXAMPLES.parents[1])
+    calls = [call for call in commands_of("bring-your-own.md") if call[0] == "check"]
+    assert len(calls) == 2
+    for call in calls:
+        assert cli.run([*call, "-K", "2", "--set", "sizes.channels=2"]) == 0
+        shown = capsys.readouterr().out
+        assert "goes the whole way" in shown
+        assert "│ embed" in shown
+    assert "on xcu250-figd2104-2L-e" in shown
+    assert "at the assumed 250 MHz, II 25" in shown
+    call = calls[0]
     assert cli.run(["check", str(folder / "Plain.yaml"), "-K", "2", "--json"]) == 1
     printed = capsys.readouterr()
     assert json.loads(printed.out)["refused"][0]["module"] == "more.0"

@@ -101,3 +101,12 @@ def test_comments_and_docstrings_do_not_count() -> None:
     assert source_digest(text)["code"] == source_digest("# more\n" + text.replace("Say", "Tell"))["code"]
     assert source_digest(text)["code"] != source_digest(text.replace("return x", "return -x"))["code"]
     assert source_digest(text)["code"] == "19eddc94538b5d9a"
+
+
+def test_fresh_trains_the_float_tagger_again(trained: Path) -> None:
+    weights = list(trained.glob("runs/*/weights.safetensors"))
+    assert len(weights) == 2
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in weights}
+    assert cli.run(["train", "transformer-2k", "--data", "own.h5", *SMALL, "--fresh"]) == 0
+    assert all((path.stat().st_ino, path.stat().st_mtime_ns) != before[path] for path in weights)
+    assert cli.run(["export", "transformer-2k"]) == 0  # for the other tests

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tritag.errors import RunError
+from tritag.helper_files import only_one
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.run import Run
 
@@ -49,3 +52,49 @@ def test_a_run_that_is_removed_meanwhile(monkeypatch, tmp_path):
     removing = one_writer(lambda opened: shutil.rmtree(opened.directory))
     with pytest.raises(RunError, match=r"must stay until the step is done, but was removed"):
         removing(opened)
+
+
+class Locked(Exception):
+    """Stands for the moment in which a step waits for its run."""
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        *("evaluate.evaluate_run", "cost.cost_run", "equivariance.equivariance_run", "report.report_run"),
+        *("export.export_run", "csim.csim_run", "verify.verify_run", "rtl.rtl_run", "synth.synth_run"),
+        *("vendor.keep_reports", "train.train_run", "import_file.import_run"),
+    ],
+)
+def test_every_writer_of_a_run_takes_its_lock(writer, monkeypatch, tmp_path):
+    opened = opened_run(monkeypatch, tmp_path)
+
+    def locked(path: Path) -> None:
+        assert path == opened.directory / "steps"
+        raise Locked
+
+    name, _, function = writer.partition(".")
+    module = importlib.import_module(f"tritag.pipeline.{name}")
+    monkeypatch.setattr("tritag.pipeline.opened.only_one", locked)
+    arguments: tuple[object, ...] = (opened, []) if name == "vendor" else (opened,)
+    if name == "train":
+        monkeypatch.setattr(module._Asked, "make_run", lambda asked: opened.run)
+        arguments = ("tagger", None)
+    elif name == "import_file":
+        for step in ("load_file", "import_model"):
+            monkeypatch.setattr(module, step, lambda *_: None)
+        monkeypatch.setattr(module.Run, "create", lambda *_: opened.run)
+        (tmp_path / "file.onnx").write_bytes(b"")
+        arguments = (tmp_path / "file.onnx",)
+    with pytest.raises(Locked):
+        getattr(module, function)(*arguments)
+
+
+def test_whoever_waits_says_so(tmp_path, capsys):
+    with ThreadPoolExecutor(1) as pool, only_one(tmp_path / "steps"):
+        waiting = pool.submit(lambda: only_one(tmp_path / "steps").__enter__())
+        deadline = time.monotonic() + 10
+        while "waiting for another command" not in (said := capsys.readouterr().err) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert f"works in {tmp_path}" in said.replace("\n", "")
+    waiting.result()

@@ -14,14 +14,18 @@ from tests.helpers.studies import write_study
 from tritag import cli
 from tritag.configs import config_names
 from tritag.errors import ConfigError
+from tritag.files import write_json
 from tritag.models.nets.registry import load_tagger_config
+from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_recipe, row_recipe
+from tritag.pipeline.study.scheduler import must_be_done
 from tritag.pipeline.study.table import paper_cost, replace_section
 from tritag.quant.measure.cost import total_cost
 from tritag.quant.measure.cost_taggers import cost_sizes
 from tritag.report.figures import write_figures
 from tritag.report.pareto import pareto_front
 from tritag.report.study import StudyEntry, study_markdown, study_rows
+from tritag.run import Run
 
 
 def _entries(n: int = 4000) -> list[StudyEntry]:
@@ -49,6 +53,28 @@ def test_table_has_a_line_per_row() -> None:
     assert table[2].startswith("| good |")
     assert table[2].count("±") == 8
     assert table[3].count("|") == table[0].count("|")
+
+
+def test_what_a_step_wrote_is_not_believed_because_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path))
+    opened = OpenedRun(Run.create("t", {"seed": 1}))
+    run = opened.run
+    assert all(must_be_done(opened, step) for step in ("export", "csim", "verify"))
+    run.path("hls").mkdir()
+    write_json(run.path("csim.json"), {"compile_s": 1.5})
+    write_json(run.path("verify.json"), [{"executor": "qonnx", "jets": 3, "differ": 0}])
+    assert not must_be_done(opened, "csim")
+    assert not must_be_done(opened, "verify")
+    for name, text in (("csim.json", "{}"), ("csim.json", ""), ("verify.json", "[]"), ("verify.json", "[1]")):
+        run.path(name).write_text(text)
+        assert must_be_done(opened, name.removesuffix(".json")), (name, text)
+    for name in ("model.qonnx.onnx", "vectors.npz"):
+        run.path(name).write_bytes(b"cut")
+    assert must_be_done(opened, "export")
+    assert "t-" in (said := capsys.readouterr().err)
+    assert "export is done again: " in said
 
 
 def test_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:

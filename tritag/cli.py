@@ -23,7 +23,7 @@ from tritag.advice import command_line
 from tritag.arguments import with_numbers_as_written
 from tritag.commands import COMMANDS
 from tritag.errors import CheckFailed, TritagError, short
-from tritag.terminal import print_error, print_progress, print_result
+from tritag.terminal import degrade, print_error, print_progress, print_result
 from tritag.verbosity import WANTED, one_call, without_colours
 
 # what a user can mend: no space, no permission, read-only, quota
@@ -184,4 +184,5 @@ def _print_fault(in_plugin: str | None = None) -> int:
 
 def main() -> None:
     """Console entry point."""
+    degrade(sys.stdout, sys.stderr)
     sys.exit(run())

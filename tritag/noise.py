@@ -32,7 +32,7 @@ def quiet(log_path: Path | str) -> Iterator[Path]:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with (
-            open(log_path, "a", buffering=1, errors="backslashreplace") as log,
+            open(log_path, "a", encoding="utf-8", buffering=1, errors="backslashreplace") as log,
             _descriptors_to(log.fileno()),
             # Python's streams may be replaced objects (in a test or notebook) that do not write to the descriptors.
             contextlib.redirect_stdout(log),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import time
 from typing import Any
@@ -11,6 +13,27 @@ from rich.markup import escape
 
 from tritag.errors import printable
 from tritag.verbosity import WANTED
+
+# What stands for signs that a terminal without UTF-8, or the log of an old batch system, cannot hold.
+_PLAIN = {"±": "+-", "ε": "eps", "→": "->", "…": "...", "µ": "u", "ᵀ": "T"}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Error handler of codecs: other signs become escapes, lines of tables dashes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c) or ("-" if "─" <= c <= "╿" else ascii(c)[1:-1]) for c in signs), error.end
+
+
+codecs.register_error("tritag.plain", _plain)
+
+
+def degrade(*streams: object) -> None:
+    """Let streams write every text: a sign that their encoding does not have is written as the nearest plain one."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="tritag.plain")
 
 
 def _line(stderr: bool, text: str) -> None:

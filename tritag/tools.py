@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+# The folder in which a tool runs, by a path without blanks, quotes and whatever else tools stumble over.
+_HERE = "/proc/self/cwd"
 # A small process between: the kernel tells it when the command dies, even by kill -9, and it ends its whole group.
 # A compiler's own children would not be told.
 _KEEPER = """
@@ -49,7 +51,7 @@ def run_tool(
     """
     keeper = [sys.executable, "-I", "-S", "-c", _KEEPER, str(os.getpid()), *map(str, command)]
     pipe = subprocess.PIPE if capture else None
-    variables = {**(os.environ if environment is None else environment), "TMPDIR": "."}
+    variables = {**(os.environ if environment is None else environment), "TMPDIR": _HERE}
     with subprocess.Popen(
         keeper, cwd=folder, env=variables, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", errors="replace",
         start_new_session=True,

@@ -61,16 +61,16 @@ def crafted_codes(
             add(-np.sort(-pts) if ordered else pts, etas, phis, count)
     codes = np.stack([c for c, _ in jets]).astype(np.int32)
     counts = np.array([n for _, n in jets], dtype=np.int32)
-    return np.concatenate([_inside(codes, inputs), random_fields(counts, k, inputs, seed)], axis=-1), counts
+    return np.concatenate([inside(codes, inputs), random_fields(counts, k, inputs, seed)], axis=-1), counts
 
 
-def _inside(codes: NDArray[np.int32], inputs: CandidateInputs) -> NDArray[np.int32]:
+def inside(codes: NDArray[Any], inputs: CandidateInputs) -> NDArray[Any]:
     """Codes of pT, eta and phi clipped to the ranges of a grid."""
     low, high = (np.array([getattr(field, end) for field in inputs.fields[:3]], np.int32) for end in ("min", "max"))
     return np.clip(codes, low, high)
 
 
-def random_fields(count: NDArray[np.int32], k: int, inputs: CandidateInputs, seed: int) -> NDArray[np.int32]:
+def random_fields(count: NDArray[Any], k: int, inputs: CandidateInputs, seed: int = 1) -> NDArray[np.int32]:
     """Codes (n, K, F) of fields beside pT, eta and phi, as a word can hold them; zero beyond ``count`` (n,)."""
     rng = np.random.default_rng([seed, 1])
     shape, at_ends = (len(count), k), (np.arange(len(count)) % 2)[:, None] == 0

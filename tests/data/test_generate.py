@@ -246,3 +246,30 @@ def test_ensure_data_uses_the_cache(
     target.parent.mkdir()
     target.write_bytes(made.read_bytes())
     assert ensure_data("quick") == target
+
+
+def test_damaged_jets_in_the_cache_are_made_again(
+    made: Path, quick_config: DataConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    """tritag has made them; a damaged file that the user named is an error, and stays as it is."""
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
+    monkeypatch.setattr(generate, "load_data_config", lambda name: quick_config)
+    content = made.read_bytes()
+
+    def merge(config: DataConfig, found: list[Shard], folder: Path, path: Path) -> None:
+        path.write_bytes(content)
+
+    monkeypatch.setattr(generate, "_make_shards", lambda *_: None)
+    monkeypatch.setattr(generate, "_merge", merge)
+    target = default_path("quick", quick_config)
+    target.parent.mkdir()
+    for damaged in (b"", content[: len(content) // 2], content.replace(b"digest", b"digesT"), b"x" * 5000):
+        target.write_bytes(damaged)
+        assert ensure_data("quick") == target
+        assert target.read_bytes() == content
+        assert "the jets in the cache are made again" in capsys.readouterr().err
+    own = tmp_path / "own.h5"
+    own.write_bytes(content[:5000])
+    with pytest.raises(DataError):
+        make_data(quick_config, own)
+    assert own.read_bytes() == content[:5000]

@@ -30,7 +30,7 @@ def which_fit(codes: np.ndarray, count: np.ndarray) -> Jets:
 def with_fields(jets: Jets, candidates: CandidateInputs) -> Jets:
     """The jets with codes of the fields of ``candidates`` behind pT, eta and phi."""
     codes, count = jets
-    return np.concatenate([codes, random_fields(count, codes.shape[1], candidates, 1)], axis=-1), count
+    return np.concatenate([codes, random_fields(count, codes.shape[1], candidates)], axis=-1), count
 
 
 def filled(jets: Jets) -> Jets:

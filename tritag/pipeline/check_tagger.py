@@ -172,7 +172,7 @@ def check_tagger(
     ConfigError
         Unknown names or settings, a precision without exact form, or a plug-in that cannot be loaded.
     """
-    recipe = recipe_of(tagger, data, constituents, precision, settings)
+    recipe = recipe_of(tagger, data, constituents, precision, settings, reads_jets=False)
     if recipe.quant is None:
         raise ConfigError("a check needs a quantized precision, got float; give --precision int8 or int8-ternary")
     if not recipe.quant.exact:
@@ -215,7 +215,8 @@ def _fresh(recipe: Recipe) -> QuantTagger:
 def _exported(check: _Check) -> FirmwareGraph | None:
     """The firmware graph of the untrained network, with the ranges of random jets."""
     tagger, k = check.tagger, check.tagger.config.n_constituents
-    codes, count = (torch.from_numpy(x) for x in random_jets(np.random.default_rng(0), _JETS, k))
+    jets = random_jets(np.random.default_rng(0), _JETS, k, tagger.config.candidates)
+    codes, count = (torch.from_numpy(x) for x in jets)
 
     def observe() -> bool:
         tagger.train()

@@ -113,9 +113,9 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Namin
     else:
         vendor = synthesise(run.path("hls"), run.log_file("csim"))
     result = CsimResult(opened, target_name, naming, verdict, strength, project.compile_s, vendor)
-    write_json(run.path("csim.json"), result.as_dict())
     record_step(run, "csim")
     run.record_provenance("csim")
+    write_json(run.path("csim.json"), result.as_dict())  # last: it says that the step was done
     require_equal([compare("pytorch", expected, expected), verdict])
     strength.require_enough()
     return result

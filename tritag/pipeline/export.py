@@ -78,12 +78,12 @@ def export_run(opened: OpenedRun) -> ExportResult:
         *integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True, candidates=recipe.tagger.candidates
     )
     outputs = TorchExecutor(graph, tagger, model).run(codes, count)
+    record_step(run, "export")
+    run.record_provenance("export")
     with atomic_path(run.path("vectors.npz")) as path:
         save_vectors(path, graph, (codes, count), outputs)
     write_json(run.path("graph.json"), graph.summary())
-    write_model(run.path("model.qonnx.onnx"), model)
-    record_step(run, "export")
-    run.record_provenance("export")
+    write_model(run.path("model.qonnx.onnx"), model)  # last: it says that the step was done
     print_progress(f"{opened.name}: exported {len(graph.layers)} layers, graph lint passed")
     return ExportResult(opened, run.path("model.qonnx.onnx"), len(graph.layers), len(count))
 

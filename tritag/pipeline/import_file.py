@@ -121,8 +121,8 @@ def _write_import(run: Run, imported: Imported, content: bytes) -> ImportResult:
         OpenedRun(run), run.path("model.qonnx.onnx"), len(graph.layers), imported.forms, tuple(imported.notes)
     )
     write_json(run.path("import.json"), {**result.as_dict(), "output_of_the_original": imported.final})
-    write_model(run.path("model.qonnx.onnx"), imported.model)
     run.record_provenance("import")
+    write_model(run.path("model.qonnx.onnx"), imported.model)  # last: it says that the step was done
     print_progress(f"{run.directory.name}: imported {len(graph.layers)} layers, graph lint passed")
     return result
 

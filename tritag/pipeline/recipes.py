@@ -38,6 +38,7 @@ def recipe_of(
     changes: Sequence[str],
     on_grid: bool = True,
     start: StartConfig | None = None,
+    reads_jets: bool = True,
 ) -> Recipe:
     """Recipe of a tagger's own settings and what the user changes of them.
 
@@ -59,16 +60,21 @@ def recipe_of(
         False trains a float tagger on unrounded candidates.
     start : StartConfig, optional
         Where a fine-tuning takes its body from (:func:`start_of`).
+    reads_jets : bool
+        False where no jet will be read: they may lack what the tagger's fields are made of.
 
     Raises
     ------
     ConfigError
         Unknown names, sections or keys, or values that cannot be.
+    DataError
+        Jets without what a field is made of.
     """
     sections = parse_changes(changes)
     config = load_tagger_config(tagger, constituents)
     classes, n_training = known_jets(data)
-    require_fields(config, data)
+    if reads_jets:
+        require_fields(config, data)
     head = _head(config.head, sections.pop("head"), classes, data)
     config = dataclasses.replace(config, sizes={**config.sizes, **sections.pop("sizes")}, head=head)
     if n_training is not None:

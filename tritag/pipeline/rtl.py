@@ -168,9 +168,9 @@ def rtl_run(
     if not jets:
         _write_verilog(opened, design, text)
         unmeasured = RtlResult(opened, settings, **not_simulated(design))
-        write_json(run.path("rtl.json"), unmeasured.as_dict())
         record_step(run, "rtl")
         run.record_provenance("rtl")
+        write_json(run.path("rtl.json"), unmeasured.as_dict())
         print_progress(f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated")
         return unmeasured
     inputs = run_inputs(opened, graph, jets, split="val")
@@ -183,9 +183,9 @@ def rtl_run(
     strength = strength_of(graph, inputs, expected)
     checked = check_design(design, port_values(graph, inputs), expected)
     result = RtlResult(opened, settings, **checked, strength=strength)
-    write_json(run.path("rtl.json"), result.as_dict())
     record_step(run, "rtl")
     run.record_provenance("rtl")
+    write_json(run.path("rtl.json"), result.as_dict())  # last: it says that the step was done
     differ, simulated = simulated_jets(result.as_dict())
     print_progress(
         f"{opened.name}: {differ} of {simulated:,} simulated jets differ; latency "

@@ -152,8 +152,8 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> S
         return SynthResult(opened, kernels, None)
     run.discard_from("synth")
     result = SynthResult(opened, kernels, _whole(opened, design, figures, made["target"]))
-    write_json(run.path("synth.json"), result.as_dict())
     run.record_provenance("synth")
+    write_json(run.path("synth.json"), result.as_dict())  # last: it says that the step was done
     return result
 
 

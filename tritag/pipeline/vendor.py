@@ -39,6 +39,6 @@ def keep_reports(opened: OpenedRun, reports: Sequence[Path]) -> list[JsonObject]
         kept = [entry for entry in kept if entry["kind"] != report.kind] + [report.as_dict()]
         figures = ", ".join(f"{name} {value}" for name, value in report.figures.items())
         print_progress(f"{opened.name}: {report.kind} (vendor): {figures}")
-    write_json(opened.run.path("vendor.json"), kept)
     opened.run.record_provenance("vendor")
+    write_json(opened.run.path("vendor.json"), kept)  # last: it says that the step was done
     return kept

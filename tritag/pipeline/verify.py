@@ -146,10 +146,10 @@ def verify_run(
     originals = _originals(opened, executors[0], inputs) if opened.imported else ()
     result = VerifyResult(opened, tuple(verdicts), strength, originals)
     if jets is None:
+        opened.run.record_provenance("verify")
         if opened.imported:
             write_json(opened.run.path("original.json"), [asdict(found) for found in originals])
-        write_json(opened.run.path("verify.json"), result.as_list())
-        opened.run.record_provenance("verify")
+        write_json(opened.run.path("verify.json"), result.as_list())  # last: it says that the step was done
     return result
 
 

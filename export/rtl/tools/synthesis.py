@@ -223,7 +223,6 @@ def _yosys(text: str, files: Mapping[str, str], names: Sequence[str]) -> list[Fi
     with own_folder(cache_root() / "synthesis") as folder:
         for file, content in {**files, "design.v": text, "run.py": _SCRIPT}.items():
             (folder / file).write_text(content)
-        # abc takes a script by a path that must not hold a blank: "." among the tool's temporary files is right.
         done = run_tool([sys.executable, "run.py"], folder)
         netlist = folder / "netlist.json"
         if done.returncode or not netlist.is_file():

@@ -51,7 +51,7 @@ def vendor_figures(folder: Path, top: str, part: str, period_ns: float, log: Pat
     result.unlink(missing_ok=True)
     write_text(folder / "vivado.tcl", _SCRIPT.format(top=top, part=part, period_ns=period_ns))
     command = [TOOL, "-mode", "batch", "-nojournal", "-nolog", "-source", "vivado.tcl"]
-    with open(log, "a") as noise:
+    with open(log, "a", encoding="utf-8") as noise:
         done = subprocess.run(command, cwd=folder, check=False, stdout=noise, stderr=subprocess.STDOUT)
     if done.returncode or not result.is_file():
         raise ToolError(f"{TOOL} must synthesise {folder / top}.v, but ended with {done.returncode}; see {log}")

@@ -113,15 +113,15 @@ def check_all(config: StudyConfig) -> None:
     for index, (row, recipe) in enumerate(exact, start=1):
         opened = train_run(row.tagger, recipe, progress=False).run
         print_progress(f"firmware {index} of {len(exact)}: {opened.name}")
-        if _must_be_done(opened, "export"):
+        if must_be_done(opened, "export"):
             export_run(opened)
-        if _must_be_done(opened, "csim"):
+        if must_be_done(opened, "csim"):
             csim_run(opened, DEFAULT_TARGET)
-        if _must_be_done(opened, "verify"):
+        if must_be_done(opened, "verify"):
             verify_run(opened, progress=False)
 
 
-def _must_be_done(opened: OpenedRun, step: str) -> bool:
+def must_be_done(opened: OpenedRun, step: str) -> bool:
     """Whether a step's files are missing, damaged, or made by other sources than there are now; all but the first said.
 
     What a step wrote is not believed because it is there.
