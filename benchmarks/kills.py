@@ -141,7 +141,8 @@ def unbroken(folder: Folder, steps: list[str], jets: Path | None = None) -> dict
             if state != name:
                 _put_cache(folder, name)
             began = time.monotonic()
-            if end(folder.command(name)):
+            given = name == "data make" and jets is not None
+            if not given and end(folder.command(name)):
                 raise SystemExit(f"{name} must run without a kill first, but failed; see {folder.log}")
             spent = round(time.monotonic() - began, 2)
             if stayed := leftovers(folder):

@@ -89,7 +89,7 @@ def export_with_origins(tagger: QuantTagger) -> tuple[ModelProto, dict[str, str]
     modules, origins = rename(model, programs)
     _attach_functions(model, programs)
     _write_shapes(model, {"codes": np.zeros((1, k, lanes), np.float32), "count": np.ones((1, 1), np.float32)})
-    set_metadata(model, METADATA_PROGRAMS, {name: _program_entry(b) for name, b in sorted(programs.items())})
+    set_metadata(model, METADATA_PROGRAMS, {name: program_entry(b) for name, b in sorted(programs.items())})
     set_metadata(model, METADATA_MODULES, modules)
     set_metadata(model, METADATA_OUTPUTS, list(meaning))
     if candidates != PLAIN:
@@ -100,7 +100,8 @@ def export_with_origins(tagger: QuantTagger) -> tuple[ModelProto, dict[str, str]
     return model, origins
 
 
-def _program_entry(bound: BoundProgram) -> dict[str, object]:
+def program_entry(bound: BoundProgram) -> dict[str, object]:
+    """What the metadata of a file say of an op's program; its tables are constants of the graph."""
     return {
         "program": json.loads(bound.program.to_json(with_tables=False)),
         "in_fractions": list(bound.in_fractions),

@@ -15,6 +15,7 @@ import numpy as np
 from tritag.errors import ExportError
 from tritag.export.graph import Concat, CutTo, FirmwareGraph, Layer, Linear, Op, Product, Reshape, Sum, Transpose
 from tritag.export.naming import Naming
+from tritag.export.words import answers_in_words
 from tritag.files import write_text
 from tritag.hls_projects.bench import bench_text
 from tritag.hls_projects.constants import fill_from_integers
@@ -22,6 +23,7 @@ from tritag.hls_projects.cpp import op_function
 from tritag.hls_projects.hls4ml_extension import BACKEND, OPS_HEADER, register
 from tritag.hls_projects.own_names import take_names
 from tritag.hls_projects.target import TargetConfig
+from tritag.hls_projects.word_text import add_words
 from tritag.quant.formats.fixed import FixedType
 
 # The names of a project that belongs to no run.
@@ -55,6 +57,9 @@ def write_project(
         fill_from_integers(folder / "firmware" / "weights" / f"{weights.name}.h", weights.type.precision.fractional)
     take_names(folder, naming)
     write_text(folder / f"{naming.full}_test.cpp", bench_text(model, naming))
+    if answers_in_words(graph):
+        variables = (*model.get_input_variables(), *model.get_output_variables())
+        add_words(graph, folder, tuple(v.type.name for v in variables), target.interval_cycles, naming)
     lint_project(graph, model)
     return model
 

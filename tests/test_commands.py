@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -409,3 +410,32 @@ def test_reports_of_the_vendor_s_tools(run: Path, tmp_path: Path, capsys: pytest
     assert "is of the part xcku115-flvb2104-2-e, but" in " ".join(capsys.readouterr().err.split())
     assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
     assert not (run / "vendor.json").exists()
+
+
+def test_words(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Packed word to packed word; the package has the interface that the Verilog was written with."""
+    batch = read_sample("test")
+    np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
+    command = ["verify", str(run), "--jets", str(tmp_path / "jets.npz"), "--json", "--interface"]
+    assert cli.run([*command, "words", "--executors", "onnxruntime,emulator"]) == 0
+    verdicts = json.loads(capsys.readouterr().out)
+    assert [(v["executor"], v["differ"]) for v in verdicts] == [("onnxruntime", 0), ("emulator", 0)]
+    assert verdicts[0]["strength"]["outputs"] > 10
+    for given, message in (
+        (["word"], "did you mean 'words'?"),
+        (["words", "--layers"], "leave --layers or --interface out"),
+        (["words", "--executors", "pytorch,emulator"], "unknown executor on words 'pytorch'"),
+    ):
+        assert cli.run([*command, *given]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+    assert cli.run(["rtl", str(run), "--jets", "0", "--interface", "words", "--name", "in_words"]) == 0
+    assert "// jet_1" in (run / "rtl" / "in_words_v1.v").read_text()
+    assert cli.run(["package", str(run), "--name", "in_words", "--out", str(tmp_path)]) == 0
+    with tarfile.open(tmp_path / "in_words_v1.tar.gz") as archive:
+        ports = json.load(archive.extractfile("in_words_v1/vectors/ports.json"))  # type: ignore[arg-type]
+        assert "in_words_v1/hls/firmware/in_words_v1_words.cpp" in archive.getnames()
+        header = archive.extractfile("in_words_v1/native/in_words_v1.h").read().decode()  # type: ignore[union-attr]
+    assert [(port["port"], port["bits"]) for port in ports["outputs"]] == [("jet_0", 64), ("jet_1", 64)]
+    assert ports["word"] == {"token": [53, 0], "probability of logit": [61, 54]}
+    assert "long in_words_v1_words(" in header
+    assert cli.run(["rtl", str(run), "--jets", "0"]) == 0

@@ -44,6 +44,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "sources", "plugins", "fingerprint", "opened", "recipes", "jets"),
+        "interfaces",
         *("vectors", "strength", "train", "export", "import_file", "check_onnx", "cost", "csim"),
         *(
             "rtl",
@@ -52,7 +53,9 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
             "check_tagger",
             "vendor",
             "executors",
+            "words",
             "verify",
+            "verify_words",
             "score",
             "score_file",
             "synth",

@@ -10,8 +10,10 @@ import numpy as np
 
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import FirmwareGraph, Layer, Op, Reshape
+from tritag.export.words import answers_in_words
 from tritag.hls_projects.emulator.layer_text import layer_function
 from tritag.hls_projects.emulator.program_text import ProgramText
+from tritag.hls_projects.word_text import emulator_words
 
 # Jets that are computed side by side, the elements of every vector: as many 32-bit integers as a register holds.
 _JETS = """\
@@ -96,8 +98,10 @@ class _Writer:
                 traced[layer.name] = (position, self._size(layer.name))
                 position += self._size(layer.name)
         body = self._block(calls, places, traced)
-        top = self._top(words, places)
-        source = translation_unit([*self.functions.values(), body], [top])
+        entries = [self._top(words, places)]
+        if answers_in_words(self.graph):
+            entries.append(emulator_words(self.graph, self.name))
+        source = translation_unit([*self.functions.values(), body], entries)
         return EmulatorText(source, f"{self.name}_run", traced)
 
     def _size(self, tensor: str) -> int:

@@ -13,8 +13,11 @@ from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.simulation import beat_words
+from tritag.export.word_vectors import words_of_jets
+from tritag.export.words import SCORE_BITS, TOKEN_BITS, answers_in_words, pack_jets
 from tritag.hls_projects.package.summary import Fact
 from tritag.hls_projects.target import TargetConfig
+from tritag.hls_projects.word_executors import word_ports
 
 # Content of files by their path in the package.
 Files: TypeAlias = dict[str, str | bytes]
@@ -66,7 +69,36 @@ class Delivery:
 
     def words(self) -> np.ndarray:
         """Golden jets as the Verilog takes them: uint64 (jets, beats, ports)."""
+        if answers_in_words(self.graph):
+            return beat_words(self.design, word_ports(*self._words()))
         return beat_words(self.design, port_values(self.graph, self.inputs))
+
+    def _words(self) -> tuple[np.ndarray, np.ndarray]:
+        codes, count = self.inputs
+        return words_of_jets(codes, count, self.graph.candidates)
+
+    def answers(self) -> np.ndarray:
+        """What the Verilog answers to the golden jets, int64 (jets, ports)."""
+        if answers_in_words(self.graph):
+            return pack_jets(self._words()[1], self.expected).view(np.int64)
+        return self.expected.reshape(self.jets, -1)
+
+    def meanings(self) -> tuple[str, ...]:
+        """What each output port of the Verilog carries."""
+        if answers_in_words(self.graph):
+            return tuple(f"bits {64 * i + 63}:{64 * i} of the jet's word" for i in range(len(self.design.outputs)))
+        return self.graph.output_names
+
+    def word_places(self) -> dict[str, tuple[int, int]]:
+        """Highest and lowest bit of the token and of each score in the jet's word; empty without words."""
+        if not answers_in_words(self.graph):
+            return {}
+        first = [TOKEN_BITS + SCORE_BITS * i for i in range(self.graph.n_outputs)]
+        scores = {
+            f"probability of {name}": (bit + SCORE_BITS - 1, bit)
+            for name, bit in zip(self.graph.output_names, first, strict=True)
+        }
+        return {"token": (TOKEN_BITS - 1, 0), **scores}
 
     def clock_mhz(self) -> float:
         """Frequency of the target's clock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tritag.export.words import answers_in_words
 from tritag.hls_projects.emulator.text import emulator_text
 from tritag.hls_projects.package.delivery import Delivery, Files
 
@@ -20,12 +21,19 @@ extern "C" {{
  * Returns 0, or 1 where there is no memory for one block of jets. Inputs must lie on their grids:
  * {grids} */
 long {function}({arguments}, long long *out, long jets, int *trace);
-
+{words}
 #ifdef __cplusplus
 }}
 #endif
 
 #endif
+"""
+
+
+_WORDS = """\
+/* The same from words: {k} candidates of 64 bits and one token a jet in, two words a jet out, bits 63:0 first. */
+long {full}_words(const unsigned long long *words, const unsigned long long *tokens, unsigned long long *out,
+                  long jets);
 """
 
 
@@ -45,5 +53,6 @@ def native_files(delivery: Delivery, flags: tuple[str, ...]) -> Files:
         grids="; ".join(grids),
         function=text.function,
         arguments=", ".join(f"const int *{name}" for name in graph.inputs),
+        words=_WORDS.format(full=naming.full, k=graph.shapes["codes"][0]) if answers_in_words(graph) else "",
     )
     return {f"{naming.full}.cpp": text.source, f"{naming.full}.h": header}

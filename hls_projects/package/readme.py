@@ -54,9 +54,13 @@ def readme(delivery: Delivery, flags: tuple[str, ...]) -> str:
     design, graph = delivery.design, delivery.graph
     shapes = [f"{name} ({' x '.join(map(str, graph.shapes[name]))})" for name in graph.inputs]
     rows = ["| output | bits | meaning | one unit |", "|---|---|---|---|"]
-    lsb = graph.grids[graph.outputs[0]].type.lsb
-    for (port, width, signed), meaning in zip(design.outputs, graph.output_names, strict=True):
+    places = delivery.word_places()
+    lsb = f"{graph.grids[graph.outputs[0]].type.lsb}" if not places else "-"
+    for (port, width, signed), meaning in zip(design.outputs, delivery.meanings(), strict=True):
         rows.append(f"| `{port}` | {width}, {_sign(signed)} | {meaning} | {lsb} |")
+    if places:
+        rows += ["", "| of the jet's word | bits |", "|---|---|"]
+        rows += [f"| {name} | {high}:{low} |" for name, (high, low) in places.items()]
     return _TEXT.format(
         full=delivery.naming.full,
         namespace=delivery.naming.namespace,

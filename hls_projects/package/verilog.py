@@ -56,7 +56,7 @@ def vector_files(delivery: Delivery) -> Files:
     design = delivery.design
     words = delivery.words().reshape(-1, len(design.inputs)).tolist()
     widths = [width for _, width, _ in design.outputs]
-    answers = delivery.expected.reshape(delivery.jets, -1).tolist()
+    answers = delivery.answers().tolist()
     wanted = [[value & ((1 << width) - 1) for value, width in zip(row, widths, strict=True)] for row in answers]
     ports = {
         "top": design.name,
@@ -67,8 +67,9 @@ def vector_files(delivery: Delivery) -> Files:
         "inputs": [{"port": port, "bits": design.widths[port]} for port in design.inputs],
         "outputs": [
             {"port": port, "bits": width, "signed": signed, "meaning": meaning}
-            for (port, width, signed), meaning in zip(design.outputs, delivery.graph.output_names, strict=True)
+            for (port, width, signed), meaning in zip(design.outputs, delivery.meanings(), strict=True)
         ],
+        **({"word": places} if (places := delivery.word_places()) else {}),
     }
     return {
         "inputs.hex": _hex(words),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer.blocks import exponential, reciprocal
-from tritag.quant.integer.tracer import Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
@@ -24,12 +24,15 @@ class Softmax(Op):
     def bind(self, x: TensorSpec) -> BoundProgram:
         """Program: row maximum, one table of exp, reciprocal of the sum, one product a lane."""
         t = Tracer("softmax", x.rows)
-        value = x.declare(t, "x")
-        weights = exponential(t, value.max_lanes() - value, 2.0**-x.grid.fraction, self.bits + _SPARE_BITS)
-        inverse, shift = reciprocal(t, weights.sum_lanes(), _MANTISSA_BITS, _INDEX_BITS)
-        y = (weights * inverse).round_shift_by(shift + (_MANTISSA_BITS - self.bits))
-        t.output("y", y.clip(0, 1 << self.bits))
+        t.output("y", softmax_of_lanes(t, x.declare(t, "x"), x.grid.fraction, self.bits))
         return BoundProgram(t.program, fractions(x), (self.bits,))
+
+
+def softmax_of_lanes(t: Tracer, x: Int, fraction: int, bits: int) -> Int:
+    """Softmax over the lanes of a value with LSB ``2**-fraction``, from 0 to 1 in steps of ``2**-bits``."""
+    weights = exponential(t, x.max_lanes() - x, 2.0**-fraction, bits + _SPARE_BITS)
+    inverse, shift = reciprocal(t, weights.sum_lanes(), _MANTISSA_BITS, _INDEX_BITS)
+    return (weights * inverse).round_shift_by(shift + (_MANTISSA_BITS - bits)).clip(0, 1 << bits)
 
 
 class TrainableSoftmax(TrainableOp):

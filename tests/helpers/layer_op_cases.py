@@ -11,6 +11,7 @@ from tritag.quant.ops.combined import Add, EdgeSum, Multiply
 from tritag.quant.ops.op import BoundProgram, TensorSpec
 from tritag.quant.ops.pools import MaskTokens, MaxPool, SumPool
 from tritag.quant.ops.softmax import Softmax
+from tritag.quant.ops.word_score import WordScore
 
 Bound = tuple[BoundProgram, int]
 
@@ -52,6 +53,9 @@ def layer_ops() -> dict[str, Bound]:
         "edge_sum_finer": (EdgeSum(grid(16, 6)).bind(TensorSpec(odd, 2, 1), TensorSpec(fine, 1, 2), counts(2)), 2),
         "softmax": (Softmax(8).bind(x), 3),
         "softmax_wide": (Softmax(12).bind(TensorSpec(grid(14, 6), 2, 5)), 2),
+        "word_score": (WordScore(1).bind(TensorSpec(grid(16, 5), 1, 1)), 1),
+        "word_score_coarse": (WordScore(1).bind(TensorSpec(odd, 1, 2)), 1),
+        "word_score_classes": (WordScore(3).bind(TensorSpec(grid(14, 6), 1, 5)), 1),
     }
 
 

@@ -124,6 +124,10 @@ def head_mean_lsb(largest: float) -> float:
     return ROUNDING_LSB + largest * reciprocal_error(9, 12)
 
 
+# docs/ops/word_score.md: the table's rounding, and half a step of the logit times the sigmoid's slope.
+WORD_SIGMOID_LSB = 0.5 + 0.125
+
+
 def softmax_lsb(bits: int, finer_than_table: bool) -> float:
     """Error of docs/ops/softmax.md in LSB: rounding, codes of the exponentials, reciprocal; step of their table."""
     return 0.75 + 2.0 ** (bits - 11) + (2.0 ** (bits - 8) if finer_than_table else 0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tritag.errors import ConfigError
 from tritag.pipeline.defaults import DEFAULT_TARGET
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def verify(
     layers: bool = False,
     target: str = DEFAULT_TARGET,
     executors: Sequence[str] | None = None,
+    interface: str = "plain",
     progress: bool = True,
 ) -> VerifyResult:
     """Run the same jets through PyTorch, ONNX Runtime, QONNX, C-simulation and emulator, and compare every integer.
@@ -135,6 +137,9 @@ def verify(
         What is compared, the reference first: of ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim``, ``emulator`` and
         ``verilog``, the simulated Verilog; by default all but that. The emulator gets ten times as many of the run's
         jets.
+    interface : "plain" or "words"
+        What is compared: integers, or a jet's word that firmware makes of its candidates' words (docs/words.md), by
+        ``onnxruntime``, ``csim``, ``emulator`` and ``verilog``; then nothing is written into the run.
     progress : bool
         Show a bar for each executor.
 
@@ -166,6 +171,15 @@ def verify(
     if not opened.imported:
         opened.run.require("weights.safetensors")
     load_target(target)
+    file = None if jets is None else Path(jets)
+    if interface != "plain":
+        from tritag.pipeline.interfaces import check_interface
+        from tritag.pipeline.verify_words import verify_words
+
+        check_interface(interface)
+        if layers:
+            raise ConfigError("layers cannot be compared in words; leave --layers or --interface out")
+        return verify_words(opened, file, n_max, target, progress, executors)
     from tritag.pipeline.verify import verify_run
 
-    return verify_run(opened, None if jets is None else Path(jets), n_max, layers, target, progress, executors)
+    return verify_run(opened, file, n_max, layers, target, progress, executors)

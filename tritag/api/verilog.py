@@ -23,6 +23,7 @@ def rtl(
     beats: int | None = None,
     dsp_bits: int | None = None,
     jets: int = RTL_JETS,
+    interface: str = "plain",
     name: str | None = None,
     version: int | None = None,
 ) -> RtlResult:
@@ -44,6 +45,9 @@ def rtl(
         Products of so many partial bits (width times width) and more go into DSPs.
     jets : int
         Jets to simulate, besides the crafted ones; 0 writes and schedules the Verilog, and measures nothing.
+    interface : "plain" or "words"
+        How the design takes jets: candidates' fields at ports, or candidates' words, and the jet's word as the answer
+        (docs/words.md).
     name : str, optional
         What all modules and memories begin with, as ``NAME_vN_``; by default the run's name.
     version : int, optional
@@ -76,12 +80,15 @@ def rtl(
 
     opened = open_run(run, needs=("model.qonnx.onnx",))
     load_target(target)
+    from tritag.pipeline.interfaces import check_interface
+
+    check_interface(interface)
     from tritag.export.naming import Naming
 
     naming = Naming.of_run(opened.name, name, version)
     from tritag.pipeline.rtl import rtl_run
 
-    return rtl_run(opened, target, interval, beats, jets, dsp_bits, naming)
+    return rtl_run(opened, target, interval, beats, jets, dsp_bits, naming, interface)
 
 
 def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObject]:

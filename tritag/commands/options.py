@@ -23,6 +23,7 @@ Name = Annotated[
     str | None, typer.Option("--name", help="Name of the artefact; by default the run's.", show_default=False)
 ]
 Version = Annotated[int | None, typer.Option("--version", min=0, help="Version of the artefact.", show_default="1")]
+Interface = Annotated[str, typer.Option(help="How firmware takes jets: plain (integers) or words (docs/words.md).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Tagger = Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")]
 Data = Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")]

@@ -9,7 +9,7 @@ import typer
 
 from tritag import api
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, FirstJets, OldRun, Plugins, Run, Target
+from tritag.commands.options import AsJson, FirstJets, Interface, OldRun, Plugins, Run, Target
 from tritag.pipeline.defaults import DEFAULT_TARGET
 from tritag.terminal import print_json, print_result, print_table
 
@@ -28,6 +28,7 @@ def command(
         str | None,
         typer.Option(help="Comma-separated, the reference first; also verilog, which is simulated for minutes."),
     ] = None,
+    interface: Interface = "plain",
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
@@ -37,7 +38,9 @@ def command(
     """
     chosen = None if executors is None else [name.strip() for name in executors.split(",") if name.strip()]
     where = one_run(run, old_run)
-    result = api.verify(where, jets, n_max, layers=layers, target=target, executors=chosen, progress=not json)
+    result = api.verify(
+        where, jets, n_max, layers=layers, target=target, executors=chosen, interface=interface, progress=not json
+    )
     if json:
         print_json(result.as_list())
     else:

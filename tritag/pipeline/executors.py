@@ -76,7 +76,7 @@ def run_executors(
         elif name == "emulator":
             executors.append(EmulatorExecutor(graph, compile_emulator(graph, naming.full, trace=trace)))
         elif name == "verilog":
-            executors.append(VerilogExecutor(graph, _design(opened, graph, target_name)))
+            executors.append(VerilogExecutor(graph, verilog_of(opened, graph, target_name)))
         else:
             log_file = opened.run.log_file(log)
             project = compile_project(graph, load_target(target_name), trace=trace, log=log_file, naming=naming)
@@ -84,7 +84,7 @@ def run_executors(
     return executors
 
 
-def _design(opened: OpenedRun, graph: FirmwareGraph, target_name: str) -> Design:
+def verilog_of(opened: OpenedRun, graph: FirmwareGraph, target_name: str) -> Design:
     """The design that ``tritag rtl`` chose; where it has not run, the one that it would choose."""
     made: DesignFile | None = read_json_if_there(opened.run.path("rtl.json"))
     if made is None:

@@ -8,15 +8,18 @@ from pathlib import Path
 
 from tritag.configs import digest
 from tritag.errors import RunError
+from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
+from tritag.export.words import answers_in_words
 from tritag.files import JsonObject
 from tritag.hls_projects.package.archive import write_archive
 from tritag.hls_projects.package.contents import package_files
 from tritag.hls_projects.package.delivery import Delivery
 from tritag.hls_projects.package.summary import facts_of
 from tritag.hls_projects.target import load_target
+from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import DesignFile
@@ -76,9 +79,11 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
     run, naming = opened.run, naming or Naming.of_run(opened.name)
     made: DesignFile = run.read_json("rtl.json")
     rtl = run.read_json("rtl.json")
-    model = run.require("model.qonnx.onnx")
+    model = model_of(opened, made.get("interface", "plain"))
     graph = read_graph(model)
     inputs, expected = load_vectors(run.require("vectors.npz"), graph)
+    if answers_in_words(graph):
+        expected = OnnxRuntimeExecutor(graph, model).run(*inputs)
     verdicts = read_json_if_there(run.path("verify.json")) or []
     wrong = [v["executor"] for v in verdicts if v["differ"]]
     wrong += [name for name, s in rtl["scenarios"].items() if s["differ"]]
@@ -100,7 +105,7 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
         facts,
         {"run": opened.name, "settings": digest(run.config), "tritag": version("tritag")},
     )
-    files = package_files(delivery, model.read_bytes())
+    files = package_files(delivery, run.require("model.qonnx.onnx").read_bytes())
     archive = _archive(out, naming)
     write_archive(archive, naming.full, files)
     print_progress(f"{opened.name}: {len(files)} files in {archive}")

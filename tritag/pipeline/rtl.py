@@ -7,10 +7,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TypedDict
 
+import numpy as np
+
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import port_values
 from tritag.export.graph import FirmwareGraph, read_graph
-from tritag.export.model_file import read_model
 from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.listing import Facts, listing
@@ -21,10 +22,14 @@ from tritag.export.rtl.text.fpga import assumptions
 from tritag.export.rtl.text.module import Timing
 from tritag.export.rtl.tools.check import check_design, not_simulated, require_right
 from tritag.export.rtl.tools.simulation import require_tools
+from tritag.export.word_vectors import words_of_jets
+from tritag.export.words import answers_in_words
 from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
+from tritag.hls_projects.word_executors import WordReference, word_ports
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.fingerprint import record_step
+from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
@@ -64,6 +69,7 @@ class DesignSettings(TypedDict):
     interval: int
     beats: int
     dsp_bits: int
+    interface: str
     estimate: dict[str, int]
     kernels: list[KernelEstimate]
     latency_ns: float
@@ -130,6 +136,7 @@ def rtl_run(
     jets: int = RTL_JETS,
     dsp_bits: int | None = None,
     naming: Naming | None = None,
+    interface: str = "plain",
 ) -> RtlResult:
     """Write the Verilog of an exported run, simulate it and measure latency and II in cycles.
 
@@ -147,6 +154,8 @@ def rtl_run(
         Products of so many partial bits (width times width) and more go into DSPs.
     naming : Naming, optional
         Name and version that all modules and memories begin with; by default those of the run.
+    interface : "plain" or "words"
+        How the design takes jets.
 
     Raises
     ------
@@ -160,7 +169,7 @@ def rtl_run(
     run = opened.run
     if jets:
         require_tools()
-    model = read_model(run.require("model.qonnx.onnx"))
+    model = model_of(opened, interface)
     graph = read_graph(model)
     naming = naming or Naming.of_run(opened.name)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits, naming)
@@ -179,9 +188,17 @@ def rtl_run(
         f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(inputs[0]):,} jets "
         "(compiling the simulation takes minutes the first time)"
     )
-    expected = OnnxRuntimeExecutor(graph, model).run(*inputs).reshape(len(inputs[0]), -1)
+    scores = OnnxRuntimeExecutor(graph, model)
+    expected = scores.run(*inputs).reshape(len(inputs[0]), -1)
     strength = strength_of(graph, inputs, expected)
-    checked = check_design(design, port_values(graph, inputs), expected)
+    if interface == "words":
+        codes, count = inputs
+        words, tokens = words_of_jets(codes, count, graph.candidates)
+        checked = check_design(
+            design, word_ports(words, tokens), WordReference(scores).jets(words, tokens).view(np.int64)
+        )
+    else:
+        checked = check_design(design, port_values(graph, inputs), expected)
     result = RtlResult(opened, settings, **checked, strength=strength)
     record_step(run, "rtl")
     run.record_provenance("rtl")
@@ -237,6 +254,7 @@ def design_of(
         "interval": timing.interval,
         "beats": beats,
         "dsp_bits": timing.dsp_bits,
+        "interface": "words" if answers_in_words(graph) else "plain",
         "estimate": design.estimate(),
         "kernels": [
             {

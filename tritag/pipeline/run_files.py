@@ -21,12 +21,13 @@ class MetricsFile(TypedDict):
 
 
 class DesignFile(TypedDict):
-    """The part of ``rtl.json`` that decides the design: target, cycles between jets, beats, rule for DSPs, name."""
+    """The part of ``rtl.json`` that decides the design: target, interval, beats, rule for DSPs, interface, name."""
 
     target: str
     interval: int
     beats: int
     dsp_bits: NotRequired[int]
+    interface: NotRequired[str]
     name: NotRequired[str]
     version: NotRequired[int]
 

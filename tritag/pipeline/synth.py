@@ -18,6 +18,7 @@ from tritag.export.rtl.tools.synthesis import require_tools, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects.target import load_target
+from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import DesignFile
@@ -132,7 +133,7 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> S
     run = opened.run
     made: DesignFile = run.read_json("rtl.json")
     require_tools()
-    graph = read_graph(run.require("model.qonnx.onnx"))
+    graph = read_graph(model_of(opened, made.get("interface", "plain")))
     naming = Naming.of_run(opened.name, made.get("name"), made.get("version"))
     design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)
     chosen = [k for k in design.kernels if only is None or only in k.module]

@@ -25,7 +25,7 @@ from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
 
-_DEFAULT_JETS = 10_000
+DEFAULT_JETS = 10_000
 # The native emulator, which is made for many jets, is compared on so many times as many.
 _MANY = 10
 
@@ -119,10 +119,9 @@ def verify_run(
     """
     if names is None:
         names = DEFAULT_EXECUTORS[1:] if opened.imported else DEFAULT_EXECUTORS
-    if len(set(names)) < 2 or len(set(names)) != len(names):
-        raise ConfigError(f"a comparison needs two different executors or more, got {', '.join(names) or 'none'}")
+    require_two(names)
     executors = run_executors(opened, names, target_name=target_name)
-    limit = n_max or (None if jets else _DEFAULT_JETS)
+    limit = n_max or (None if jets else DEFAULT_JETS)
     inputs = run_inputs(opened, executors[0].graph, limit, file=jets)
 
     def traced(executor: Executor) -> Executor:
@@ -153,6 +152,18 @@ def verify_run(
     return result
 
 
+def require_two(names: Sequence[str]) -> None:
+    """Refuse to compare nothing.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than two executors, or one twice.
+    """
+    if len(set(names)) < 2 or len(set(names)) != len(names):
+        raise ConfigError(f"a comparison needs two different executors or more, got {', '.join(names) or 'none'}")
+
+
 def _with_many(
     opened: OpenedRun, executors: Sequence[Executor], verdicts: Sequence[Verdict], done: int, progress: bool
 ) -> list[Verdict]:
@@ -160,7 +171,7 @@ def _with_many(
     place = next((i for i, e in enumerate(executors) if isinstance(e, EmulatorExecutor)), 0)
     if place == 0 or verdicts[place].differ:
         return list(verdicts)
-    inputs = run_inputs(opened, executors[0].graph, _MANY * _DEFAULT_JETS)
+    inputs = run_inputs(opened, executors[0].graph, _MANY * DEFAULT_JETS)
     if len(inputs[0]) <= done:
         return list(verdicts)
     pair = [executors[0], executors[place]]

@@ -22,8 +22,11 @@ from tritag.export.rtl.design.layout import spread
 from tritag.export.rtl.design.op_kernels import place_program
 from tritag.export.rtl.design.pieces import Draft, Tensor, identifier
 from tritag.export.rtl.design.ports import input_port
+from tritag.export.rtl.design.word_ports import finish_words, place_word_inputs
 from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports
 from tritag.export.rtl.text.module import Timing
+from tritag.export.rtl.text.signals import Signal
+from tritag.export.words import answers_in_words
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.ops.op import BoundProgram
 
@@ -126,7 +129,8 @@ def _deep_recursion() -> Iterator[None]:
 
 
 def _built(draft: Draft) -> Design:
-    for source in draft.graph.inputs:
+    token = place_word_inputs(draft) if answers_in_words(draft.graph) else None
+    for source in draft.graph.inputs if token is None else ():
         draft.tensors[source] = _input(draft, source)
     layers, done = draft.graph.layers, set[str]()
     for layer in layers:
@@ -136,7 +140,7 @@ def _built(draft: Draft) -> Design:
                 chain.append(follower)
             done.update(c.name for c in chain)
             place_layer(draft, chain)
-    return _finish(draft, [draft.tensors[name] for name in draft.graph.outputs])
+    return _finish(draft, [draft.tensors[name] for name in draft.graph.outputs], token)
 
 
 def _built_op(draft: Draft, bound: BoundProgram, rows: int) -> Design:
@@ -172,9 +176,9 @@ def _input(draft: Draft, name: str) -> Tensor:
     return Tensor(layout, cells)
 
 
-def _finish(draft: Draft, outputs: list[Tensor]) -> Design:
+def _finish(draft: Draft, outputs: list[Tensor], token: Signal | None = None) -> Design:
     signals = [s for tensor in outputs for s in draft.gather(tensor)]
-    latency, ports = draft.top.finish(signals)
+    latency, ports = draft.top.finish(signals) if token is None else finish_words(draft, token, signals)
     draft.top.module.outputs.update({name: width for name, width, _ in ports})
     return Design(
         draft.name,

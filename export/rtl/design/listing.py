@@ -12,6 +12,7 @@ from tritag.export.firmware_layers import CutTo, FirmwareGraph, Layer, Linear, O
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.kernel import Placed
 from tritag.export.rtl.design.ports import input_port
+from tritag.export.words import SCORE_BITS, TOKEN_BITS, WORD_BITS, answers_in_words
 
 # Ops whose page has another name.
 PAGES = {
@@ -91,10 +92,24 @@ def _header(design: Design, graph: FirmwareGraph, facts: Facts) -> Iterator[str]
         reach = f", in [{known.used[0]}, {known.used[1]}]" if known.used else ""
         row = f"{port:<24} {design.widths[port]:>4} {sign:<8} {known.lsb:<12} {known.unit:<5} "
         yield f"{row}{known.meaning}{reach}{_when(rows)}"
+    if answers_in_words(graph):
+        yield from _jet_ports(design, graph)
+        return
     grid = graph.grids[graph.outputs[0]]
     for (port, width, signed), name in zip(design.outputs, graph.output_names, strict=True):
         lsb = f"2^{-grid.fraction}" if grid.fraction else "1"
         yield f"{port:<24} {width:>4} {'signed' if signed else 'unsigned':<8} {lsb:<12} {'1':<5} {name}"
+
+
+def _jet_ports(design: Design, graph: FirmwareGraph) -> Iterator[str]:
+    for i, (port, width, _) in enumerate(design.outputs):
+        bits = f"bits {WORD_BITS * (i + 1) - 1}:{WORD_BITS * i} of the jet's word"
+        yield f"{port:<24} {width:>4} {'unsigned':<8} {'':<12} {'':<5} {bits}"
+    yield ""
+    yield f"the jet's word: {TOKEN_BITS - 1}:0 token"
+    for i, name in enumerate(graph.output_names):
+        place = TOKEN_BITS + SCORE_BITS * i
+        yield f"    {place + SCORE_BITS - 1}:{place} probability of {name}, unsigned, LSB 2^-7; all other bits are 0"
 
 
 _CONTROL = (

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tritag.data.jets.candidate_field import CandidateField
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.rtl.design.pieces import identifier
+from tritag.export.words import TOKEN_BITS, WORD_BITS, candidate_fields
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,19 @@ class InputPort:
     used: tuple[int, int] | None = None
 
 
-def candidate_fields(graph: FirmwareGraph) -> tuple[CandidateField, ...]:
-    """Fields of the lanes of a tagger's candidates; none where the inputs are not candidates and their number.
-
-    The graph lint holds inputs of these names to their grids.
-    """
-    fields = graph.candidates.fields
-    if graph.inputs != ["codes", "count"] or graph.shapes["codes"][-1] != len(fields):
-        return ()
-    return fields
+# Inputs of a design that takes words, in place of the graph's.
+WORDS, TOKEN = "words", "token"
 
 
 def input_port(graph: FirmwareGraph, source: str, slot: int, lane: int) -> InputPort:
-    """The port of a lane of the graph's input ``source``, for the rows that pass in ``slot``."""
+    """The port of a lane of the graph's input ``source`` (or of words), for the rows that pass in ``slot``."""
+    if source == TOKEN:
+        return InputPort(
+            TOKEN, 0, (1 << TOKEN_BITS) - 1, f"bits {TOKEN_BITS - 1}:0 of the jet's word, unchanged", "", ""
+        )
+    if source == WORDS:
+        places = [f"{f.name} in {f.position + f.bits - 1}:{f.position}" for f in candidate_fields(graph)]
+        return InputPort(f"word_s{slot}", 0, (1 << WORD_BITS) - 1, f"candidate's word, {', '.join(places)}", "", "")
     grid = graph.grids[source]
     if fields := candidate_fields(graph):
         if source == "count":

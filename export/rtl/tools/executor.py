@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tritag.errors import CheckFailed, ExportError
@@ -10,6 +12,21 @@ from tritag.export.feature_vectors import port_values
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.simulation import Simulator, back_to_back, joined, reset_script
+
+
+def simulated(design: Design, simulator: Simulator, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Output integers of jets, int64 (jets, outputs), that enter the only design of ``simulator`` back to back.
+
+    Raises
+    ------
+    CheckFailed
+        There are more or fewer answers than jets.
+    """
+    jets = len(next(iter(inputs.values())))
+    answers = simulator.run(0, inputs, joined(reset_script(design), back_to_back(design, jets)))
+    if len(answers.values) != jets:
+        raise CheckFailed(f"the simulation must give {jets} answers, got {len(answers.values)}")
+    return answers.values
 
 
 class VerilogExecutor(Executor):
@@ -22,11 +39,8 @@ class VerilogExecutor(Executor):
         self.design, self.simulator = design, Simulator([design])
 
     def _outputs(self, *inputs: np.ndarray) -> np.ndarray:
-        script = joined(reset_script(self.design), back_to_back(self.design, len(inputs[0])))
-        answers = self.simulator.run(0, port_values(self.graph, inputs), script)
-        if len(answers.values) != len(inputs[0]):
-            raise CheckFailed(f"the simulation must give {len(inputs[0])} answers, got {len(answers.values)}")
-        return answers.values * 2.0 ** -self.graph.grids[self.graph.outputs[0]].fraction
+        values = simulated(self.design, self.simulator, port_values(self.graph, inputs))
+        return values * 2.0 ** -self.graph.grids[self.graph.outputs[0]].fraction
 
     def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
         raise ExportError("the simulated Verilog shows no layers; compare them in the C-simulation or the emulator")
