@@ -138,6 +138,8 @@ def main() -> int:
     for r in rows:
         jets = (f"{n:,}" for n in (r.golden, r.jets, r.simulated, r.differ, r.distinct, r.lut))
         table.add_row(r.tagger, f"{r.auc:.4f}", *jets, str(r.cycles), f"{r.seconds:.0f}")
+    for column in table.columns:
+        column.overflow = "fold"
     print_table(table)
     wrong = sum(r.differ for r in rows)
     print_result(f"{wrong} integers differ")

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from tritag.advice import command
 from tritag.errors import RunError
 from tritag.report.firmware import cycles, is_measured, simulated_jets
 from tritag.report.published import PUBLISHED
@@ -85,7 +86,7 @@ def compared(directories: Sequence[Path], configs: Sequence[dict[str, Any]]) -> 
 def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
     rtl, synth, csim = (read_json_if_there(directory / f"{name}.json") for name in ("rtl", "synth", "csim"))
     if rtl is None:
-        raise RunError(f"rtl.json must be in {directory}, but it is missing; make it with 'tritag rtl {directory}'")
+        raise RunError(f"rtl.json must be in {directory}, but it is missing; make it with {command('rtl', directory)}")
     # An imported network has features, and no candidates that are counted.
     tagger, constituents = directory.name.rsplit("-", 1)[0], config.get("tagger", {}).get("n_constituents")
     part = f"{rtl['target']}, {rtl['beats']} beats"

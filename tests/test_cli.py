@@ -157,14 +157,38 @@ def test_the_run_is_an_argument_and_the_older_option_is_hidden(capsys, name):
     assert "name one run, got 'one' and --run 'other'; leave --run out" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["export", "nope"], ["train", "nope"], ["verify", "--run", "nope"], ["train"]])
-def test_a_wrong_name_is_answered_before_heavy_imports(arguments):
+# A wrong name in each place where a command takes one.
+WRONG_NAMES = {
+    "train": (["nope"], ["transformer-2k", "--data", "nope"], ["transformer-2k", "--precision", "nope"], []),
+    "data": (["make", "nope"], ["check", "nope.h5"], ["info", "nope.h5"], ["convert", "nope.h5", "out.h5"]),
+    "import": (["nope.onnx"],),
+    "check": (["nope.onnx"],),
+    "study": (["nope"],),
+    "cost": (["nope"], ["--run", "nope"]),
+    "score": (["nope", "--jets", "nope.h5", "--out", "out.h5"],),
+    "compare": (["nope"],),
+    "demo": (["--nope"],),
+    "frames": (["--nope"],),
+}
+HEAVY = ("torch", "brevitas", "hls4ml", "onnx", "onnxruntime", "qonnx", "pyarrow", "uproot", "matplotlib")
+
+
+def test_a_wrong_name_is_answered_before_heavy_imports(tmp_path):
+    """One process takes a wrong name for every command: what no command has imported, none had to wait for."""
+    called = [[name, *rest] for name in COMMANDS for rest in WRONG_NAMES.get(name, (["nope"],))]
     code = (
-        f"import sys; from tritag.cli import run; assert run({arguments!r}) == 2; "
-        "print([m for m in ('torch', 'numpy', 'onnx', 'brevitas', 'hls4ml', 'h5py') if m in sys.modules])"
+        "import sys; from tritag.cli import run\n"
+        f"for arguments in {called!r}:\n"
+        f"    before = {{m for m in {HEAVY!r} if m in sys.modules}}\n"
+        "    status = run(arguments)\n"
+        f"    print('RESULT', *arguments, status, *(m for m in {HEAVY!r} if m in sys.modules and m not in before))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    environment = {**os.environ, "TRITAG_RUNS": str(tmp_path / "runs"), "TRITAG_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    assert lines == [" ".join(["RESULT", *arguments, "2"]) for arguments in called], done.stderr
 
 
 def test_version(capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from benchmarks.reproducibility import elsewhere, measure
 from tests.helpers.jets import random_jets
 from tests.helpers.taggers import TINY, calibrated_tagger
 from tritag.export.executors import OnnxRuntimeExecutor, TorchExecutor
@@ -28,3 +29,14 @@ def test_integers_and_files_do_not_depend_on_threads():
         torch.set_num_threads(before)
     assert found[0] == found[1]
     assert found[0][1] == found[0][2]
+
+
+def test_integers_do_not_depend_on_kernels_and_threads(tmp_path):
+    """The short form of ``python -m benchmarks.reproducibility``: plain kernels and two threads in another process."""
+    weights = tmp_path / "weights.pt"
+    here = measure(weights, steps=0)
+    there = elsewhere(weights, "default", threads=2, steps=0)
+    assert there["kernels"] in ("DEFAULT", "NO AVX")
+    assert {name: here[name] for name in ("integers", "exported file")} == {
+        name: there[name] for name in ("integers", "exported file")
+    }

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tritag.commands import COMMANDS
+from tritag.environment import cache_folder, runs_root
 from tritag.errors import RunError
 from tritag.files import write_json
 from tritag.run import Run, list_runs
@@ -270,3 +271,9 @@ def test_damaged_provenance_does_not_stop_a_step():
     run.path("provenance.json").write_text('{"train": ')
     run.record_provenance("export")
     assert set(read_json_if_there(run.path("provenance.json"))) == {"export"}
+
+
+def test_a_variable_that_is_set_to_nothing_counts_as_not_set(monkeypatch):
+    for name in ("TRITAG_CACHE", "TRITAG_RUNS"):
+        monkeypatch.setenv(name, "")
+    assert (cache_folder("csim"), runs_root()) == (Path("cache/csim"), Path("runs"))

@@ -39,12 +39,12 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
         there.
     """
     path = Path(path)
-    require_file(path, DataError, "check the path or make it with 'tritag data make'", "jet file")
+    require_file(path, DataError, "check the path or make it with 'tritag data make CONFIG'", "jet file")
     with closed(path, DataError, "a whole HDF5 file", _AGAIN):
         if not h5py.is_hdf5(path):
             raise DataError(
                 f"{path} must be a whole HDF5 file, but does not begin like one (truncated or damaged, or of "
-                "another kind); copy it again, or convert it with 'tritag data convert'"
+                "another kind); copy it again, or convert it with 'tritag data convert IN OUT'"
             )
         _refuse_if_held(path)
         try:

@@ -148,7 +148,7 @@ def _info(file: h5py.File, path: Path | str) -> JetFileInfo:
     if attributes.get("format") != FORMAT:
         raise DataError(
             f"{path} must be a {FORMAT} file, got format {short(attributes.get('format'))}; "
-            "convert it with 'tritag data convert'"
+            "convert it with 'tritag data convert IN OUT'"
         )
     version = int(attributes["format_version"])
     if version > FORMAT_VERSION:

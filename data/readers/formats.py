@@ -56,7 +56,7 @@ def read_any(
     path = Path(path)
     if n_max is not None and n_max < 1:
         raise DataError(f"n_max must be >= 1, got {n_max}; leave it out to read all jets")
-    require_file(path, DataError, "check the path or make it with 'tritag data make'", "jet file")
+    require_file(path, DataError, "check the path or make it with 'tritag data make CONFIG'", "jet file")
     with closed(path, DataError, "a jet file", "make or copy it again"):
         return _read(path, n_max, split, mapping, [] if notes is None else notes)
 
@@ -101,7 +101,8 @@ def is_own_file(path: Path | str) -> bool:
 def _refuse_split(path: Path, split: str | None) -> None:
     if split is not None:
         raise DataError(
-            f"{path} has no splits, got split {split!r}; leave it out, or convert the file with 'tritag data convert'"
+            f"{path} has no splits, got split {split!r}; leave it out, or convert the file with "
+            "'tritag data convert IN OUT'"
         )
 
 

@@ -52,7 +52,7 @@ def _common_unit(graph: Import, node: NodeProto, a: Value, b: Value) -> tuple[Fr
     if reach[0] * ratio.numerator + reach[1] * ratio.denominator < 1 << _SUM_BITS:
         return second / ratio.denominator, (ratio.numerator, ratio.denominator)
     # The best small fraction for the ratio: the error goes with the square of its denominator.
-    largest = max(1, (1 << _SUM_BITS) // (reach[0] * max(1, math.ceil(ratio)) + reach[1]))
+    largest = max(1, math.floor(((1 << _SUM_BITS) - reach[0]) / (reach[0] * ratio + reach[1])))
     near = ratio.limit_denominator(largest)
     near = near if near else Fraction(1, largest)
     unit, factors = second / near.denominator, (near.numerator, near.denominator)

@@ -12,7 +12,7 @@ from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # Fractional bits of momenta in GeV. Boosts into the rest frame of a light jet magnify their rounding by gamma.
 MOMENTUM_FRACTION = 15
-_TRIG_BITS = 20
+TRIG_BITS = 20
 # A momentum travels as two integers, because a tensor between ops holds 24 bits: high * 2**SPLIT_BITS + low.
 SPLIT_BITS = 12
 
@@ -37,7 +37,7 @@ class FourMomenta(Op):
         number = count.declare(t, "count", per_row=False)
         _, pt, eta, phi = candidate(t, code, number)
         lsb_bits = -round(math.log2(TriggerGrid.PT_LSB_GEV))
-        momenta = four_momentum(t, pt, eta, phi, MOMENTUM_FRACTION - lsb_bits, _TRIG_BITS)
+        momenta = four_momentum(t, pt, eta, phi, MOMENTUM_FRACTION - lsb_bits, TRIG_BITS)
         high = [p >> SPLIT_BITS for p in momenta]
         low = [p - (h << SPLIT_BITS) for p, h in zip(momenta, high, strict=True)]
         t.output("momenta", t.stack([*high, *(x.clip(0, (1 << SPLIT_BITS) - 1) for x in low)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -315,3 +316,15 @@ def test_malformed_nodes_are_one_error_with_the_node() -> None:
     kernel.CopyFrom(numpy_helper.from_array(np.full((3, 2, 1), np.nan, np.float32), "k"))
     with pytest.raises(ExportError, match="finite"):
         import_model(original)
+
+
+def test_terms_of_very_different_scales_share_a_fine_one() -> None:
+    """Scales 0.1 and 0.0007 have no small ratio; the sum is rounded by far less than either term's unit."""
+    scales = {"coarse": 0.10026, "fine": 0.000693738}
+    constants = [numpy_helper.from_array(np.array(scale, np.float32), name) for name, scale in scales.items()]
+    nodes = [quant("x", "p", scale="coarse"), quant("x", "q", scale="fine"), node("Add", ["p", "q"], "y")]
+    given = model(nodes)
+    given.graph.initializer.extend(constants)
+    grids = read_grids({"x": {"bits": 8, "signed": True, "lsb": 0.0625}})
+    (note,) = [note for note in import_model(given, grids).notes if "their sum is rounded" in note]
+    assert float(re.search(r"at most ([\d.e-]+),", note)[1]) < 1e-4  # type: ignore[index]

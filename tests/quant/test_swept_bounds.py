@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import gamma_budget
 from tests.helpers.jets import random_jets
 from tests.quant.test_jet_scalars import expected_scalars, scalars
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.quant.ops.jet_scalars import ETA_DOMAIN
 
-PAGE = Path(__file__).parents[2] / "docs" / "ops" / "jet_scalars.md"
+OPS = Path(__file__).parents[2] / "docs" / "ops"
+PAGE = OPS / "jet_scalars.md"
 
 
 def _angles() -> np.ndarray:
@@ -50,3 +52,19 @@ def test_soft_jets_of_several_constituents():
         assert chosen.sum() > 5000
         assert (error[chosen].max(0) < bounds).all(), least_gev
         assert f"{bounds[0]}, {bounds[1]} and" in " ".join(PAGE.read_text(encoding="utf-8").split())
+
+
+def test_budget_of_gamma():
+    """Medians and 99 % are those of the page; the largest depends on single jets."""
+    page = (OPS / "jet_frame.md").read_text(encoding="utf-8")
+    for line in gamma_budget.lines(4000, 0):
+        cells = line.split(" | ")
+        quoted = next(row for row in page.splitlines() if row.startswith(" | ".join(cells[:2]))).split(" | ")
+        given, expected = (
+            [[float(x) for x in re.findall(r"[\d.e+-]+", c)] for c in row[3:]] for row in (cells, quoted)
+        )
+        assert np.shape(given) == (len(gamma_budget.STAGES), 3)
+        np.testing.assert_allclose(given, expected, rtol=0.5)
+        grid, tables, _, _, whole = np.transpose(given)[0]
+        assert tables <= 1.1 * whole
+        assert 5 * whole < grid

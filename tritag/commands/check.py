@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tritag.closed import require_file
 from tritag.commands.options import AsJson, Data, Leading, Plugins, Settings, Target
-from tritag.errors import ConfigError
+from tritag.errors import ConfigError, DataError
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TARGET
+from tritag.pipeline.names import check_training_names
 from tritag.terminal import print_json, print_progress, print_result, print_table
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def command(
     Of a QONNX file: which nodes stock hls4ml would misread, and whether tritag import takes it.
     """
     if what.lower().endswith(".onnx"):
+        require_file(Path(what), DataError, "name an ONNX file")  # before PyTorch is imported
         from tritag.pipeline.check_onnx import check_onnx
 
         file = check_onnx(Path(what), inputs)
@@ -50,6 +53,7 @@ def command(
         return
     if inputs is not None:
         raise ConfigError(f"--inputs belongs to a QONNX file, whose name ends in .onnx, got {what!r}; leave it out")
+    check_training_names(what, data, precision)
     from tritag.pipeline.check_tagger import check_tagger
 
     found = check_tagger(

@@ -9,6 +9,7 @@ import typer
 
 from tritag.commands.options import AsJson, Tagger
 from tritag.errors import ConfigError
+from tritag.pipeline.names import check_cost_name
 from tritag.pipeline.opened import is_exact, open_run
 from tritag.terminal import print_json, print_result, print_table
 
@@ -46,6 +47,7 @@ def command(
 
         result = cost_run(opened)
     else:
+        check_cost_name(str(tagger))
         from tritag.pipeline.cost import formula_cost
 
         result = formula_cost(str(tagger), constituents, precision)

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from tritag import api
+from tritag.closed import require_file
 from tritag.commands.options import AsJson
+from tritag.errors import DataError
 from tritag.terminal import print_json, print_progress, print_result
 
 
@@ -25,6 +27,7 @@ def command(
 
     What has no exact integer form is refused with the node's name; what differs from the file is printed.
     """
+    require_file(file, DataError, "name an ONNX file")  # before PyTorch is imported
     result = api.import_file(file, inputs, name)
     if json:
         print_json(result.as_dict())

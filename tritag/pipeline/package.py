@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tritag import advice
 from tritag.configs import digest
 from tritag.errors import RunError
 from tritag.export.executors import OnnxRuntimeExecutor
@@ -111,9 +112,12 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
     print_progress(f"{opened.name}: {len(files)} files in {archive}")
     for what, missing in {"Yosys' counts": synth is None, "a bit check": not verdicts}.items():
         if missing:
-            print_progress(f"the package has no figures of {what}; 'tritag {_STEP[what]} {opened.name}' makes them")
+            made_by = advice.command(_STEP[what], run.directory)
+            print_progress(f"the package has no figures of {what}; {made_by} makes them")
     if rtl["latency_cycles"] is None:
-        print_progress("latency and interval are scheduled, not measured; 'tritag rtl' with jets measures them")
+        print_progress(
+            f"latency and interval are scheduled, not measured; {advice.command('rtl', run.directory)} measures them"
+        )
     return PackageResult(opened, naming, archive, tuple(files))
 
 
