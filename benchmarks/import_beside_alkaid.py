@@ -32,7 +32,7 @@ from tritag.export.rtl.tools import synthesis
 from tritag.export.rtl.tools.synthesis import summed, synthesise
 from tritag.hls_projects.target import load_target
 from tritag.structured import read_yaml
-from tritag.terminal import print_result
+from tritag.terminal import print_error, print_result
 
 _NAME = "alkaid_mlp"
 
@@ -78,8 +78,11 @@ def flat_figures(text: str, files: dict[str, str]) -> Figures:
 
 def main() -> int:
     """Print the figures of both."""
-    from alkaid.codegen import RTLModel
-
+    try:
+        from alkaid.codegen import RTLModel
+    except ModuleNotFoundError:
+        print_error("alkaid must be installed for this comparison; pip install alkaid==0.8.2")
+        return 2
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--inputs", type=Path)

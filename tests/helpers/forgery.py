@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from onnx import ModelProto, TensorProto, helper
 
 from tritag.export.functions import op_function
-from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, _program_entry
+from tritag.export.qonnx_file import METADATA_INPUTS, METADATA_OUTPUTS, METADATA_PROGRAMS, program_entry
 from tritag.quant.integer.program import Node, Program
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
 
@@ -58,7 +58,7 @@ def one_op_file(program: Program, rows: int, truth: Program | None = None) -> Mo
     helper.set_model_props(
         model,
         {
-            METADATA_PROGRAMS: json.dumps({bound.op_type: _program_entry(bound)}),
+            METADATA_PROGRAMS: json.dumps({bound.op_type: program_entry(bound)}),
             METADATA_INPUTS: json.dumps({p.name: [n.low, n.high, 0] for p, n in zip(truth.inputs, nodes, strict=True)}),
             METADATA_OUTPUTS: json.dumps([f"out{i}" for i in range(n_outputs)]),
         },
@@ -74,7 +74,7 @@ def forge_file(model: ModelProto, op_type: str, program: Program) -> ModelProto:
     programs = json.loads(entry.value)
     old = programs.pop(op_type)
     bound = BoundProgram(program, tuple(old["in_fractions"]), tuple(old["out_fractions"]))
-    entry.value = json.dumps({**programs, bound.op_type: _program_entry(bound)})
+    entry.value = json.dumps({**programs, bound.op_type: program_entry(bound)})
     body = next(f for f in copy.functions if (f.domain, f.name) == (ONNX_DOMAIN, op_type))
     body.CopyFrom(op_function(bound))
     for node in copy.graph.node:

@@ -71,7 +71,7 @@ def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
             "network": recipe.tagger.network,
             "constituents": recipe.tagger.n_constituents,
             "precision": opened.run.config["precision"],
-            "data": str(recipe.data),
+            "data": Path(recipe.data).name,  # a page travels: where the file lay is nobody's business
             "outputs": list(recipe.tagger.head.output_names),
         }
     }
