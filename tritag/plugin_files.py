@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.closed import closed
-from tritag.errors import ConfigError
+from tritag.errors import ConfigError, one_line
 from tritag.files import write_text
 
 PACKAGE = "tritag_plugins"
@@ -67,7 +67,7 @@ def read(path: Path | str) -> Plugin:
     """
     path = Path(path)
     path = path.parent if path.name == INIT else path
-    with closed(path, ConfigError, "a Python file or a folder", "check the path"):
+    with closed(one_line(str(path)), ConfigError, "a Python file or a folder", "check the path"):
         there = (path.is_file() and path.suffix == ".py") or (path / INIT).is_file()
     if not there:
         raise ConfigError(f"a plug-in must be a Python file or a folder with {INIT}, got {path}; check the path")
