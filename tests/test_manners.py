@@ -11,9 +11,10 @@ import pytest
 
 from tritag import cli
 from tritag.build_cache import built
+from tritag.files import write_json
 from tritag.helper_files import HELPERS, only_one
 from tritag.pipeline.clean import clean
-from tritag.pipeline.runs import MARKS
+from tritag.pipeline.runs import MARKS, summarise_runs
 from tritag.progress import Progress
 from tritag.run import Run
 from tritag.steps import STEPS
@@ -32,12 +33,12 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _run(name: str = "toy", teacher: bool = False, **files: object) -> Run:
     run = Run.create(name, {"seed": 1}, teacher=teacher)
     for filename, content in files.items():
-        run.path(filename.replace("__", ".")).write_text(json.dumps(content))
+        write_json(run.path(filename.replace("__", ".")), content)
     return run
 
 
 def test_runs_say_what_each_has(places, capsys):
-    run = _run(metrics__json={}, csim__json=[], verify__json={"entries": [{"differ": 3}], "sha256": "x"})
+    run = _run(metrics__json={}, csim__json=[], verify__json=[{"differ": 3}])
     _run("toy-float", teacher=True, metrics__json={})
     assert cli.run(["runs"]) == 0
     printed = capsys.readouterr()
@@ -49,6 +50,9 @@ def test_runs_say_what_each_has(places, capsys):
     assert cli.run(["runs", "--all", "--json"]) == 0
     found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert len(found) == 2
+    verdict = run.path("verify.json")
+    verdict.write_text(verdict.read_text().replace('"differ": 3', '"differ": 0'))
+    assert "DAMAGED" in summarise_runs()[0].has + summarise_runs()[1].has
     assert found[run.directory.name]["size_bytes"] == sum(p.stat().st_size for p in run.directory.iterdir())
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tritag.environment import runs_root
+from tritag.errors import RunError
 from tritag.files import JsonObject
 from tritag.run import list_runs
 from tritag.run_config import asked_for
+from tritag.structured import read_json_if_there
 
 # The file that a step writes last, and what a run with it is.
 MARKS = {
@@ -65,8 +66,8 @@ def summarise_runs() -> list[RunSummary]:
 
 def _summary(directory: Path) -> RunSummary:
     has = [what for name, what in MARKS.values() if (directory / name).is_file()]
-    if "verified" in has and _differs(directory / "verify.json"):
-        has[has.index("verified")] = "DIFFERS"
+    if "verified" in has:
+        has[has.index("verified")] = _verdict(directory / "verify.json")
     size, changed = 0, 0.0
     for path in directory.rglob("*"):
         with suppress(OSError):  # a step may replace it just now
@@ -76,10 +77,10 @@ def _summary(directory: Path) -> RunSummary:
     return RunSummary(directory.name, tuple(has) or ("unfinished",), teacher, size, changed)
 
 
-def _differs(verdict: Path) -> bool:
-    """Whether a bit check found a difference; a file that cannot be read says so to whoever needs it."""
-    with suppress(OSError, ValueError):
-        found = json.loads(verdict.read_text(encoding="utf-8"))
-        entries = found.get("entries", []) if isinstance(found, dict) else found  # an older one is a bare list
-        return any(isinstance(entry, dict) and entry.get("differ") for entry in entries)
-    return False
+def _verdict(path: Path) -> str:
+    """What a bit check found: ``verified`` or ``DIFFERS``; ``DAMAGED`` when its file is not what tritag wrote."""
+    try:
+        found = read_json_if_there(path)
+        return "DIFFERS" if any(entry["differ"] for entry in found or ()) else "verified"
+    except (RunError, TypeError, KeyError):
+        return "DAMAGED"
