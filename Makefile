@@ -59,6 +59,9 @@ firmware-test: $(STAMP) need-compiler ## the bit-accuracy suite
 test: lint need-compiler need-browser ## everything a contributor must pass
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-all: ## the same with the long tests, which repeat it on more taggers and recipes
+	$(MAKE) test PYTEST_ARGS="$(PYTEST_ARGS) -m ''"
+
 lint: typecheck ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -46,7 +46,11 @@ def toy_jets(n: int, seed: int) -> CodedJets:
     return CodedJets(torch.from_numpy(codes), torch.from_numpy(count)[:, None], torch.arange(n) % 2)
 
 
-@pytest.fixture(scope="module", params=list(RECIPES))
+# Their exported files have the form of another recipe's here; ONNX Runtime and QONNX run all in tests/quant.
+LONG = ("int8-ternary-parq", "int8-binary", "learned-bits-incremental")
+
+
+@pytest.fixture(scope="module", params=[pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in RECIPES])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
     """Recipe and tagger, read back from its weights."""
     torch.set_num_threads(1)

@@ -10,6 +10,7 @@ import torch
 from tests.helpers.pins import NETWORKS, PINS, exact_precisions, pins_of, pins_of_network
 from tests.helpers.tolerances import PINNED_FLOATS
 from tritag.models.nets.registry import tagger_names
+from tritag.pipeline.defaults import DEFAULT_PRECISION
 
 PINNED = json.loads(PINS.read_text(encoding="utf-8"))
 
@@ -24,15 +25,27 @@ def test_every_tagger_and_exact_precision_is_pinned():
     assert set(PINNED["networks"]) == set(NETWORKS)
 
 
+def assert_as_pinned(tagger: str, precision: str) -> None:
+    expected, given = dict(PINNED["taggers"][f"{tagger} {precision}"]), pins_of(tagger, precision)
+    if "floats" in expected:
+        torch.testing.assert_close(
+            torch.tensor(given.pop("floats")), torch.tensor(expected.pop("floats")), **PINNED_FLOATS
+        )
+    assert given == expected, precision
+
+
 @pytest.mark.parametrize("tagger", tagger_names())
 def test_tagger_is_as_pinned(tagger):
-    for precision in exact_precisions():
-        expected, given = PINNED["taggers"][f"{tagger} {precision}"], pins_of(tagger, precision)
-        if "floats" in expected:
-            torch.testing.assert_close(
-                torch.tensor(given.pop("floats")), torch.tensor(expected.pop("floats")), **PINNED_FLOATS
-            )
-        assert given == expected, precision
+    for precision in ("float", DEFAULT_PRECISION):
+        assert_as_pinned(tagger, precision)
+
+
+@pytest.mark.parametrize(
+    "tagger", [pytest.param(t, marks=[pytest.mark.long] if "deep" in t or "20k" in t else []) for t in tagger_names()]
+)
+def test_every_precision_is_as_pinned(tagger):
+    for precision in set(exact_precisions()) - {"float", DEFAULT_PRECISION}:
+        assert_as_pinned(tagger, precision)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
