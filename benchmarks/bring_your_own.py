@@ -1,7 +1,7 @@
 """The taggers of ``examples/taggers`` from training to simulated Verilog, by the command line alone.
 
 ``python -m benchmarks.bring_your_own [TAGGER ...] [-K 16] [--data top-demo] [--iterations 500] [--jets 10000]
-[--rtl-jets 1000] [--jet-file FILE]`` runs ``tritag train``, ``export``, ``csim``, ``verify`` and ``rtl`` of each and
+[--rtl-jets 1000]`` runs ``tritag train``, ``export``, ``csim``, ``verify`` and ``rtl`` of each and
 prints the commands, then a table: jets compared by ``verify`` and in Verilog with how many of them differ, estimated
 LUTs, cycles, seconds. It ends with status 1 when an integer differs.
 """

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 import tritag
+from tests.helpers.browser import chromium
 from tritag.models.nets.registry import tagger_names
 from tritag.pipeline.equivariance import equivariance_run
 from tritag.pipeline.opened import OpenedRun
@@ -73,17 +73,12 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     os.environ["TRITAG_RUNS"] = str(arguments.out / "runs")
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     wrong = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-        )
+    with chromium() as browser:
         for tagger in arguments.taggers or tagger_names():
             found = faults(browser, reported(tagger, arguments.constituents), arguments.out, tagger)
             wrong += bool(found)
             print_result(f"{tagger:24s} {'; '.join(found) or 'opens without errors, no empty figure'}")
-        browser.close()
     return int(wrong > 0)
 
 

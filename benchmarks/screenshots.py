@@ -7,13 +7,12 @@ as wide as a phone. Pictures are brought to a palette, so that each stays below 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
+from tests.helpers.browser import chromium
 from tritag.run import Run
 from tritag.terminal import print_result
 
@@ -29,12 +28,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/figures"))
     arguments = parser.parse_args()
     page = Run.open(arguments.run, needs=("report.html",)).directory / "report.html"
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     large = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-        )
+    with chromium() as browser:
         for name, (width, height), scheme in PICTURES:
             opened = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             opened.goto(page.resolve().as_uri())
@@ -45,7 +40,6 @@ def main() -> int:
             large += size > LARGEST_BYTES
             print_result(f"{path}: {size:,} bytes")
             opened.close()
-        browser.close()
     return int(large > 0)
 
 

@@ -132,3 +132,13 @@ def as_integers(words: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Words of jets (n, 2) as four parts of 32 bits each, int64 (n, 4), that can be compared and subtracted."""
     parts = [words[:, i] >> np.uint64(shift) & np.uint64(2**32 - 1) for i in (0, 1) for shift in (0, 32)]
     return np.stack(parts, axis=1).astype(np.int64)
+
+
+def scores_of(graph: FirmwareGraph, words: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Scores, (n, scores), in words of jets as executors give them, (n, 4) parts of 32 bits."""
+    found = []
+    for i in range(graph.n_outputs):
+        part, place = divmod(TOKEN_BITS + SCORE_BITS * i, 32)
+        wide = words[:, part] | (words[:, part + 1] << 32 if part < 3 else 0)
+        found.append(wide >> place & ((1 << SCORE_BITS) - 1))
+    return np.stack(found, axis=1)

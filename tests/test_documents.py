@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.pages import blocks_of
 from tritag.cli import load_command
 from tritag.commands import COMMANDS
 
@@ -91,7 +92,7 @@ def test_the_glossary_has_each_word_once():
 def commands_in(page: Path) -> list[list[str]]:
     """Words of every call of tritag in the code blocks of a page, without redirections and comments."""
     calls = []
-    for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+    for block in blocks_of(page, "(?:sh|console)"):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ ").split(" # ")[0].split(" #")[0], comments=True)
             while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):

@@ -213,15 +213,7 @@ def _wait(descriptor: int, lock: Path) -> None:
 
 def is_held(path: Path) -> bool:
     """Whether another process holds the lock of ``path`` (:func:`only_one`); nothing is written, and nobody waits."""
-    with suppress(OSError):
-        descriptor = os.open(path.parent / HELPERS / f"{path.name}.lock", os.O_RDWR | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-    return False
+    return _has_owner(path.parent / HELPERS / f"{path.name}.lock") is True
 
 
 def abandoned(beside: Path) -> list[Path]:
@@ -230,21 +222,23 @@ def abandoned(beside: Path) -> list[Path]:
     with suppress(OSError):
         for path in sorted(root.iterdir()):
             alive = path / _ALIVE if _FOLDER.fullmatch(path.name) else path
-            if (alive.is_file() and alive.suffix in (".lock", "")) and not _has_owner(alive):
+            if alive.is_file() and alive.suffix in (".lock", "") and _has_owner(alive) is False:
                 found.append(path)
     return found
 
 
-def _has_owner(lock: Path) -> bool:
-    """Whether somebody holds a lock file, or nobody can tell."""
+def _has_owner(lock: Path) -> bool | None:
+    """Whether somebody holds a lock file; None where nobody can tell: it is not there, or there are no locks."""
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return True
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:
+        return None
     finally:
         os.close(descriptor)
     return False

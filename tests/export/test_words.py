@@ -11,9 +11,9 @@ from tritag.errors import ConfigError, DataError, ExportError
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.export.word_vectors import words_of_jets
-from tritag.export.words import as_integers, inputs_of_words, leading_words, pack_jets, with_word_scores
+from tritag.export.words import as_integers, inputs_of_words, leading_words, pack_jets, scores_of, with_word_scores
 from tritag.models.nets.head import HeadConfig
-from tritag.pipeline.interfaces import check_interface, scores_of
+from tritag.pipeline.interfaces import check_interface
 
 
 def test_a_candidate_behind_an_empty_one_is_ignored():

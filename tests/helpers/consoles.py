@@ -7,7 +7,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+from tests.helpers.pages import blocks_of
+
 # Digests, figures, and the borders of tables, which are as wide as these: a page shows those of one machine.
 _VARIES = re.compile(r"\b[0-9a-f]{8}\b|\d[\d.,:-]*|[\u2500-\u257f]+")
 
@@ -40,7 +41,7 @@ def masked(line: str) -> str:
 def consoles(page: Path) -> list[Shown]:
     """Commands of the console blocks of a page, in order."""
     found: list[Shown] = []
-    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
+    for block in blocks_of(page, "console"):
         for line in block.splitlines():
             if line.startswith("$ "):
                 found.append(Shown(line[2:]))

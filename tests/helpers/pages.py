@@ -9,8 +9,8 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def blocks_of(page: str, language: str) -> list[str]:
-    """Texts of the blocks of one language in ``docs/<page>``, in order."""
+def blocks_of(page: str | Path, language: str) -> list[str]:
+    """Texts of the blocks of one language (a pattern) in ``docs/<page>``, or a page by its whole path, in order."""
     text = (DOCS / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.helpers.browser import chromium
 from tests.helpers.reports import report_of
 from tritag.report.page.comparison import comparison_page
 from tritag.report.page.document import report_page
@@ -23,14 +23,8 @@ _STROKES = "e => new Set([...e.querySelectorAll('path,use')].map(p => getCompute
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    assert path, "these tests need chromium on PATH; install it (Debian: apt-get install chromium)"
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-        )
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

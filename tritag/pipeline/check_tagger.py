@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +16,7 @@ from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_with_origins
 from tritag.files import JsonObject
+from tritag.helper_files import temporary_folder
 from tritag.hls_projects.project import write_project
 from tritag.hls_projects.target import load_target
 from tritag.pipeline.check_costs import ModuleCost, module_costs
@@ -193,8 +192,8 @@ def check_tagger(
     graph = _exported(check)
     if graph is None:
         return replace(found, refused=tuple(check.refused))
-    with tempfile.TemporaryDirectory() as folder:
-        check.attempt("C++ project", lambda: write_project(graph, load_target(target), Path(folder) / "hls"))
+    with temporary_folder() as folder:
+        check.attempt("C++ project", lambda: write_project(graph, load_target(target), folder / "hls"))
     made = check.attempt("Verilog", lambda: design_of(graph, target, interval, beats))
     design, own = made or (None, None)
     return replace(

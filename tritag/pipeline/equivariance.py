@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.errors import RunError
-from tritag.files import JsonObject, write_json
+from tritag.files import JsonObject
 from tritag.pipeline.defaults import EQUIVARIANCE_JETS
 from tritag.pipeline.jets import coded_jets
-from tritag.pipeline.opened import OpenedRun, writing
+from tritag.pipeline.opened import OpenedRun, measured
 from tritag.quant.measure.equivariance import (
     Change,
     FrameEffect,
@@ -71,12 +71,7 @@ def equivariance_run(
     RunError
         A float run, or one with more outputs than a logit.
     """
-    if jets is not None:  # nothing is written into the run
-        return _measured(opened, jets, n_max, seed)
-    with writing(opened.run):
-        result = _measured(opened, None, n_max, seed)
-        write_json(opened.run.path("equivariance.json"), result.as_dict())
-        return result
+    return measured(opened, "equivariance.json", jets, lambda: _measured(opened, jets, n_max, seed))
 
 
 def _measured(opened: OpenedRun, jets: Path | None, n_max: int, seed: int) -> EquivarianceResult:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritag.errors import ConfigError
-from tritag.files import JsonObject, write_json
+from tritag.files import JsonObject
 from tritag.models.figures.comparison import RejectionRatio, rejection_ratio
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head, tag_scores
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.training.evaluate import scores
 from tritag.pipeline.jets import coded_jets
-from tritag.pipeline.opened import OpenedRun, writing
+from tritag.pipeline.opened import OpenedRun, measured
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,7 @@ def evaluate_run(
     ConfigError
         The two runs have different classes.
     """
-    if jets is not None:  # nothing is written into the run
-        return _evaluated(opened, jets, other, progress)
-    with writing(opened.run):
-        result = _evaluated(opened, None, other, progress)
-        write_json(opened.run.path("evaluation.json"), result.as_dict())
-        return result
+    return measured(opened, "evaluation.json", jets, lambda: _evaluated(opened, jets, other, progress))
 
 
 def _evaluated(opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool) -> EvaluateResult:

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from tritag.configs import build
 from tritag.errors import RunError
+from tritag.files import JsonObject, write_json
 from tritag.helper_files import only_one
 from tritag.pipeline import fingerprint
 from tritag.pipeline.plugins import load_plugins
@@ -195,3 +196,29 @@ def one_writer(
             return step(opened, *arguments, **named)
 
     return alone
+
+
+class Measurement(Protocol):
+    """A result that a run keeps as JSON."""
+
+    def as_dict(self) -> JsonObject:
+        """Content of the file."""
+
+
+Measured = TypeVar("Measured", bound=Measurement)
+
+
+def measured(opened: OpenedRun, name: str, jets: Path | None, measure: Callable[[], Measured]) -> Measured:
+    """Result of ``measure``: of the run's own jets it is written into the run as ``name``, of a file nothing is.
+
+    Raises
+    ------
+    RunError
+        The run was removed meanwhile.
+    """
+    if jets is not None:
+        return measure()
+    with writing(opened.run):
+        result = measure()
+        write_json(opened.run.path(name), result.as_dict())
+        return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -135,7 +135,7 @@ def verify_run(
     verdicts = verify.verify(
         executors,
         *inputs,
-        watch=lambda name, total: Progress(name, total, "jets", show=progress),
+        watch=bars(progress),
         traced=traced if layers else None,
         seen=answers.append,
     )
@@ -150,6 +150,11 @@ def verify_run(
             write_json(opened.run.path("original.json"), [asdict(found) for found in originals])
         write_json(opened.run.path("verify.json"), result.as_list())  # last: it says that the step was done
     return result
+
+
+def bars(show: bool) -> Callable[[str, int], Progress]:
+    """What makes the bar of an executor, of its name and the number of jets."""
+    return lambda name, total: Progress(name, total, "jets", show=show)
 
 
 def require_two(names: Sequence[str]) -> None:
@@ -175,7 +180,7 @@ def _with_many(
     if len(inputs[0]) <= done:
         return list(verdicts)
     pair = [executors[0], executors[place]]
-    many = verify.verify(pair, *inputs, watch=lambda name, total: Progress(name, total, "jets", show=progress))
+    many = verify.verify(pair, *inputs, watch=bars(progress))
     return [*verdicts[:place], many[1], *verdicts[place + 1 :]]
 
 

@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 
 from tritag.errors import ConfigError
 from tritag.export.word_vectors import words_of_jets
-from tritag.export.words import inputs_of_words
+from tritag.export.words import inputs_of_words, scores_of
 from tritag.hls_projects import verify
 from tritag.hls_projects.target import DEFAULT_TARGET
-from tritag.pipeline.interfaces import scores_of
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.strength import strength_of
 from tritag.pipeline.vectors import run_inputs
-from tritag.pipeline.verify import DEFAULT_JETS, VerifyResult, require_two
+from tritag.pipeline.verify import DEFAULT_JETS, VerifyResult, bars, require_two
 from tritag.pipeline.words import DEFAULT_WORD_EXECUTORS, word_executors
-from tritag.progress import Progress
 
 
 def verify_words(
@@ -70,7 +68,7 @@ def verify_words(
         executors,
         words,
         tokens,
-        watch=lambda name, total: Progress(name, total, "jets", show=progress),
+        watch=bars(progress),
         seen=answers.append,
     )
     strength = strength_of(graph, inputs_of_words(graph, words), scores_of(graph, answers[0]))

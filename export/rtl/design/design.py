@@ -21,7 +21,7 @@ from tritag.export.rtl.design.layers import place_layer
 from tritag.export.rtl.design.layout import spread
 from tritag.export.rtl.design.op_kernels import place_program
 from tritag.export.rtl.design.pieces import Draft, Tensor, identifier
-from tritag.export.rtl.design.ports import input_port
+from tritag.export.rtl.design.ports import place_port
 from tritag.export.rtl.design.word_ports import finish_words, place_word_inputs
 from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports
 from tritag.export.rtl.text.module import Timing
@@ -167,10 +167,7 @@ def _input(draft: Draft, name: str) -> Tensor:
     for slot in range(layout.slots if layout else 1):
         cell = []
         for lane in range(lanes):
-            port = input_port(draft.graph, name, slot, lane)
-            held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
-            draft.inputs[port.name], draft.reaches[port.name] = (name, held, lane), (port.low, port.high)
-            signal = draft.top.input(port.name, port.low, port.high, jet=layout is None)
+            signal = place_port(draft, name, slot, lane, layout)
             cell.append(draft.top.widened(signal, f"in_{identifier(name)}_s{slot}_l{lane}", grid.low, grid.high))
         cells.append(cell)
     return Tensor(layout, cells)

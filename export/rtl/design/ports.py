@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from tritag.data.jets.candidate_field import CandidateField
 from tritag.export.firmware_layers import FirmwareGraph
-from tritag.export.rtl.design.pieces import identifier
+from tritag.export.rtl.design.layout import Layout
+from tritag.export.rtl.design.pieces import Draft, identifier
+from tritag.export.rtl.text.signals import Signal
 from tritag.export.words import TOKEN_BITS, WORD_BITS, candidate_fields
 
 
@@ -61,9 +63,17 @@ def input_port(graph: FirmwareGraph, source: str, slot: int, lane: int) -> Input
     return InputPort(name, grid.low, grid.high, f"{source}, lane {lane}", "", lsb, (grid.low, grid.high))
 
 
+def place_port(draft: Draft, source: str, slot: int, lane: int, layout: Layout | None) -> Signal:
+    """Give a design the port of :func:`input_port`; without a layout it carries a value of the jet."""
+    port = input_port(draft.graph, source, slot, lane)
+    held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
+    draft.inputs[port.name], draft.reaches[port.name] = (source, held, lane), (port.low, port.high)
+    return draft.top.input(port.name, port.low, port.high, jet=layout is None)
+
+
 def field_port(field: CandidateField, slot: int) -> InputPort:
     """The port of a candidate's field."""
-    low, high = (-(1 << (field.bits - 1)), (1 << (field.bits - 1)) - 1) if field.signed else (0, (1 << field.bits) - 1)
+    low, high = field.of_bits
     meaning = "pT" if field.name == "pt" else field.name
     return InputPort(f"{field.name}_s{slot}", low, high, meaning, field.unit, _size(field.lsb), (field.min, field.max))
 

@@ -6,7 +6,7 @@ from tritag.data.jets.candidate_field import CandidateField
 from tritag.export.rtl.design.kernel import Top
 from tritag.export.rtl.design.layout import Layout, spread
 from tritag.export.rtl.design.pieces import Draft, Tensor
-from tritag.export.rtl.design.ports import TOKEN, WORDS, field_port, input_port
+from tritag.export.rtl.design.ports import TOKEN, WORDS, field_port, place_port
 from tritag.export.rtl.design.reduce import reduced
 from tritag.export.rtl.text.signals import Signal, extend, literal
 from tritag.export.words import JET_BITS, SCORE_BITS, TOKEN_BITS, WORD_BITS, candidate_fields
@@ -22,22 +22,13 @@ def place_word_inputs(draft: Draft) -> Signal:
     """
     top, rows = draft.top, draft.graph.shapes["codes"][0]
     layout = spread(rows, draft.beats) if rows > 1 else None
-    ports: list[Signal] = []
-    for slot in range(layout.slots if layout else 1):
-        held = [r if r is not None else -2 for r in layout.in_slot(slot)] if layout else [-1]
-        ports.append(_port(draft, WORDS, slot, held))
+    ports = [place_port(draft, WORDS, slot, 0, layout) for slot in range(layout.slots if layout else 1)]
     alive = _alive(top, layout, ports, candidate_fields(draft.graph)[0])
     draft.tensors["codes"] = Tensor(
         layout, [_codes(draft, word, lives) for word, lives in zip(ports, alive, strict=True)]
     )
     draft.tensors["count"] = Tensor(None, [[_count(draft, layout, alive)]])
-    return _port(draft, TOKEN, 0, [-1])
-
-
-def _port(draft: Draft, source: str, slot: int, held: list[int]) -> Signal:
-    port = input_port(draft.graph, source, slot, 0)
-    draft.inputs[port.name], draft.reaches[port.name] = (source, held, 0), (port.low, port.high)
-    return draft.top.input(port.name, port.low, port.high, jet=held == [-1])
+    return place_port(draft, TOKEN, 0, 0, None)
 
 
 def _alive(top: Top, layout: Layout | None, words: list[Signal], pt: CandidateField) -> list[Signal]:
