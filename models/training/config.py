@@ -13,10 +13,10 @@ from tritag.models.training.schedule import SCHEDULES, cosine_share
 
 BALANCED = "balanced"
 PT_BINS = 20
-# Settings that only one schedule reads, with their defaults.
+# Settings that only one schedule reads.
 _OF_SCHEDULE = {
-    "warm-restarts": {"cycles": 2, "cycle_growth": 1.0},
-    "plateau": {"plateau_factor": 0.1, "plateau_patience": 20},
+    "warm-restarts": ("cycles", "cycle_growth"),
+    "plateau": ("plateau_factor", "plateau_patience"),
 }
 
 
@@ -125,8 +125,9 @@ class TrainingConfig:
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} must be one of {', '.join(known)}, got {short(getattr(self, name))}")
         for schedule, settings in _OF_SCHEDULE.items():
-            for name, default in settings.items():
-                if self.schedule != schedule and getattr(self, name) != default:
+            for name in settings:
+                # a field's default is the attribute of the class
+                if self.schedule != schedule and getattr(self, name) != getattr(TrainingConfig, name):
                     raise ConfigError(f"{name} needs schedule {schedule!r}, got {self.schedule!r}, which ignores it")
         check_range(self, ("cycles",), 1, 1000)
         check_range(self, ("cycle_growth",), 1, 1000)

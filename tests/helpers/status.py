@@ -6,15 +6,11 @@ What is tested is read from the tests' own lists of cases, so that the page says
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
 from functools import cache
 from pathlib import Path
 
-from torch import nn
-
-import tritag.models.layers
-import tritag.quant.layers  # registers the quantized forms
+from tests.helpers.layer_page import kinds
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.pins import NETWORKS
 from tritag.models.nets.registry import TaggerConfig, load_tagger_config, make_tagger, tagger_names
@@ -58,16 +54,6 @@ def tested() -> dict[str, frozenset[str]]:
     }
 
 
-def kinds() -> dict[str, type[nn.Module]]:
-    """All kinds of layers with a quantized form, by name."""
-    found = {}
-    for entry in pkgutil.iter_modules(tritag.models.layers.__path__, "tritag.models.layers."):
-        for name, kind in vars(importlib.import_module(entry.name)).items():
-            if isinstance(kind, type) and kind.__module__ == entry.name and quantized_form(kind) is not None:
-                found[name] = kind
-    return dict(sorted(found.items()))
-
-
 def _asked_for() -> frozenset[str]:
     """Kinds that the layers' own test takes through every back end."""
     return frozenset(_ASKED.findall((REPOSITORY / "firmware_tests" / "test_layers.py").read_text(encoding="utf-8")))
@@ -90,7 +76,8 @@ def taggers() -> str:
 def layers() -> str:
     """A row for each kind of layer."""
     lines = ["| layer | in | C-simulation | emulator | Verilog | simulated recipes |", "|---|---|---|---|---|---|"]
-    for name, kind in kinds().items():
+    for kind in sorted(kinds(), key=lambda kind: kind.__name__):
+        name = kind.__name__
         users = sorted({load_tagger_config(tagger).network for tagger in tagger_names() if name in kinds_of(tagger)})
         states = [_state(name in tested()[back_end]) for back_end in BACK_ENDS]
         form = "own form" if simulated_form(kind) is not None else "as in float"
