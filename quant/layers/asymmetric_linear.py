@@ -66,8 +66,8 @@ class AsymmetricLinear(nn.Module):
         """Map ``x`` (B, N, n_in) to (B, N, n_out)."""
         self.meter.read(self, x)
         if self.training:
-            weight = straight_through(self.weight, asymmetric(self.weight.detach(), *self._weight_ends()))
-            return self.cut(FixedTensor(F.linear(self.input(x.value), weight, self.bias), None))
+            rounded = straight_through(self.weight, asymmetric(self.weight.detach(), *self._weight_ends()))
+            return self.cut(FixedTensor(F.linear(self.input(x.value), rounded, self.bias), None))
         codes = self.codes(self.to_codes(), x)
         weight = self.weight_integers()
         nothing = np.zeros(self.out_features, np.int64)

@@ -127,17 +127,17 @@ def _affine_thresholds(lane: Lane, start: int, end: int) -> list[int] | None:
     slope, offset = abs(factor) / lane.scale, offset / lane.scale + lane.zero
     if not slope:
         return None
-    # slope * x + offset >= q - 1/2, or > for odd q, as (2 q - 1) step >= x unit + rest in whole numbers.
-    step, unit = offset.denominator * slope.denominator, 2 * offset.denominator * slope.numerator
+    # slope * x + offset >= q - 1/2, or > for odd q, as (2 q - 1) rise >= x unit + rest in whole numbers.
+    rise, unit = offset.denominator * slope.denominator, 2 * offset.denominator * slope.numerator
     rest = 2 * offset.numerator * slope.denominator
     levels = np.arange(lane.low + 1, lane.high + 1)
-    near = ((2 * lane.low + 1) * step - rest) / unit + (levels - lane.low - 1) * (2 * step / unit)
+    near = ((2 * lane.low + 1) * rise - rest) / unit + (levels - lane.low - 1) * (2 * rise / unit)
     found = np.ceil(np.clip(near, start, end + 1)).astype(np.int64)
     # Floats decide where no whole number is near; elsewhere whole numbers do.
     unsure = (np.abs(near - np.rint(near)) < _UNSURE) & (near > start - 1) & (near < end + 2)
     for i in np.flatnonzero(unsure).tolist():
         q = lane.low + 1 + i
-        n = (2 * q - 1) * step - rest
+        n = (2 * q - 1) * rise - rest
         found[i] = min(max(n // unit + 1 if q % 2 else -(-n // unit), start), end + 1)
     return found.tolist()
 
