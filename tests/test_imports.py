@@ -55,9 +55,9 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "sources", "plugins", "fingerprint", "opened", "recipes", "jets"),
+        *("defaults", "names", "run_files", "sources", "plugins", "fingerprint", "opened", "recipes", "golden", "jets"),
         "interfaces",
-        *("vectors", "strength", "train", "export", "import_file", "check_onnx", "cost", "csim"),
+        *("vectors", "strength", "train", "export", "exported", "import_file", "check_onnx", "cost", "csim"),
         *(
             "rtl",
             "check_network",
