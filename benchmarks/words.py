@@ -1,6 +1,6 @@
 """Packed word to packed word: jets of files as words through the definition, C-simulation, emulator and Verilog.
 
-    .venv/bin/python -m benchmarks.words model.qonnx.onnx jets.npz more.h5 --jets 10000
+    .venv/bin/python -m benchmarks.words model.qonnx.onnx jets.npz more.h5 --jets 10000 --random 10000
 
 It needs nothing of a run but its exported file; ``tritag verify RUN --interface words`` says the same of a run. Exit
 status 1 when a bit differs.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tritag.data.jets.random_jets import random_jets
 from tritag.data.jets.trigger_grid import to_codes
 from tritag.data.readers.formats import read_any
 from tritag.export.executors import OnnxRuntimeExecutor
@@ -35,7 +36,8 @@ def main() -> int:
     """Compare, print a line for each file and executor, and say how it ended."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("files", type=Path, nargs="*")
+    parser.add_argument("--random", type=int, default=0, help="as many random jets, and as many words of random bits")
     parser.add_argument("--jets", type=int, default=10_000, help="most jets of each file")
     parser.add_argument("--beats", type=int, default=None)
     chosen = parser.parse_args()
@@ -45,7 +47,15 @@ def main() -> int:
     sets = {}
     for file in chosen.files:
         batch = read_any(file, n_max=chosen.jets)
-        sets[file.name] = words_of_jets(*to_codes(batch.p4, batch.n_constituents, k))
+        codes = to_codes(batch.p4, batch.n_constituents, k, inputs=graph.candidates, columns=batch.columns)
+        sets[file.name] = words_of_jets(*codes, graph.candidates)
+    if chosen.random:
+        rng = np.random.default_rng(1)
+        sets["random jets"] = words_of_jets(*random_jets(rng, chosen.random, k, graph.candidates), graph.candidates)
+        bits = (rng.integers(0, 1 << 64, shape, np.uint64) for shape in ((chosen.random, k), chosen.random))
+        sets["random bits"] = next(bits), next(bits)
+    if not sets:
+        parser.error("there must be a file or --random")
     reference = WordReference(OnnxRuntimeExecutor(graph, model))
     expected = {name: reference.run(*words) for name, words in sets.items()}
     makers = {
