@@ -110,7 +110,7 @@ def test_changed_table_entry_is_found_and_named(run: Path, executors: str, capsy
     write_model(path, model)
     try:
         capsys.readouterr()
-        assert cli.run(["verify", str(run), "--layers", "--json", "--executors", executors]) == 1
+        assert cli.run(["verify", str(run), "--layers", "--json", "--executors", f"pytorch,{executors}"]) == 1
     finally:
         path.write_bytes(whole)
     captured = capsys.readouterr()
