@@ -330,7 +330,11 @@ def test_an_interrupted_scoring_goes_on(run: Path, tmp_path: Path, monkeypatch: 
     broken, whole = tmp_path / "scores.npz", tmp_path / "whole.npz"
     assert cli.run([*command, str(broken)]) == 130
     assert not broken.exists()
-    assert tritag.score_file(run, SAMPLE, broken, executor="onnxruntime").resumed == 120
+    _, second = sorted((tmp_path / ".scores.npz.parts").glob("*.part"))
+    flipped = bytearray(second.read_bytes())
+    flipped[-1] ^= 1  # a score that is a little different: scored anew
+    second.write_bytes(flipped)
+    assert tritag.score_file(run, SAMPLE, broken, executor="onnxruntime").resumed == 60
     assert cli.run([*command, str(whole)]) == 0
     assert broken.read_bytes() == whole.read_bytes()
     expected = tritag.score(run, tritag.read_jets(SAMPLE), executor="onnxruntime")

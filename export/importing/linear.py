@@ -9,10 +9,10 @@ from onnx import NodeProto
 
 from tritag.errors import ExportError
 from tritag.export.importing.context import Import, attribute, refuse
-from tritag.export.importing.exact import ONE, filled, power_of_two, rationals, uniform
 from tritag.export.importing.requantize import lanes_of, on_rows
 from tritag.export.importing.source import Constant
 from tritag.export.importing.values import Value
+from tritag.quant.requantize.exact import ONE, filled, power_of_two, rationals, uniform
 
 # Bits by which a bias may be finer than the products, and bits of weights that were given without a quantizer.
 _FINER_BIAS = 8
