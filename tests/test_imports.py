@@ -69,6 +69,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
             "verify",
             "verify_words",
             "score",
+            "score_parts",
             "score_file",
             "synth",
             "package",
