@@ -14,11 +14,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tritag.data.jets.random_jets import random_jets
 from tritag.data.jets.trigger_grid import to_codes
 from tritag.data.readers.formats import read_any
 from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.graph import read_graph
 from tritag.export.model_file import read_model
 from tritag.export.word_vectors import words_of_jets
@@ -32,6 +34,24 @@ from tritag.pipeline.rtl import design_of
 TARGET = "vu13p-360mhz"
 
 
+Words = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+
+
+def words_of(graph: FirmwareGraph, files: list[Path], most: int, random: int) -> dict[str, Words]:
+    """Words and tokens by the name of their set: the first jets of files, then random jets and words of random bits."""
+    k, taken, sets = graph.shapes["codes"][0], graph.candidates, {}
+    for file in files:
+        batch = read_any(file, n_max=most)
+        codes = to_codes(batch.p4, batch.n_constituents, k, inputs=taken, columns=batch.columns)
+        sets[file.name] = words_of_jets(*codes, taken)
+    if random:
+        rng = np.random.default_rng(1)
+        sets["random jets"] = words_of_jets(*random_jets(rng, random, k, taken), taken)
+        tokens = rng.integers(0, 1 << 64, random, np.uint64)
+        sets["random bits"] = rng.integers(0, 1 << 64, (random, k), np.uint64), tokens
+    return sets
+
+
 def main() -> int:
     """Compare, print a line for each file and executor, and say how it ended."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -43,17 +63,7 @@ def main() -> int:
     chosen = parser.parse_args()
     model = with_word_scores(read_model(chosen.model))
     graph = read_graph(model)
-    k = graph.shapes["codes"][0]
-    sets = {}
-    for file in chosen.files:
-        batch = read_any(file, n_max=chosen.jets)
-        codes = to_codes(batch.p4, batch.n_constituents, k, inputs=graph.candidates, columns=batch.columns)
-        sets[file.name] = words_of_jets(*codes, graph.candidates)
-    if chosen.random:
-        rng = np.random.default_rng(1)
-        sets["random jets"] = words_of_jets(*random_jets(rng, chosen.random, k, graph.candidates), graph.candidates)
-        bits = (rng.integers(0, 1 << 64, shape, np.uint64) for shape in ((chosen.random, k), chosen.random))
-        sets["random bits"] = next(bits), next(bits)
+    sets = words_of(graph, chosen.files, chosen.jets, chosen.random)
     if not sets:
         parser.error("there must be a file or --random")
     reference = WordReference(OnnxRuntimeExecutor(graph, model))
