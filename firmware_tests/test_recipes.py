@@ -48,7 +48,10 @@ def toy_jets(n: int, seed: int) -> CodedJets:
 
 
 # Their exported files have the form of another recipe's here; ONNX Runtime and QONNX run all in tests/quant.
-LONG = ("int8-ternary-parq", "int8-binary", "learned-bits-incremental")
+LONG = (
+    *("int8-ternary-parq", "int8-ternary-incremental", "int8-binary"),
+    *("learned-bits-ternary", "learned-bits-incremental"),
+)
 
 
 @pytest.fixture(scope="module", params=[pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in RECIPES])
