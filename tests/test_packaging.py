@@ -14,7 +14,20 @@ from pathlib import Path
 import pytest
 
 ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report")
-DATA_SUFFIXES = {".yaml", ".h", ".html", ".css", ".v", ".sv", ".tcl", ".typed"}
+DATA_SUFFIXES = {
+    ".yaml",
+    ".h",
+    ".html",
+    ".css",
+    ".v",
+    ".sv",
+    ".tcl",
+    ".typed",
+    ".npz",
+    ".safetensors",
+    ".json",
+    ".jsonl",
+}
 
 USE_IT = """
 import json, sys

@@ -8,6 +8,7 @@ from typing import Any
 from tritag.errors import ConfigError
 from tritag.numbers_as_written import number_of, whole_of
 from tritag.run import list_runs
+from tritag.zoo import PREFIX, zoo_names
 
 
 def one_run(argument: str | None, option: str | None) -> str:
@@ -27,8 +28,9 @@ def one_run(argument: str | None, option: str | None) -> str:
 
 
 def complete_run(incomplete: str) -> list[str]:
-    """Names of runs that begin with what was typed, for the shell; the newest first."""
-    return [name for name in list_runs() if name.startswith(incomplete)]
+    """Names of runs and of the zoo that begin with what was typed, for the shell; the newest runs first."""
+    names = [*list_runs(), *(PREFIX + name for name in zoo_names())]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def with_numbers_as_written(command: Any) -> Any:

@@ -27,6 +27,7 @@ from tritag.provenance import describe_software
 from tritag.run_config import RUN_FORMAT, asked_for, identity, plain_values, read_config
 from tritag.steps import STEPS, step_of, steps_built_on
 from tritag.structured import dump_yaml, read_json
+from tritag.zoo import is_zoo, unpacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +98,8 @@ class Run:
         """Open a run by path, or by the beginning of its directory's name under the runs folder (the newest one).
 
         ``transformer-2k`` finds the newest run of that tagger, ``transformer-2k-k16`` the newest with 16 constituents.
-        A float run that was trained on the way to a quantized one is found by a name that says ``float``.
+        A float run that was trained on the way to a quantized one is found by a name that says ``float``;
+        ``zoo:lloca-trigger-fast-2k`` is an entry of the zoo (:mod:`tritag.zoo`).
 
         Parameters
         ----------
@@ -256,6 +258,8 @@ def _find(where: Path | str) -> list[Path]:
     text, path = str(where), Path(where)
     if not text.strip():
         raise RunError("run must be a directory or a tagger's name, got ''; name one")
+    if is_zoo(where):
+        return [unpacked(text)]
     if (path / "config.yaml").is_file():
         return [path]
     known = list_runs()  # newest first

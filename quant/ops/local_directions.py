@@ -17,7 +17,7 @@ from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
-from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.modules import TrainableExactly
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 _LOG_BITS = 13
@@ -64,7 +64,7 @@ class LocalDirections(Op):
         return BoundProgram(t.program, fractions(frame, tokens, count, *scalars), (SCALAR_TYPE.fraction,))
 
 
-class TrainableLocalDirections(TrainableOp):
+class TrainableLocalDirections(TrainableExactly):
     """The op on jets of ``n_constituents`` candidates, with a gradient."""
 
     def __init__(self, n_constituents: int) -> None:

@@ -15,7 +15,7 @@ from tritag.quant.integer import blocks
 from tritag.quant.integer.lorentz import dot, scale_to
 from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.jet_scalars import ANGLE_BITS, LOG_BITS, SCALAR_TYPE, Cylindrical, relative_scalars
-from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.modules import TrainableExactly
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 _VECTOR_BITS = 16
@@ -68,7 +68,7 @@ class LocalScalars(Op):
         return BoundProgram(t.program, fractions(frame, tokens, count), (SCALAR_TYPE.fraction,))
 
 
-class TrainableLocalScalars(TrainableOp):
+class TrainableLocalScalars(TrainableExactly):
     """The op on jets of ``n_constituents`` candidates, with a gradient."""
 
     def __init__(self, n_constituents: int) -> None:

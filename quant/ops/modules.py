@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from tritag.quant.formats.fixed import Grid
@@ -52,6 +53,26 @@ class TrainableOp(nn.Module):
     def forward(self, *inputs: FixedTensor) -> FixedTensor:
         """Run the surrogate in training mode, the integer program otherwise."""
         return self.surrogate(*inputs) if self.training else self.frozen()(*inputs)
+
+
+class TrainableExactly(TrainableOp):
+    """A trainable op whose training computes with the integers of its program; its surrogate gives the gradient alone.
+
+    For ops whose rules near degenerate inputs are not those of the float formula, or not at the same place: a training
+    that sees the formula's values there learns another tagger than the exact one. Where the two disagree by more than
+    a sixteenth of a row's largest value, a rule of the program has decided, and no gradient passes.
+    """
+
+    def forward(self, *inputs: FixedTensor) -> FixedTensor:
+        """Run the integer program, in training with the gradient of the surrogate."""
+        exact = self.frozen()(*(FixedTensor(x.value.detach(), x.grid) for x in inputs))
+        if not self.training:
+            return exact
+        soft = self.surrogate(*inputs).value
+        with torch.no_grad():
+            distance, size = ((x.abs().amax(-1, keepdim=True)) for x in (soft - exact.value, exact.value))
+            near = distance <= size / 16
+        return FixedTensor(exact.value + torch.where(near, soft - soft.detach(), 0.0), exact.grid)
 
 
 class TrainableOnGrid(TrainableOp):

@@ -17,7 +17,7 @@ from tritag.quant.integer.blocks import WEIGHT_SPARE, block_exponent, exp2, loga
 from tritag.quant.integer.lorentz import FrameBits, dot, frame_of_vectors
 from tritag.quant.integer.segments import reciprocal_fine, rsqrt_fine
 from tritag.quant.integer.tracer import Int, Tracer
-from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.modules import TrainableExactly
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.ops.pair_masses import N_SPURIONS
 from tritag.quant.ops.token_frames import LOG_BITS
@@ -142,7 +142,7 @@ class JetPairFrames(Op):
         return [[(x * inverse).round_shift_by(shift).clip(-limit, limit) for x in v] for v in scaled]
 
 
-class TrainablePairFrames(TrainableOp):
+class TrainablePairFrames(TrainableExactly):
     """Either op on jets of ``n_constituents`` candidates, with a gradient; :class:`JetPairFrames` if ``per_jet``."""
 
     def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int, per_jet: bool) -> None:

@@ -14,7 +14,7 @@ from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
 from tritag.quant.integer.tracer import Tracer
-from tritag.quant.ops.modules import TrainableOp
+from tritag.quant.ops.modules import TrainableExactly
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # Fractional bits of base-2 logarithms of weights.
@@ -47,7 +47,7 @@ class TokenFrames(Op):
         return BoundProgram(t.program, fractions(phi, tokens, count), (self.bits.matrix,))
 
 
-class TrainableTokenFrames(TrainableOp):
+class TrainableTokenFrames(TrainableExactly):
     """The op on jets of ``n_constituents`` candidates, with a gradient."""
 
     def __init__(self, n_constituents: int, op: TokenFrames) -> None:

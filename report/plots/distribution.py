@@ -26,8 +26,8 @@ def _draw(axes: Axes, report: Report) -> None:
             )
     axes.set_xlabel("score")
     axes.set_ylabel("share of the class in a bin")
-    axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])  # room for the legend
+    axes.legend(loc="upper center", ncols=2)
 
 
 def _caption(report: Report) -> str:

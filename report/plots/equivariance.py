@@ -25,7 +25,7 @@ def _draw(axes: Axes, report: Report) -> None:
     axes.set_ylim(len(kinds) - 0.4, -0.6)
     axes.set_xlabel("change of the score (0 to 1)")
     axes.grid(visible=False, axis="y")
-    axes.legend()
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
 
 
 def _caption(report: Report) -> str:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tritag.report.plots.folding import folded, told
 from tritag.report.plots.plot import Plot, Report
 from tritag.report.plots.style import BLUE, FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST = 40
+
+
+def _layers(report: Report) -> list[str]:
+    return list(dict.fromkeys(kernel["layer"] for kernel in report["rtl"]["kernels"] if "stages" in kernel))
+
 
 def _spans(report: Report) -> list[tuple[str, int, int]]:
-    """First and last cycle of each layer's kernels, in the order in which they begin."""
+    """First and last cycle of each row's kernels, in the order in which they begin."""
     spans: dict[str, tuple[int, int]] = {}
+    rows = folded(_layers(report), _MOST)
     for kernel in report["rtl"]["kernels"]:
         if "stages" in kernel:
+            row = rows[kernel["layer"]]
             first, last = kernel["stages"]
-            low, high = spans.get(kernel["layer"], (first, last))
-            spans[kernel["layer"]] = (min(low, first), max(high, last))
+            low, high = spans.get(row, (first, last))
+            spans[row] = (min(low, first), max(high, last))
     return sorted(((name, *span) for name, span in spans.items()), key=lambda row: (row[1], row[2]))
 
 
@@ -39,7 +48,7 @@ def _caption(report: Report) -> str:
     return (
         f"The schedule of one jet: a layer works from the cycle where its first input is there to its last output, and "
         f"the score leaves after {rtl['scheduled_latency_cycles']} cycles. The next jet may enter after "
-        f"{rtl['interval']} cycles."
+        f"{rtl['interval']} cycles.{told(len(_layers(report)), len(_spans(report)))}"
     )
 
 

@@ -72,7 +72,7 @@ def pins_of(tagger: str, precision: str) -> dict[str, Any]:
         return {**pins, "refused": str(error)}
     set_weights(network)
     names = [(name, list(value.shape), str(value.dtype)) for name, value in network.state_dict().items()]
-    pins["state"] = _hash(json.dumps(names).encode())
+    pins["state"] = digest_of(json.dumps(names).encode())
     jets = with_fields(random_jets(np.random.default_rng(1), JETS, CONSTITUENTS), load_tagger_config(tagger).candidates)
     codes, count = (torch.from_numpy(x) for x in jets)
     with torch.no_grad():
@@ -83,7 +83,7 @@ def pins_of(tagger: str, precision: str) -> dict[str, Any]:
                 score = network.score(network.inputs(codes, count[:, None]), count[:, None])
             except ExportError as error:  # widths that these weights do not have room for
                 return {**pins, "refused": str(error)}
-            return {**pins, "integers": _hash(score.integers().numpy().tobytes()), "grid": str(score.known_grid())}
+            return {**pins, "integers": digest_of(score.integers().numpy().tobytes()), "grid": str(score.known_grid())}
         floats = network.eval()(codes.float(), count[:, None].float())
         return {**pins, "floats": floats.flatten().tolist()}
 
@@ -97,20 +97,20 @@ def pins_of_network(name: str) -> dict[str, str]:
     design = build(graph, timing(54), CONSTITUENTS)
     verilog = {**design.files, "tagger.v": design.text}
     return {
-        "export": _hash(model.SerializeToString(deterministic=True)),
-        "project": _project(graph),
-        "verilog": _hash(*(f"{file}\n{text}".encode() for file, text in sorted(verilog.items()))),
+        "export": digest_of(model.SerializeToString(deterministic=True)),
+        "project": project_digest(graph),
+        "verilog": digest_of(*(f"{file}\n{text}".encode() for file, text in sorted(verilog.items()))),
     }
 
 
-def _project(graph: Any) -> str:
+def project_digest(graph: Any) -> str:
     """Digest of an hls4ml project without the vendor's types; nothing in it depends on its folder or the day."""
     with tempfile.TemporaryDirectory() as folder:
         with quiet(Path(folder) / "log"):
             write_project(graph, load_target(), Path(folder) / "hls")
         root = Path(folder) / "hls"
         ours = [path for path in sorted(root.rglob("*")) if path.is_file() and "ap_types" not in path.parts]
-        return _hash(*(f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in ours))
+        return digest_of(*(f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in ours))
 
 
 def set_weights(network: nn.Module) -> None:
@@ -133,7 +133,7 @@ def _statistics(network: nn.Module) -> Iterable[tuple[str, torch.Tensor]]:
     return ((name, value) for name, value in network.named_buffers() if ".running_" in name)
 
 
-def _hash(*parts: bytes) -> str:
+def digest_of(*parts: bytes) -> str:
     state = hashlib.sha256()
     for part in parts:
         state.update(len(part).to_bytes(8, "big") + part)

@@ -95,9 +95,9 @@ def csim(
         print(tritag.csim("transformer-2k").golden.differ)
     """
     from tritag.hls_projects.target import load_target
-    from tritag.pipeline.opened import open_run
+    from tritag.pipeline.exported import open_exported
 
-    opened = open_run(run, needs=("model.qonnx.onnx", "vectors.npz"))
+    opened = open_exported(run, needs=("model.qonnx.onnx", "vectors.npz"))
     load_target(target)
     from tritag.export.naming import Naming
 
@@ -165,9 +165,9 @@ def verify(
         tritag.verify("transformer-2k", "jets.h5", n_max=1000).require_equal()
     """
     from tritag.hls_projects.target import load_target
-    from tritag.pipeline.opened import open_run
+    from tritag.pipeline.exported import open_exported
 
-    opened = open_run(run, needs=("model.qonnx.onnx",), jets=jets is None)
+    opened = open_exported(run, needs=("model.qonnx.onnx",), jets=jets is None)
     if not opened.imported:
         opened.run.require("weights.safetensors")
     load_target(target)

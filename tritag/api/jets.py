@@ -109,9 +109,9 @@ def score(run: RunLike, jets: Jets, executor: str = "pytorch", target: str = DEF
         print(scores.names, scores.integers[:, 0], scores.floats[:, 0])
     """
     from tritag.hls_projects.target import load_target
-    from tritag.pipeline.opened import open_run
+    from tritag.pipeline.exported import open_exported
 
-    opened = open_run(run, needs=("model.qonnx.onnx",), jets=False)
+    opened = open_exported(run, needs=("model.qonnx.onnx",), jets=False)
     load_target(target)
     from tritag.pipeline.score import score_jets
 
@@ -176,9 +176,9 @@ def score_file(
         tritag.score_file("transformer-2k", "jets.h5", "scores.h5")
     """
     from tritag.hls_projects.target import load_target
-    from tritag.pipeline.opened import open_run
+    from tritag.pipeline.exported import open_exported
 
-    opened = open_run(run, needs=("model.qonnx.onnx",))
+    opened = open_exported(run, needs=("model.qonnx.onnx",))
     load_target(target)
     from tritag.pipeline.score_file import score_file
 

@@ -76,9 +76,9 @@ def rtl(
         print(tritag.rtl("transformer-2k", interval=9).latency_cycles)
     """
     from tritag.hls_projects.target import load_target
-    from tritag.pipeline.opened import open_run
+    from tritag.pipeline.exported import open_exported
 
-    opened = open_run(run, needs=("model.qonnx.onnx",))
+    opened = open_exported(run, needs=("model.qonnx.onnx",))
     load_target(target)
     from tritag.pipeline.interfaces import check_interface
 

@@ -13,7 +13,7 @@ from tritag.arguments import complete_run
 Run = Annotated[
     str | None,
     typer.Argument(
-        metavar="RUN", help="Run directory or tagger name.", show_default=False, autocompletion=complete_run
+        metavar="RUN", help="Run directory, tagger name, or zoo:NAME.", show_default=False, autocompletion=complete_run
     ),
 ]
 # How the run was named before it was an argument.

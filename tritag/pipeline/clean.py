@@ -21,9 +21,10 @@ from tritag.files import JsonObject
 from tritag.helper_files import HELPERS, abandoned, is_held
 from tritag.run import list_runs
 from tritag.steps import STEPS
+from tritag.zoo import GOLDEN
 
 # What no step writes alone.
-_COMMON = ("config.yaml", "fingerprint.json", "provenance.json", "logs", "plugins", "checkpoint.pt", HELPERS)
+_COMMON = ("config.yaml", GOLDEN, "fingerprint.json", "provenance.json", "logs", "plugins", "checkpoint.pt", HELPERS)
 _KNOWN = {*_COMMON, *(name for step in STEPS.values() for name in step.files)}
 # The record that a step writes behind its folder.
 _RECORD_OF = {"hls": "csim.json", "rtl": "rtl.json"}

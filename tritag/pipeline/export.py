@@ -14,6 +14,7 @@ from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.layers.tagger import Tagger
 from tritag.pipeline.fingerprint import record_step
+from tritag.pipeline.golden import golden_jets, require_golden
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.quant.layers.tagger import QuantTagger
@@ -60,6 +61,8 @@ def export_run(opened: OpenedRun) -> ExportResult:
         The run is float, or its recipe has no exact form in firmware.
     RunError
         The run is not trained to its end.
+    CheckFailed
+        The run comes from the zoo, and its golden integers differ.
     """
     run, recipe = opened.run, opened.recipe
     if recipe.quant is None:
@@ -74,10 +77,11 @@ def export_run(opened: OpenedRun) -> ExportResult:
     tagger = exact(opened.tagger())
     model = export_model(tagger)
     graph = read_graph(model)
-    codes, count = with_crafted(
+    codes, count = golden_jets(opened) or with_crafted(
         *integer_codes(coded_jets(recipe, "val", n_max=_GOLDEN_JETS)), first=True, candidates=recipe.tagger.candidates
     )
     outputs = TorchExecutor(graph, tagger, model).run(codes, count)
+    require_golden(opened, outputs)
     record_step(run, "export")
     run.record_provenance("export")
     with atomic_path(run.path("vectors.npz")) as path:

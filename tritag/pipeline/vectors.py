@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tritag.export.feature_vectors import extreme_features, features_of, join_features, random_features
 from tritag.export.firmware_layers import FirmwareGraph
+from tritag.pipeline.golden import golden_jets
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
 from tritag.pipeline.opened import OpenedRun
 
@@ -22,8 +23,9 @@ def run_inputs(
 ) -> tuple[NDArray[np.int32] | NDArray[np.int64], ...]:
     """Integers of all inputs of ``graph``: jets of the run's data and the crafted ones, or those of ``file`` alone.
 
-    An imported program has no data: its features are drawn at random over their grid, and extreme ones stand behind
-    them; a file is an ``.npz`` with one array of integers for each input, by its name.
+    A run from the zoo has its golden jets alone. An imported program has no data: its features are drawn at random over
+    their grid, and extreme ones stand behind them; a file is an ``.npz`` with one array of integers for each input, by
+    its name.
 
     Parameters
     ----------
@@ -37,6 +39,8 @@ def run_inputs(
     DataError
         The file cannot be read or holds no such arrays.
     """
+    if file is None and not opened.imported and (golden := golden_jets(opened, n_max)) is not None:
+        return golden
     if not opened.imported:
         codes, count = integer_codes(coded_jets(opened.recipe, split, file=file, n_max=n_max))
         return (codes, count) if file else with_crafted(codes, count, candidates=opened.recipe.tagger.candidates)

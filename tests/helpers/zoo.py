@@ -1,0 +1,118 @@
+"""Entries of the zoo: made from a run, and held by digests of what they become.
+
+``python -m tests.helpers.zoo RUN NAME`` exports a trained run and writes the entry ``models/zoo/NAME`` with its golden
+jets; without arguments it writes the digests of all entries, ``tests/zoo.json``, and the table of docs/zoo.md again. Do
+so only where a change of integers, C++ or Verilog is meant, and say so in the changelog.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.helpers.pages import DOCS
+from tests.helpers.pins import digest_of, project_digest
+from tritag.export.graph import read_graph
+from tritag.export.model_file import read_model
+from tritag.export.rtl.design.design import Design
+from tritag.files import write_json, write_text
+from tritag.pipeline.export import export_run
+from tritag.pipeline.opened import OpenedRun, open_run
+from tritag.pipeline.rtl import design_of
+from tritag.terminal import print_result
+from tritag.zoo import FILES, GOLDEN, PREFIX, zoo_names
+
+ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
+DIGESTS = Path(__file__).resolve().parents[1] / "zoo.json"
+PAGE = DOCS / "zoo.md"
+# The Verilog whose digest is held: a jet every 54 cycles, as few beats as the target's default search need not find.
+TARGET, INTERVAL = "vu13p-360mhz", 54
+LARGEST_ENTRY_BYTES, LARGEST_ZOO_BYTES = 100_000, 3_000_000
+
+
+def make_entry(where: str, name: str) -> Path:
+    """The folder of an entry, made from a trained run."""
+    opened = open_run(where, needs=("weights.safetensors", "metrics.json"))
+    export_run(opened)
+    entry = ZOO / name
+    entry.mkdir(parents=True, exist_ok=True)
+    for filename in FILES:
+        source = "vectors.npz" if filename == GOLDEN else filename
+        shutil.copyfile(opened.run.path(source), entry / filename)
+        (entry / filename).chmod(0o644)
+    # the float run stays behind
+    write_json(entry / "metrics.json", {**opened.metrics(), "float_run": None})
+    return entry
+
+
+def entry_digests(opened: OpenedRun) -> dict[str, Any]:
+    """Digests of the exported file, the C++ project and the Verilog of an exported entry; its latency in cycles."""
+    model = read_model(opened.run.path("model.qonnx.onnx"))
+    graph = read_graph(model)
+    design, _ = design_of(graph, TARGET, INTERVAL, beats=graph.shapes["codes"][0])
+    return {
+        "model": digest_of(model.SerializeToString(deterministic=True)),
+        "project": project_digest(graph),
+        "verilog": verilog_digest(design),
+        "latency_cycles": design.latency_cycles,
+    }
+
+
+def verilog_digest(design: Design) -> str:
+    """Digest of all files of a design."""
+    files = {**design.files, "design.v": design.text}
+    return digest_of(*(f"{file}\n{text}".encode() for file, text in sorted(files.items())))
+
+
+def table() -> str:
+    """Rows of docs/zoo.md, from the entries' own files."""
+    lines = [
+        "| name | K | weights, bytes | steps | 1/ε_B at ε_S = 0.3 | at 0.5 | AUC |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in zoo_names():
+        entry = ZOO / name
+        metrics = json.loads((entry / "metrics.json").read_text())
+        test = metrics["test"]
+        low, high = (f"{r['value']:.0f} ± {r['error']:.0f}" for r in test["rejections"][:2])
+        run = open_run(f"{PREFIX}{name}")
+        cells = (
+            f"`zoo:{name}`",
+            f"{run.recipe.tagger.n_constituents}",
+            f"{(entry / 'weights.safetensors').stat().st_size:,}",
+            f"{run.recipe.training.iterations:,} + {metrics['training']['steps']:,}",
+            *(low, high),
+            f"{test['auc']['value']:.4f} ± {test['auc']['error']:.4f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """Text of docs/zoo.md with its table as the entries are now."""
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition("<!-- zoo -->\n")
+    return f"{head}<!-- zoo -->\n{table()}\n<!-- end{rest.partition('<!-- end')[2]}"
+
+
+def main() -> None:
+    """Make an entry, or renew what is held of all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", nargs="?")
+    parser.add_argument("name", nargs="?")
+    arguments = parser.parse_args()
+    if arguments.run:
+        print_result(str(make_entry(arguments.run, arguments.name or parser.error("give the entry a NAME"))))
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TRITAG_RUNS"] = folder
+        opened = {name: export_run(open_run(f"{PREFIX}{name}")).run for name in zoo_names()}
+        write_json(DIGESTS, {name: entry_digests(run) for name, run in opened.items()})
+        write_text(PAGE, page())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The zoo: entries give their golden integers, and become the same C++ and Verilog as when they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import zoo
+from tritag import api
+from tritag.errors import CheckFailed, RunError
+from tritag.export.model_file import read_model
+from tritag.export.rtl.text.delays import DelayModel
+from tritag.quant.integer.emitter import Place
+from tritag.quant.integer.torch_executor import Runner
+from tritag.quant.integer.tracer import Tracer
+from tritag.quant.ops.op import bind
+from tritag.run import Run
+from tritag.structured import read_json
+from tritag.zoo import GOLDEN, PREFIX, zoo_names
+
+FAST = "lloca-trigger-fast-2k"
+HELD = read_json(zoo.DIGESTS, RunError, "write it with python -m tests.helpers.zoo")
+
+
+@pytest.fixture(autouse=True)
+def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture
+def programs_anew() -> Iterator[None]:
+    """No op's program is kept from other tests, or for them."""
+    bind.cache_clear()
+    yield
+    bind.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == FAST else pytest.mark.long) for name in zoo_names()]
+)
+def test_an_entry_becomes_what_it_was(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path / "no jets here"))
+    exported = api.export(f"{PREFIX}{name}").run  # compares the golden integers
+    assert zoo.entry_digests(exported) == HELD[name]
+    # a rule of the schedule
+    monkeypatch.setattr(DelayModel, "adder", lambda self, bits: self.carry_ns + self.carry_bit_ns * (bits + 2))
+    changed = zoo.entry_digests(exported)
+    assert {key for key in changed if changed[key] != HELD[name][key]} >= {"verilog"}
+    assert (changed["model"], changed["project"]) == (HELD[name]["model"], HELD[name]["project"])
+
+
+@pytest.mark.usefixtures("programs_anew")
+def test_one_entry_of_a_table_is_seen(monkeypatch):
+    def declare(self, name, entries, size=None):
+        found = declared(self, name, entries, size)
+        values = list(self.program.tables[name])
+        values[len(values) // 2] += 1
+        self.program.tables[name] = tuple(values) if self.program.name == "gelu" else self.program.tables[name]
+        return found
+
+    declared = Tracer.table
+    monkeypatch.setattr(Tracer, "table", declare)
+    monkeypatch.setattr("tritag.pipeline.export.require_golden", lambda opened, outputs: None)
+    exported = api.export(f"{PREFIX}{FAST}").run
+    model = read_model(exported.run.path("model.qonnx.onnx"))
+    assert zoo.digest_of(model.SerializeToString(deterministic=True)) != HELD[FAST]["model"]
+
+
+def test_a_rounding_is_seen(monkeypatch):
+    def floor(self: Runner, at: Place, x, bits):
+        return x >> bits
+
+    monkeypatch.setattr(Runner, "rsh", floor)
+    with pytest.raises(CheckFailed, match=r"golden integers, but [1-9]\d* of 462 jets differ"):
+        api.export(f"{PREFIX}{FAST}")
+
+
+def test_names_and_files(tmp_path):
+    with pytest.raises(RunError, match="lloca-trigger-fast-2k"):
+        Run.open(f"{PREFIX}lloca-triger-fast-2k")
+    opened = api.open_run(f"{PREFIX}{FAST}")
+    assert opened.directory.parent == tmp_path / "runs"
+    assert opened.name.startswith(f"zoo-{FAST}-")
+    assert Run.open(opened.name).directory == opened.directory
+    assert opened.float_run() is None
+    with opened.run.path("weights.safetensors").open("ab") as file:
+        file.write(b"0")
+    with pytest.raises(RunError, match=r"weights.safetensors must be as this tritag's zoo has it, .*; remove "):
+        api.open_run(f"{PREFIX}{FAST}")
+
+
+def test_entries_are_small_and_say_where_they_come_from():
+    sizes = {name: sum(f.stat().st_size for f in (zoo.ZOO / name).iterdir()) for name in zoo_names()}
+    assert sorted(HELD) == sorted(sizes)
+    assert max(sizes.values()) <= zoo.LARGEST_ENTRY_BYTES
+    assert sum(sizes.values()) <= zoo.LARGEST_ZOO_BYTES
+    for name in sizes:
+        assert sorted(f.name for f in (zoo.ZOO / name).iterdir()) == sorted(zoo.FILES)
+        trained = json.loads((zoo.ZOO / name / "provenance.json").read_text())["train"]
+        assert len(trained["git_commit"]) == 40
+        assert trained["git_changed"] is False
+        assert (zoo.ZOO / name / GOLDEN).is_file()
+
+
+def test_the_page_shows_the_entries():
+    assert zoo.page() == zoo.PAGE.read_text(encoding="utf-8")

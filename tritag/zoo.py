@@ -1,0 +1,70 @@
+"""The zoo: trained taggers that come with tritag, opened by name: ``zoo:lloca-trigger-fast-2k``.
+
+An entry is the folder ``models/zoo/<name>``: settings, weights, figures and provenance of a run, and golden jets with
+the integers that every executor must give for them. Opening it copies the files into a run directory of their own,
+``runs/zoo-<name>-<digest>``, with which every step goes on as with a run that was trained here. Neither jets nor a
+training are needed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from tritag.environment import runs_root
+from tritag.errors import RunError, unknown_name
+from tritag.files import atomic_path
+from tritag.run_config import read_config
+
+PREFIX = "zoo:"
+# Golden jets of an entry: ``codes`` and ``count``, and the integers of the answer, ``logit``.
+GOLDEN = "golden.npz"
+# What an entry holds; a directory with config.yaml is a run, so that this file is copied last.
+FILES = ("weights.safetensors", "history.jsonl", "metrics.json", "scores.npz", "provenance.json", GOLDEN, "config.yaml")
+_ROOT = files("tritag.models").joinpath("zoo")
+
+
+def is_zoo(where: object) -> bool:
+    """Whether ``where`` names an entry of the zoo, there or not."""
+    return isinstance(where, str) and where.startswith(PREFIX)
+
+
+def zoo_names() -> list[str]:
+    """Names of all entries without the prefix, sorted."""
+    return sorted(entry.name for entry in _ROOT.iterdir() if entry.joinpath("config.yaml").is_file())
+
+
+def unpacked(where: str) -> Path:
+    """The run directory of an entry, whose files are copied there when they are not.
+
+    Parameters
+    ----------
+    where : str
+        The entry's name behind ``zoo:``.
+
+    Raises
+    ------
+    RunError
+        No such entry (the nearest name is offered), or the run directory holds other files than the entry.
+    """
+    name = where.removeprefix(PREFIX)
+    if name not in zoo_names():
+        raise RunError(f"{unknown_name('tagger of the zoo', name, zoo_names())}; name one as {PREFIX}NAME")
+    with as_file(_ROOT.joinpath(name)) as entry:
+        directory = runs_root() / f"zoo-{name}-{read_config(entry / 'config.yaml')['digest']}"
+        for filename in FILES:
+            _copy(entry / filename, directory / filename)
+    return directory
+
+
+def _copy(source: Path, goal: Path) -> None:
+    """Copy a file that is missing; one that is there must be the same, but for the provenance, which steps add to."""
+    if not goal.is_file():
+        with atomic_path(goal) as temporary:
+            shutil.copyfile(source, temporary)
+    elif goal.name != "provenance.json" and goal.read_bytes() != source.read_bytes():
+        raise RunError(
+            f"{goal} must be as this tritag's zoo has it, but it was changed or comes from another release; "
+            f"remove {goal.parent}"
+        )
