@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import awkward
 import h5py
@@ -19,6 +16,8 @@ import pyarrow.parquet
 import torch
 import uproot
 
+from benchmarks.fuzz_case import Case, digest, in_folder
+from benchmarks.fuzz_results import RESULTS, write_results
 from tests.helpers.foreign import Mlp, exported
 from tests.helpers.taggers import TINY, calibrated_tagger
 from tests.helpers.vendor import CSYNTH, TIMING, UTILIZATION
@@ -54,33 +53,6 @@ SAMPLE = ROOT / "data" / "sample" / "jets400.h5"
 MAP = parse_map(["pt=c_pt eta=c_eta phi=c_phi label=kind classes=qcd,top"])
 
 
-@dataclass(frozen=True)
-class Case:
-    """A format.
-
-    Attributes
-    ----------
-    file : str
-        Name of its whole file in the folder that :func:`write_seeds` fills.
-    read : callable
-        Reads the file at a path, and returns a text of what was read.
-    own : bool
-        Whether tritag writes this format itself, with checksums or a digest: other content must never be read.
-    """
-
-    file: str
-    read: Callable[[Path], str]
-    own: bool = False
-
-
-def digest(*values: Any) -> str:
-    """Short hash of arrays, tensors and plain values."""
-    state = hashlib.sha256()
-    for value in values:
-        state.update(np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
-    return state.hexdigest()[:16]
-
-
 def of_batch(batch: JetBatch) -> str:
     """Short hash of jets."""
     return digest(batch.p4, batch.n_constituents, batch.label, batch.classes)
@@ -112,25 +84,19 @@ def _read_weights(path: Path) -> str:
 def _read_checkpoint(path: Path) -> str:
     model = _tagger()
     optimizer = _optimizer(model)
-    folder = path.parent / f"{path.name}.folder"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(path, folder / "checkpoint.pt")
+    folder = in_folder(path, "checkpoint.pt")
     state = resume(folder, {"a": 1}, model, optimizer)
     tensors = [x.numpy() for s in optimizer.state_dict()["state"].values() for x in s.values()]
     return digest(_of_model(model), vars(state) if state else None, *tensors)
 
 
 def _read_history(path: Path) -> str:
-    folder = path.parent / f"{path.name}.folder"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(path, folder / "history.jsonl")
+    folder = in_folder(path, "history.jsonl")
     return digest(read_history(folder))
 
 
 def _read_run(path: Path) -> str:
-    folder = path.parent / f"{path.name}.folder"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(path, folder / "config.yaml")
+    folder = in_folder(path, "config.yaml")
     return digest(Run.open(folder).config)
 
 
@@ -155,9 +121,7 @@ def _read_tagger(path: Path) -> str:
 
 
 def _read_plugin(path: Path) -> str:
-    folder = path.parent / f"{path.name}.folder"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(path, folder / "plugin.py")  # a name that a module can have
+    folder = in_folder(path, "plugin.py")  # a name that a module can have
     return digest(plugin_files.read(folder / "plugin.py").sources)
 
 
@@ -197,6 +161,7 @@ CASES: dict[str, Case] = {
     "vectors": Case("vectors.npz", _read_vectors),
     "weights": Case("weights.safetensors", _read_weights, own=True),
     "checkpoint": Case("checkpoint.pt", _read_checkpoint, own=True),
+    **RESULTS,
 }
 
 
@@ -221,6 +186,7 @@ def write_seeds(folder: Path) -> None:
     for name, text in (("utilization.rpt", UTILIZATION), ("timing.rpt", TIMING), ("csynth.xml", CSYNTH)):
         (folder / name).write_text(text)
     _write_run_files(folder)
+    write_results(folder)
 
 
 def _write_jet_files(folder: Path, batch: JetBatch) -> None:

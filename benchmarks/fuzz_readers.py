@@ -14,13 +14,13 @@ import os
 import random
 import resource
 import select
+import shutil
 import signal
 import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -144,10 +144,7 @@ def fuzz(
             if outcome in FAULTS or (outcome == "other" and case.own):
                 path.rename(folder / path.name)
             path.unlink(missing_ok=True)
-            for left in path.parent.glob(f"{path.name}.folder/*"):
-                left.unlink()
-            with suppress(OSError):
-                path.with_name(f"{path.name}.folder").rmdir()
+            shutil.rmtree(path.with_name(f"{path.name}.folder"), ignore_errors=True)
             yield Result(name, index, outcome, text, seconds, rss)
 
 

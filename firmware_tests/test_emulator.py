@@ -110,7 +110,11 @@ def exported(network: str):
     return model, read_graph(model)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+# Their layers are those of the others.
+LONG = ("transformer", "lloca-global", "lloca-trigger")
+
+
+@pytest.mark.parametrize("network", [pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in NETWORKS])
 def test_tagger(network):
     model, graph = exported(network)
     rng = np.random.default_rng(4)

@@ -30,6 +30,7 @@ TRAINING = {"iterations": 24, "batch_size": 64, "learning_rate": 0.05, "validate
 # So steep a way down that widths differ and weights are pruned after a few steps.
 LEARNING = {**TRAINING, "iterations": 100, "learning_rate": 0.4, "validate_every": 100}
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "int8-asymmetric": (TRAINING, {}),
     "int8-ternary-parq": (TRAINING, {}),
     "int8-ternary-incremental": (TRAINING, {}),
     "int8-binary": (TRAINING, {}),
@@ -47,7 +48,10 @@ def toy_jets(n: int, seed: int) -> CodedJets:
 
 
 # Their exported files have the form of another recipe's here; ONNX Runtime and QONNX run all in tests/quant.
-LONG = ("int8-ternary-parq", "int8-binary", "learned-bits-incremental")
+LONG = (
+    *("int8-ternary-parq", "int8-ternary-incremental", "int8-binary"),
+    *("learned-bits-ternary", "learned-bits-incremental"),
+)
 
 
 @pytest.fixture(scope="module", params=[pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in RECIPES])
@@ -79,7 +83,10 @@ def test_equal_integers(trained, rng, tmp_path):
     assert len(np.unique(executors[-1].run(codes, count))) > 50
     hidden = [x for x in graph.layers if isinstance(x, Linear) and x.name.startswith("blocks")]
     assert len(hidden) == 6
-    if precision != "learned-bits":
+    if precision == "int8-asymmetric":
+        # Weights less their zero points: of one tensor at least, nine bits.
+        assert max(int(np.abs(x.weight).max()) for x in hidden) > 127
+    elif precision != "learned-bits":
         assert all(len(np.unique(x.weight)) <= (2 if "binary" in precision else 3) for x in hidden)
     if "learned" in precision:
         assert len({x.type.width for x in graph.layers if isinstance(x, CutTo)}) > 2

@@ -47,8 +47,8 @@ TAGGERS = {
     "lgatr-slim-ternary": ("lgatr-slim", 4, "ternary", SLIM, False),
 }
 
-# Its layers are those of the others, and test_words.py has a head of three classes.
-LONG = ("seven-outputs-int8",)
+# Their layers are those of the others, and test_words.py has a head of three classes.
+LONG = ("seven-outputs-int8", "global-lloca-ternary", "trigger-lloca-ternary")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from typing import Literal
 from tritag.configs import ADDED, check_range
 from tritag.errors import ConfigError
 
-Activations = Literal["static", "asymmetric", "asymmetric-dynamic", "per-token", "bfloat16"]
+Activations = Literal["static", "asymmetric-exact", "asymmetric", "asymmetric-dynamic", "per-token", "bfloat16"]
+
+# Bits of what stands between asymmetric layers, beyond those of their inputs.
+_SPARE_BITS = 2
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,10 @@ class QuantConfig:
     incremental_scale : float
         Scale of incremental ternary weights over the mean size of the weights at the start; it is rounded to a power
         of two.
-    activations : "static", "asymmetric", "asymmetric-dynamic", "per-token" or "bfloat16"
-        **Activations.** "static" has power-of-two scales and is exact. The others make a *simulated* recipe: a float
+    activations : "static", "asymmetric-exact", "asymmetric", "asymmetric-dynamic", "per-token" or "bfloat16"
+        **Activations.** "static" has power-of-two scales and is exact. "asymmetric-exact" gives the linear layers
+        inside the blocks inputs and int8 weights with free scales and zero points, requantized in integers
+        (:mod:`tritag.quant.layers.asymmetric_linear`), and is exact, too. The others make a *simulated* recipe: a float
         network with fake-quantized linear layers (:mod:`tritag.quant.simulated.tagger`), which has no exact form and
         cannot be exported.
     activation_bits : int
@@ -112,7 +117,17 @@ class QuantConfig:
     @property
     def exact(self) -> bool:
         """Whether the tagger has an exact integer form."""
-        return self.activations == "static"
+        return self.activations in ("static", "asymmetric-exact")
+
+    @property
+    def asymmetric(self) -> bool:
+        """Whether linear layers inside the blocks have free scales and zero points, with an exact form."""
+        return self.activations == "asymmetric-exact"
+
+    @property
+    def tensor_bits(self) -> int:
+        """Width of activations on power-of-two grids; two bits more where asymmetric ones are made of them."""
+        return min(self.activation_bits + (_SPARE_BITS if self.asymmetric else 0), 16)
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -146,6 +161,8 @@ class QuantConfig:
             raise ConfigError(
                 f"weights: float and activations: bfloat16 must go together, got {self.weights}, {self.activations}"
             )
+        if self.asymmetric and self.weights != "int8":
+            raise ConfigError(f"activations: asymmetric-exact needs int8 weights, got {self.weights}")
         if self.weight_method == "incremental" and self.weights != "ternary":
             raise ConfigError(f"weight_method: incremental needs ternary weights, got {self.weights}")
         if self.weight_method == "parq" and self.weights not in ("ternary", "binary"):
@@ -159,5 +176,5 @@ class QuantConfig:
                 f"bit_penalty has no effect without learned widths (weights: learned or learned_cuts: true), got "
                 f"{self.bit_penalty}; leave it out"
             )
-        if not self.exact and (self.weights == "learned" or self.learned_cuts or self.bit_penalty):
+        if self.activations != "static" and (self.weights == "learned" or self.learned_cuts or self.bit_penalty):
             raise ConfigError(f"learned widths need activations: static, got {self.activations}")

@@ -19,7 +19,19 @@ ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report
 SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),
     "models": ("layers", "jets", "nets", "figures", "training"),
-    "quant": ("config", "forms", "formats", "integer", "weights", "ops", "layers", "simulated", "recipe", "measure"),
+    "quant": (
+        "config",
+        "forms",
+        "formats",
+        "integer",
+        "requantize",
+        "weights",
+        "ops",
+        "layers",
+        "simulated",
+        "recipe",
+        "measure",
+    ),
     "report": (
         *(
             "firmware",
@@ -37,7 +49,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         *("working_point", "plots", "page"),
     ),
     "export/importing": (
-        *("exact", "steps", "rounding", "quantizers", "multiply_shift", "step_function", "values", "input_grid"),
+        *("quantizers", "values", "input_grid"),
         *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
         *("shapes", "output", "importer", "runnable", "original", "stock_hls4ml"),
     ),
@@ -57,6 +69,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
             "verify",
             "verify_words",
             "score",
+            "score_parts",
             "score_file",
             "synth",
             "package",

@@ -40,8 +40,12 @@ def test_tagger_is_as_pinned(tagger):
         assert_as_pinned(tagger, precision)
 
 
+# One of each architecture.
+OFTEN = ("transformer-2k", "lloca-trigger-fast-2k", "part-2k", "lgatr-slim-2k")
+
+
 @pytest.mark.parametrize(
-    "tagger", [pytest.param(t, marks=[pytest.mark.long] if "deep" in t or "20k" in t else []) for t in tagger_names()]
+    "tagger", [pytest.param(t, marks=[] if t in OFTEN else [pytest.mark.long]) for t in tagger_names()]
 )
 def test_every_precision_is_as_pinned(tagger):
     for precision in set(exact_precisions()) - {"float", DEFAULT_PRECISION}:

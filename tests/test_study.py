@@ -18,6 +18,7 @@ from tritag.files import write_json
 from tritag.models.nets.registry import load_tagger_config
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_recipe, row_recipe
+from tritag.pipeline.study.run import study_run
 from tritag.pipeline.study.scheduler import must_be_done
 from tritag.pipeline.study.table import paper_cost, replace_section
 from tritag.quant.measure.cost import total_cost
@@ -84,6 +85,16 @@ def test_section_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     assert page.read_text() == "before\n<!-- study a -->\n| new |\n<!-- end a -->\nafter\n"
     with pytest.raises(ConfigError, match="must hold the lines '<!-- study b -->'"):
         replace_section(page, "b", "x")
+    page.write_text("<!-- end a -->\n<!-- study a -->\n")
+    with pytest.raises(ConfigError, match="must hold the lines"):
+        replace_section(page, "a", "x")
+    page.write_bytes(b"<!-- study a -->\n\xff\n<!-- end a -->\n")
+    for written, text in (
+        (page, "must be Markdown in UTF-8, but byte 0xff in line 2 is not"),
+        (tmp_path / "no.md", "no.md"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            study_run("trigger", write=written)  # before days of training
 
 
 def test_pareto_front() -> None:
@@ -200,6 +211,6 @@ def test_a_study_from_jets_to_front(
     capsys.readouterr()
     assert cli.run(["cost", "--run", str(learned), "--json"]) == 0
     assert '"effective_bit_operations"' in capsys.readouterr().out
-    study_run = next(tmp_path.glob("runs/*asymmetric-int8*"))
-    assert cli.run(["cost", "--run", str(study_run)]) == 2
+    row = next(tmp_path.glob("runs/*asymmetric-int8*"))
+    assert cli.run(["cost", "--run", str(row)]) == 2
     assert "costs are counted on exported graphs, but activations: asymmetric" in capsys.readouterr().err

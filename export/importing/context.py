@@ -10,15 +10,16 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from tritag.errors import ExportError
-from tritag.export.importing.exact import rationals, uniform
 from tritag.export.importing.quantizers import Quantizer
-from tritag.export.importing.requantize import clipped, lanes_of, on_rows, requantized, vector
+from tritag.export.importing.requantize import lanes_of, on_rows, requantized
 from tritag.export.importing.source import Constant, Source, label
-from tritag.export.importing.steps import Affine, Clip
 from tritag.export.importing.values import Value, constant
 from tritag.export.importing.writer import Writer
 from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.op import BoundProgram
+from tritag.quant.requantize.exact import rationals, uniform
+from tritag.quant.requantize.forms import clipped, vector
+from tritag.quant.requantize.steps import Affine, Clip
 
 
 @dataclass

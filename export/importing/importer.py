@@ -12,7 +12,6 @@ from tritag.closed import closed
 from tritag.errors import ExportError
 from tritag.export.importing import attention, linear, pairs, pointwise, pooling, shapes
 from tritag.export.importing.context import Import
-from tritag.export.importing.exact import power_of_two, uniform
 from tritag.export.importing.input_grid import InputGrid
 from tritag.export.importing.output import write_output
 from tritag.export.importing.quantizers import Quantizer, linear_node, quant_node
@@ -20,6 +19,7 @@ from tritag.export.importing.source import QUANT_DOMAINS, QUANT_KINDS, Source, f
 from tritag.export.importing.values import Value, constant
 from tritag.export.importing.writer import Writer
 from tritag.quant.formats.fixed import Grid
+from tritag.quant.requantize.exact import power_of_two, uniform
 
 Handler = Callable[[Import, NodeProto], None]
 # Families by the number of inputs that depend on the data: any number where one function stands alone.

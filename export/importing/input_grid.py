@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tritag.errors import ConfigError
-from tritag.export.importing.exact import rationals
+from tritag.quant.requantize.exact import rationals
 
 _MAX_BITS = 24
 _KEYS = ("bits", "signed", "lsb", "unit", "features")

@@ -11,11 +11,12 @@ from onnx import ModelProto
 
 from tritag.errors import ExportError
 from tritag.export.importing.context import Import
-from tritag.export.importing.exact import power_of_two, uniform
-from tritag.export.importing.requantize import lanes_of, on_rows, vector
-from tritag.export.importing.steps import Affine, Clip
+from tritag.export.importing.requantize import lanes_of, on_rows
 from tritag.export.importing.values import Value
 from tritag.quant.integer.tracer import Int, Tracer
+from tritag.quant.requantize.exact import power_of_two, uniform
+from tritag.quant.requantize.forms import vector
+from tritag.quant.requantize.steps import Affine, Clip
 
 # Bits of an output that gets a grid of its own, and of the factors that put it there.
 _OUTPUT_BITS = 20

@@ -10,10 +10,10 @@ import numpy as np
 from onnx import NodeProto
 
 from tritag.export.importing.context import Import, attribute, refuse
-from tritag.export.importing.exact import power_of_two, uniform
 from tritag.export.importing.requantize import on_rows
 from tritag.export.importing.values import Value, constant
 from tritag.quant.integer.tracer import Int, Tracer
+from tritag.quant.requantize.exact import power_of_two, uniform
 
 # Bits of the integers of a sum whose terms have no common scale.
 _SUM_BITS = 20

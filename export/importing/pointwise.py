@@ -10,9 +10,9 @@ import numpy as np
 from onnx import NodeProto
 
 from tritag.export.importing.context import Import, attribute, refuse
-from tritag.export.importing.exact import filled, rationals
 from tritag.export.importing.quantizers import linear_node, quant_node
-from tritag.export.importing.steps import Clip, Function
+from tritag.quant.requantize.exact import filled, rationals
+from tritag.quant.requantize.steps import Clip, Function
 
 
 def quant(graph: Import, node: NodeProto) -> None:

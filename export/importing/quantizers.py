@@ -10,8 +10,8 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from tritag.errors import ExportError
-from tritag.export.importing.exact import rationals
-from tritag.export.importing.rounding import rounding_mode
+from tritag.quant.requantize.exact import rationals
+from tritag.quant.requantize.rounding import rounding_mode
 
 _MAX_BITS = 24
 

@@ -13,8 +13,8 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from tritag.errors import DataError, ExportError
-from tritag.export.importing.exact import filled
 from tritag.export.importing.quantizers import Quantizer, linear_node, quant_node
+from tritag.quant.requantize.exact import filled
 
 MAX_BYTES = 256 << 20
 # Domains under which the same nodes are found.

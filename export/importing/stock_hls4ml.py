@@ -13,9 +13,9 @@ import numpy as np
 from onnx import ModelProto, NodeProto
 
 from tritag.errors import ExportError
-from tritag.export.importing.exact import power_of_two, rationals
 from tritag.export.importing.runnable import exposing
 from tritag.export.importing.source import QUANT_DOMAINS, Source, label, read_source, readable
+from tritag.quant.requantize.exact import power_of_two, rationals
 
 VERSION = "1.3.0"
 Kind = Literal["silently wrong", "fails", "an LSB off"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tritag.export.importing.exact import ONE, ZERO, compact, filled
-from tritag.export.importing.steps import Affine, Step
+from tritag.quant.requantize.exact import ONE, ZERO, compact, filled
+from tritag.quant.requantize.steps import Affine, Step
 
 
 @dataclass(frozen=True)

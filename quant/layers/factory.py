@@ -70,7 +70,7 @@ class QuantLayers:
         """A cut of an activation to ``bits`` bits, or to as many of them as it learns."""
         c = self.config
         return (LearnedCut if c.learned_cuts else Cut)(
-            bits or c.activation_bits,
+            bits or c.tensor_bits,
             range_quantile=c.range_quantile,
             range_momentum=c.range_momentum,
             dynamic_fraction=c.dynamic_fraction,

@@ -7,6 +7,7 @@ from torch import nn
 from tritag.models.layers.frame_vectors import FrameGelu, FrameLinear
 from tritag.models.layers.gelu import Gelu
 from tritag.models.layers.linear import Linear, Role
+from tritag.quant.layers.asymmetric_linear import AsymmetricLinear
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.gelu import TrainableGelu
 
@@ -19,6 +20,8 @@ def quantized_linear(
     cut = None
     if not summed and role != "output":
         cut = layers.residual_cut() if role == "input" else layers.cut()
+    if layers.config.asymmetric and role == "hidden":
+        return AsymmetricLinear(n_in, n_out, layers.config, layers.residual_cut() if cut is None else cut)
     everywhere = layers.config.weights == "learned" or role == "hidden"
     return layers.weighted(n_in, n_out, cut, low_bits=everywhere and not layers.config.low_bit_layers)
 

@@ -54,7 +54,7 @@ def quantized_jet_scalars(layers: QuantLayers, n_constituents: int, candidates: 
 @quantizes(LayerNorm)
 def quantized_norm(layers: QuantLayers, channels: int) -> nn.Module:
     """LayerNorm on the width of activations; where widths are learned, a cut behind it learns one."""
-    norm = TrainableLayerNorm(layers.n_tokens, channels, layers.config.activation_bits)
+    norm = TrainableLayerNorm(layers.n_tokens, channels, layers.config.tensor_bits)
     return NormAndCut(norm, layers.cut()) if layers.config.learned_cuts else norm
 
 

@@ -21,7 +21,7 @@ from tritag.quant.simulated.forms import simulate
 from tritag.quant.weights.layer_selection import matching_layers
 
 _REASONS = {
-    "asymmetric": "its scales are free floats and its zero points are not 0, so products of codes are no shifts",
+    "asymmetric": "its scales are free floats, and what stands between its layers is float32",
     "asymmetric-dynamic": "its scales depend on the jet, so every jet would need its own divisions",
     "per-token": "its scales depend on the token, so every token would need its own division",
     "bfloat16": "its numbers are floats",
@@ -32,7 +32,7 @@ def why_not_exact(quant: QuantConfig) -> str:
     """Why a simulated recipe cannot be exported, and what can."""
     return (
         f"activations: {quant.activations} is simulated, without exact form in firmware: "
-        f"{_REASONS[quant.activations]}; train with power-of-two scales, for example --precision int8 or int8-ternary"
+        f"{_REASONS[quant.activations]}; train with --precision int8-asymmetric (free scales), int8 or int8-ternary"
     )
 
 

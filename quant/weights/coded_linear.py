@@ -7,7 +7,7 @@ a power-of-two scale. For export they turn into plain Brevitas layers with the c
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -93,9 +93,17 @@ class CodedVectorLinear(CodedLinear, QuantVectorLinear):
     plain = QuantVectorLinear
 
 
+@runtime_checkable
+class WithPlainForm(Protocol):
+    """A layer that is exported as another one."""
+
+    def constant(self) -> nn.Module:
+        """The same map of plain Brevitas layers and ops, with constant weights."""
+
+
 def with_plain_layers(tagger: Any) -> Any:
     """A copy of ``tagger`` with plain layers only: constant weights and widths; itself when it has no others."""
-    kinds = (LearnedCut, CodedLinear)  # in this order: linear layers hand their cuts on
+    kinds = (LearnedCut, WithPlainForm)  # in this order: linear layers hand their cuts on
     if not any(isinstance(module, kinds) for module in tagger.modules()):
         return tagger
     tagger = copy.deepcopy(tagger)

@@ -16,9 +16,9 @@ from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor
 from tritag.export.feature_vectors import extreme_features, join_features, random_features
 from tritag.export.graph import read_graph
 from tritag.export.importing.importer import Imported, import_model
-from tritag.export.importing.multiply_shift import Thresholds, multiply_shift
-from tritag.export.importing.rounding import rounded
-from tritag.export.importing.step_function import Lane, step_function
+from tritag.quant.requantize.multiply_shift import Thresholds, multiply_shift
+from tritag.quant.requantize.rounding import rounded
+from tritag.quant.requantize.step_function import Lane, step_function
 
 N = 24
 

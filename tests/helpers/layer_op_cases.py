@@ -8,6 +8,7 @@ from tritag.quant.formats.fixed import FixedType, Grid, product_grid
 from tritag.quant.ops.activation import Clamp, Relu, Table
 from tritag.quant.ops.attention import ExpWeights
 from tritag.quant.ops.combined import Add, EdgeSum, Multiply
+from tritag.quant.ops.free_scale import FromSums, ToCodes
 from tritag.quant.ops.op import BoundProgram, TensorSpec
 from tritag.quant.ops.pools import MaskTokens, MaxPool, SumPool
 from tritag.quant.ops.softmax import Softmax
@@ -30,6 +31,7 @@ def layer_ops() -> dict[str, Bound]:
     """Ops of single layers: activations, pools, sums and products, softmax."""
     fine, coarse, odd = grid(8, 2), grid(8, 5), Grid(-77, 300, 4)
     x, row, wide = TensorSpec(fine, 3, 4), TensorSpec(coarse, 1, 4), TensorSpec(odd, 3, 4)
+    sums = TensorSpec(Grid(-172926, 172344, 0), 3, 4)
     scores = product_grid(Grid(-128, 127, 8), Grid(-128, 127, 0), 4)
     return {
         "exp_weights_all": (ExpWeights(0.5).bind(TensorSpec(scores, 4, 3)), 4),
@@ -45,6 +47,10 @@ def layer_ops() -> dict[str, Bound]:
         "max_pool_positive": (MaxPool().bind(TensorSpec(Grid(5, 300, 2), 5, 1), counts(5)), 5),
         "mask_tokens": (MaskTokens().bind(x, counts(3)), 3),
         "mask_tokens_positive": (MaskTokens().bind(TensorSpec(Grid(5, 300, 2), 5, 1), counts(5)), 5),
+        "to_codes": (ToCodes(0.0178, -37, -128, 127).bind(wide), 3),
+        "to_codes_coarse": (ToCodes(1 / 3, 5, -8, 7).bind(x), 3),
+        "from_sums": (FromSums(grid(10, 3), (0.0178, 0.0031), (0.3, -1.7, 0.0, 2.25)).bind(sums), 3),
+        "from_sums_coarse": (FromSums(grid(4, 3), (1 / 3, 0.04), (0.1, -0.2, 0.3, 0.4)).bind(sums), 3),
         "add_row": (Add(grid(12, 5)).bind(x, row), 3),
         "add_rows": (Add(grid(6, 3)).bind(wide, x), 3),
         "multiply_row": (Multiply(grid(8, 4)).bind(x, row), 3),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -204,27 +206,32 @@ class TestTagger:
             assert parameter.grad is not None, name
             assert parameter.grad.abs().sum() > 0, name
 
-    def test_a_stronger_penalty_leaves_fewer_bit_operations(self, tmp_path):
-        costs = [count_cost(graph_after(penalty, tmp_path / str(penalty))) for penalty in (0.0, 10.0, 1000.0)]
-        linear = [cost["stages"]["linear"]["effective_bit_operations"] for cost in costs]
+    def test_a_stronger_penalty_leaves_fewer_bit_operations(self):
+        costs = [count_cost(graph_after(penalty))["stages"] for penalty in PENALTIES]
+        linear = [stages["linear"]["effective_bit_operations"] for stages in costs]
         assert linear[0] > 1.3 * linear[1] > 1.3 * 1.3 * linear[2]
-        attention = [cost["stages"]["attention"]["effective_bit_operations"] for cost in costs]
+        attention = [stages["attention"]["effective_bit_operations"] for stages in costs]
         assert attention[0] > attention[2]
 
-    def test_widths_differ_and_weights_are_pruned(self, tmp_path):
-        graph = graph_after(100.0, tmp_path)
+    def test_widths_differ_and_weights_are_pruned(self):
+        graph = graph_after(PENALTIES[1])
         assert any((layer.weight == 0).mean() > 0.2 for layer in graph.layers if isinstance(layer, Linear))
         assert len({layer.type.width for layer in graph.layers if isinstance(layer, CutTo)}) > 2
 
 
-def graph_after(penalty: float, folder: Path):
+PENALTIES = (0.0, 100.0, 1000.0)
+
+
+@cache
+def graph_after(penalty: float):
     """Exported graph of a tagger after a short training."""
     quant = dataclasses.replace(LEARNED, bit_penalty=penalty)
     torch.manual_seed(0)
     tagger = QuantTagger(TAGGER, quant)
     tagger.load_float(make_tagger(TAGGER).state_dict())
     config = TrainingConfig(iterations=150, batch_size=32, learning_rate=0.2, validate_every=150)
-    train(tagger, jets(64, 4), jets(64, 5), config, folder, progress=False)
+    with TemporaryDirectory() as folder:
+        train(tagger, jets(64, 4), jets(64, 5), config, Path(folder), progress=False)
     return read_graph(export_model(tagger))
 
 

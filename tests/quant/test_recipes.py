@@ -120,12 +120,11 @@ def whole_of(jets, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 class TestEveryRecipe:
-    def test_a_killed_training_ends_with_the_same_weights(self, precision, jets, whole_of, tmp_path):
-        for kill_at in (9, 16):
-            with pytest.raises(Killed):
-                trained(precision, jets, tmp_path / f"killed{kill_at}", kill_at)
-            resumed = trained(precision, jets, tmp_path / f"killed{kill_at}")
-            assert resumed.read_bytes() == whole_of(precision).weights.read_bytes()
+    @pytest.mark.parametrize("kill_at", [pytest.param(9, marks=pytest.mark.long), 16])
+    def test_a_killed_training_ends_with_the_same_weights(self, precision, kill_at, jets, whole_of, tmp_path):
+        with pytest.raises(Killed):
+            trained(precision, jets, tmp_path, kill_at)
+        assert trained(precision, jets, tmp_path).read_bytes() == whole_of(precision).weights.read_bytes()
 
     def test_weights_read_back_give_the_same_scores(self, precision, jets, whole_of):
         whole = whole_of(precision)
@@ -158,7 +157,10 @@ def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, whole_
                 assert len(np.unique(layer.weight)) <= LEVELS[precision], name
 
 
-@pytest.mark.parametrize("precision", ["int8-binary-parq", "int8-ternary-incremental", "learned-bits"])
+TOO = ("int8-binary-parq", "int8-ternary-incremental", "learned-bits")
+
+
+@pytest.mark.parametrize("precision", [pytest.param(x, marks=[pytest.mark.long] * (x != TOO[2])) for x in TOO])
 def test_learned_frames_too(precision, jets, tmp_path):
     """The trigger LLoCa, with a Frames-Net on single tokens, through the same recipes."""
     sizes = {**TINY, "frames": "global", "frames_net": "tokens", "frames_hidden": 2}

@@ -12,7 +12,7 @@ from tests.helpers.taggers import TINY
 from tritag.errors import ExportError
 from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
-from tritag.quant.simulated.quantizers import DynamicInput, PerTokenInput, StaticInput, asymmetric_int8
+from tritag.quant.simulated.quantizers import DynamicInput, PerTokenInput, StaticInput, asymmetric
 from tritag.quant.simulated.tagger import SimulatedTagger, why_not_exact
 
 TRANSFORMER = TaggerConfig("transformer", 5, dict(TINY))
@@ -39,13 +39,13 @@ def test_asymmetric_formula():
     low, high = torch.tensor(-1.0), torch.tensor(1.55)
     scale, zero = 0.01, -28
     expected = ((x / scale).round() + zero).clamp(-128, 127)
-    torch.testing.assert_close(asymmetric_int8(x, low, high), (expected - zero) * scale, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(asymmetric(x, low, high), (expected - zero) * scale, rtol=1e-5, atol=1e-6)
 
 
 def test_a_range_without_zero_is_destroyed_as_in_the_paper():
     """The clamp of the zero point: 3 and 3.1 become one value."""
     x = torch.tensor([3.0, 3.1])
-    assert len(asymmetric_int8(x, x.min(), x.max()).unique()) == 1
+    assert len(asymmetric(x, x.min(), x.max()).unique()) == 1
 
 
 def test_static_ranges_are_quantiles_then_averages_then_frozen():

@@ -6,12 +6,17 @@ import re
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from benchmarks import gamma_budget
+from benchmarks import gamma_budget, geometry_sweep
 from tests.helpers.jets import random_jets
 from tests.quant.test_jet_scalars import expected_scalars, scalars
 from tritag.data.jets.trigger_grid import TriggerGrid
-from tritag.quant.ops.jet_scalars import ETA_DOMAIN
+from tritag.models.layers import jet_geometry
+from tritag.quant.formats.fixed import Grid
+from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.layers.pairs import QuantPairMasses
+from tritag.quant.ops.jet_scalars import CODE_GRID, ETA_DOMAIN, SCALAR_TYPE
 
 OPS = Path(__file__).parents[2] / "docs" / "ops"
 PAGE = OPS / "jet_scalars.md"
@@ -68,3 +73,29 @@ def test_budget_of_gamma():
         grid, tables, _, _, whole = np.transpose(given)[0]
         assert tables <= 1.1 * whole
         assert 5 * whole < grid
+
+
+def _figures(row: str) -> list[list[float]]:
+    return [[float(x) for x in re.findall(r"[\d.e+-]+", cell)] for cell in row.strip("| ").split(" | ")[2:]]
+
+
+def test_geometry_over_the_whole_domain():
+    """Medians and 99 % are those of the page, which names no figure for light jets that holds for others alone."""
+    page = (OPS / "jet_frame.md").read_text(encoding="utf-8")
+    rows = geometry_sweep.lines(1000, 0)
+    assert len(rows) == len(geometry_sweep.LIMITS) - 1
+    for row in rows:
+        head = " | ".join(row.split(" | ")[:2])
+        quoted = next(line for line in page.splitlines() if line.startswith(f"{head} |"))
+        given, expected = (np.array(_figures(r))[:, :2] for r in (row, quoted))
+        np.testing.assert_allclose(given, expected, rtol=0.2)
+
+
+def test_pair_masses_over_the_whole_domain():
+    codes, count, _ = geometry_sweep.swept_jets(400, 1)
+    k, n = geometry_sweep.K, geometry_sweep.K + 3
+    inputs = FixedTensor(codes.float(), CODE_GRID), FixedTensor(count.float(), Grid(0, k, 0))
+    expected = jet_geometry.PairMasses(k, True, n).double()(codes, count)
+    expected[:, torch.arange(n), torch.arange(n)] = 0.0
+    error = (QuantPairMasses(k, True, n).eval()(*inputs).value.double() - expected).abs() * 2.0**SCALAR_TYPE.fraction
+    assert 1.2 < error.max() <= 2.5

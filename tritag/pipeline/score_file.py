@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -20,20 +19,18 @@ from numpy.typing import NDArray
 from tritag.data.jets.store import read_info, read_jets
 from tritag.data.readers.formats import is_own_file
 from tritag.errors import DataError
-from tritag.files import JsonObject, atomic_path, only_one, write_json
+from tritag.files import JsonObject, atomic_path, only_one
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.pipeline.executors import run_executors
 from tritag.pipeline.jets import integer_codes, read_source
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.score_parts import KIND, ScoreParts
 from tritag.progress import Progress
-from tritag.structured import read_json_if_there
-from tritag.terminal import print_progress
 
 # Jets that are in memory at a time.
 CHUNK_JETS = 20_000
 _ENDINGS = (".h5", ".npz")
-_KIND = np.dtype("<i4")
 Inputs: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
@@ -104,16 +101,16 @@ def score_file(
         _refuse(out)  # somebody else may have written it meanwhile
         (chosen,) = run_executors(opened, (executor,), target)
         names, outputs = chosen.graph.output_names, chosen.graph.n_outputs
-        part, done = _begin(folder, state, outputs)
+        parts = ScoreParts(folder, state, outputs)
+        done = parts.jets
         total = _length(jets, split, n_max)
         shown = Progress(f"{opened.name}: {executor}", total, "jets", done=done, show=progress, closing=True)
-        with shown, open(part, "ab") as file:
+        with shown:
             for inputs in _chunks(opened, jets, split, done, total):
-                file.write(chosen.run(*inputs).reshape(-1, outputs).astype(_KIND).tobytes())
-                file.flush()
+                parts.add(chosen.run(*inputs).reshape(-1, outputs))
                 shown.advance(len(inputs[1]))
         lsb = float(chosen.graph.grids[chosen.graph.outputs[0]].type.lsb)
-        _write(out, part, outputs, {**state, "lsb": lsb, "names": list(names)})
+        _write(out, parts, {**state, "lsb": lsb, "names": list(names)})
         shutil.rmtree(folder)
     return ScoredFile(out, total, done, names, lsb)
 
@@ -133,22 +130,6 @@ def _state(opened: OpenedRun, jets: Path, executor: str, split: str | None, n_ma
             content = hashlib.file_digest(file, "sha256").hexdigest()
     model = hashlib.sha256(opened.run.require("model.qonnx.onnx").read_bytes()).hexdigest()
     return {"run": opened.name, "model": model, "jets": content, "executor": executor, "split": split, "n_max": n_max}
-
-
-def _begin(folder: Path, state: JsonObject, outputs: int) -> tuple[Path, int]:
-    """File of the scores that are there, cut to whole jets, and their number."""
-    part, noted = folder / "integers.bin", folder / "state.json"
-    if read_json_if_there(noted) != state:
-        if folder.exists():
-            print_progress("an interrupted scoring of other jets or another run lies here; it is begun anew")
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        write_json(noted, state)
-    row = outputs * _KIND.itemsize
-    done = part.stat().st_size // row if part.is_file() else 0
-    if done:
-        os.truncate(part, done * row)
-    return part, done
 
 
 def _length(jets: Path, split: str | None, n_max: int | None) -> int:
@@ -183,36 +164,39 @@ def _chunks(opened: OpenedRun, jets: Path, split: str | None, done: int, total: 
         yield integer_codes(coded(batch))
 
 
-def _write(out: Path, part: Path, outputs: int, facts: JsonObject) -> None:
-    """Write the file of scores from the finished part, a chunk at a time."""
-    integers: NDArray[np.int32] = np.memmap(part, dtype=_KIND, mode="r").reshape(-1, outputs)
+def _write(out: Path, parts: ScoreParts, facts: JsonObject) -> None:
+    """Write the file of scores from the finished parts, one at a time."""
     with atomic_path(out) as temporary:
         if out.suffix == ".h5":
-            _write_hdf5(temporary, integers, facts)
+            _write_hdf5(temporary, parts, facts)
         else:
-            _write_npz(temporary, integers, facts)
+            _write_npz(temporary, parts, facts)
 
 
-def _write_hdf5(path: Path, integers: NDArray[np.int32], facts: JsonObject) -> None:
+def _write_hdf5(path: Path, parts: ScoreParts, facts: JsonObject) -> None:
     with h5py.File(path, "w") as file:
-        stored = file.create_dataset("integers", integers.shape, _KIND)
-        for start in range(0, len(integers), CHUNK_JETS):
-            stored[start : start + CHUNK_JETS] = integers[start : start + CHUNK_JETS]
+        chunks = (min(CHUNK_JETS, parts.jets), parts.outputs)
+        # with checksums: h5py refuses numbers that were damaged since
+        stored = file.create_dataset("integers", (parts.jets, parts.outputs), KIND, chunks=chunks, fletcher32=True)
+        start = 0
+        for part in parts:
+            stored[start : start + len(part)] = part
+            start += len(part)
         for name, value in facts.items():
             file.attrs[name] = json.dumps(value) if value is None or isinstance(value, list) else value
 
 
-def _write_npz(path: Path, integers: NDArray[np.int32], facts: JsonObject) -> None:
+def _write_npz(path: Path, parts: ScoreParts, facts: JsonObject) -> None:
     small = {name: np.array("" if value is None else value) for name, value in facts.items()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for name, array in small.items():
             with archive.open(f"{name}.npy", "w") as entry:
                 np.lib.format.write_array(entry, array, allow_pickle=False)
         with archive.open("integers.npy", "w", force_zip64=True) as entry:
-            header = {"descr": _KIND.str, "fortran_order": False, "shape": integers.shape}
+            header = {"descr": KIND.str, "fortran_order": False, "shape": (parts.jets, parts.outputs)}
             np.lib.format.write_array_header_1_0(entry, header)
-            for start in range(0, len(integers), CHUNK_JETS):
-                entry.write(np.ascontiguousarray(integers[start : start + CHUNK_JETS]).tobytes())
+            for part in parts:
+                entry.write(part.tobytes())
 
 
 __all__ = ["CHUNK_JETS", "ScoredFile", "score_file"]

@@ -20,7 +20,10 @@ from tritag.quant.ops.op import BoundProgram
 ROWS = 3
 # Beats and interval: a place without a row, jets that overlap; everything at once; a value held for long.
 SHAPES = {"two_beats": (2, 3), "parallel": (1, 1), "slow": (3, 9), "long": (300, 300)}
-OPS = ("mean_pool_n5", "layer_norm_c3_6bit", "exp_weights_coarse", "empty_jet", "max_pool", "edge_sum_finer", "add_row")
+OPS = (
+    *("mean_pool_n5", "layer_norm_c3_6bit", "exp_weights_coarse", "empty_jet", "max_pool", "edge_sum_finer", "add_row"),
+    "from_sums",
+)
 
 
 def _bound(name: str) -> tuple[BoundProgram, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tritag.files import JsonObject
 from tritag.pipeline.study.config import load_study
 from tritag.pipeline.study.scheduler import check_all, train_all
-from tritag.pipeline.study.table import replace_section, study_entries
+from tritag.pipeline.study.table import find_section, replace_section, study_entries
 from tritag.report.figures import write_figures
 from tritag.report.study import study_markdown, study_rows
 from tritag.terminal import print_progress
@@ -65,6 +65,8 @@ def study_run(
         The study is not valid, or the file of ``write`` has no section for it.
     """
     config = load_study(name)
+    if write is not None:
+        find_section(write, Path(name).stem)  # before anything is trained
     train_all(config, processes)
     if config.firmware:
         check_all(config)

@@ -24,7 +24,9 @@ from tritag.pipeline.train import train_run
 from tritag.quant.measure.cost import Cost, total_cost
 from tritag.quant.measure.cost_taggers import NETWORKS, sizes_of
 from tritag.report.study import StudyEntry
+from tritag.structured import read_text
 
+_PAGE_BYTES_MAX = 16_000_000
 # Scores (n,) and labels (n,) of one question, signal against background, by the signal's name.
 _Answers: TypeAlias = Mapping[str, tuple[NDArray[np.float64], NDArray[np.int64]]]
 
@@ -125,19 +127,32 @@ def paper_cost(tagger: TaggerConfig, row: StudyRow) -> Cost | None:
     return total_cost(sizes_of(tagger), tagger.n_constituents, name)
 
 
-def replace_section(path: Path, name: str, table: str) -> None:
-    """Put ``table`` between the markers ``<!-- study NAME -->`` and ``<!-- end NAME -->`` of a Markdown file.
+def find_section(path: Path, name: str) -> tuple[str, str]:
+    """Text up to the marker ``<!-- study NAME -->`` of a Markdown file, and text from ``<!-- end NAME -->`` on.
 
     Raises
     ------
     ConfigError
-        The file does not exist or lacks the markers.
+        The file does not exist, is not UTF-8, or lacks the markers in this order.
     """
     begin, end = f"<!-- study {name} -->", f"<!-- end {name} -->"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if begin not in text or end not in text:
+    advice = f"name a Markdown file with the lines {begin!r} and {end!r} where the table belongs"
+    text = read_text(path, ConfigError, "Markdown", _PAGE_BYTES_MAX, advice)
+    head, _, rest = text.partition(begin)
+    _, found, tail = rest.partition(end)
+    if not found:
         raise ConfigError(f"{path} must hold the lines {begin!r} and {end!r}; add them where the table belongs")
-    head, rest = text.split(begin, 1)
+    return f"{head}{begin}\n", f"{end}{tail}"
+
+
+def replace_section(path: Path, name: str, table: str) -> None:
+    """Put ``table`` between the markers that :func:`find_section` finds.
+
+    Raises
+    ------
+    ConfigError
+        As there.
+    """
+    head, tail = find_section(path, name)
     # a note that looks like a marker would end the section early at the next write
-    table = table.replace("<!--", "&lt;!--")
-    write_text(path, f"{head}{begin}\n{table}{end}{rest.split(end, 1)[1]}")
+    write_text(path, f"{head}{table.replace('<!--', '&lt;!--')}{tail}")

@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 
 from tritag.errors import ExportError
-from tritag.export.importing.multiply_shift import Thresholds
-from tritag.export.importing.rounding import reaches, rounded
-from tritag.export.importing.steps import (
+from tritag.quant.requantize.multiply_shift import Thresholds
+from tritag.quant.requantize.rounding import reaches, rounded
+from tritag.quant.requantize.steps import (
     Clip,
     Condition,
     Function,
@@ -23,6 +23,8 @@ from tritag.export.importing.steps import (
 
 # Integers for which a function that is not made of affine maps and clips is evaluated one by one.
 _MAX_SPAN = 1 << 16
+# Distance from a whole number that floats may get wrong: thresholds lie below 2**31, with an error below 2**-20.
+_UNSURE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ def step_function(lanes: list[Lane], low: int, high: int, rounding: str, bipolar
         slope = slope_of(list(lane.steps)) / lane.scale
         falling[number] = slope < 0
         start, end = (-high, -low) if slope < 0 else (low, high)
-        at = [_threshold(c, lane, start, end) for c in _conditions(lane, rounding, bipolar)]
+        at = None if bipolar or rounding != "HALF_EVEN" else _affine_thresholds(lane, start, end)
+        if at is None:
+            at = [_threshold(c, lane, start, end) for c in _conditions(lane, rounding, bipolar)]
         levels = _levels(lane, bipolar)
         count = sum(code <= start for code in at)
         first[number] = levels[count] if count < len(levels) else levels[-1]
@@ -111,6 +115,31 @@ def _threshold(condition: Condition, lane: Lane, start: int, end: int) -> int:
         return start if now else end + 1
     code = first_code(now) * now.sign
     return min(max(code, start), end + 1)
+
+
+def _affine_thresholds(lane: Lane, start: int, end: int) -> list[int] | None:
+    """The same for all levels of a quantizer that rounds half to even, behind affine maps alone; None behind others."""
+    factor, offset = Fraction(1), Fraction(0)
+    for step in lane.steps:
+        if not isinstance(step, tuple):
+            return None
+        factor, offset = factor * step[0], offset * step[0] + step[1]
+    slope, offset = abs(factor) / lane.scale, offset / lane.scale + lane.zero
+    if not slope:
+        return None
+    # slope * x + offset >= q - 1/2, or > for odd q, as (2 q - 1) rise >= x unit + rest in whole numbers.
+    rise, unit = offset.denominator * slope.denominator, 2 * offset.denominator * slope.numerator
+    rest = 2 * offset.numerator * slope.denominator
+    levels = np.arange(lane.low + 1, lane.high + 1)
+    near = ((2 * lane.low + 1) * rise - rest) / unit + (levels - lane.low - 1) * (2 * rise / unit)
+    found = np.ceil(np.clip(near, start, end + 1)).astype(np.int64)
+    # Floats decide where no whole number is near; elsewhere whole numbers do.
+    unsure = (np.abs(near - np.rint(near)) < _UNSURE) & (near > start - 1) & (near < end + 2)
+    for i in np.flatnonzero(unsure).tolist():
+        q = lane.low + 1 + i
+        n = (2 * q - 1) * rise - rest
+        found[i] = min(max(n // unit + 1 if q % 2 else -(-n // unit), start), end + 1)
+    return found.tolist()
 
 
 def _table(lane: Lane, low: int, high: int, rounding: str, bipolar: bool) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from tritag.errors import ExportError
-from tritag.export.importing.steps import Condition
+from tritag.quant.requantize.steps import Condition
 
 HALF = Fraction(1, 2)
 # Spellings of the files, by the mode that they mean.
