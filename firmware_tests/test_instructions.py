@@ -5,6 +5,8 @@ Each case goes through PyTorch (the reference), an interpreter on unbounded inte
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -18,13 +20,20 @@ from tritag.quant.integer import instructions
 MOST_IN_CPP = 3_000_000
 
 
+# Random programs that reach every instruction; the others go through the executors in make test-all.
+RANDOM = ("random_0", "random_2", "random_4")
+CASES = [pytest.param(x, marks=[pytest.mark.long] * (x.startswith("random_") and x not in RANDOM)) for x in NAMES]
+
+
 @pytest.fixture(scope="session")
-def library() -> Library:
-    """All cases in one library, compiled once."""
-    return Library([make_case(name) for name in NAMES])
+def library(request: pytest.FixtureRequest) -> Library:
+    """The cases of this session in one library, compiled once."""
+    here = [item for item in request.session.items if item.path == Path(__file__) and item.originalname == "test_cpp"]
+    asked = {item.callspec.params["name"] for item in here}
+    return Library([make_case(name) for name in NAMES if name in asked])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CASES)
 class TestEveryExecutor:
     def test_interpreter(self, name):
         case = make_case(name)
@@ -52,7 +61,7 @@ class TestCoverage:
     def test_every_instruction_is_in_many_cases(self):
         known = set(instructions.INSTRUCTIONS)
         assert set(INSTRUCTIONS) == known
-        random_ones = [make_case(name).bound.program for name in NAMES if name.startswith("random")]
+        random_ones = [make_case(name).bound.program for name in RANDOM]
         seen = {node.op for program in random_ones for node in program.nodes}
         assert seen == known
 
