@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_tests.cases import NAMES, make_case
+from firmware_tests.cases import NAMES, make_case, often
 from firmware_tests.harness import Arrays, Case, check_equal, run_torch
 from tests.helpers.jets import crafted_jets, random_jets
 from tests.helpers.pins import NETWORKS
@@ -44,10 +44,13 @@ def fitting() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def library() -> ctypes.CDLL:
-    """All fitting cases in one library; each is a function on one block of jets."""
+def library(request: pytest.FixtureRequest) -> ctypes.CDLL:
+    """The cases of this session in one library; each is a function on one block of jets."""
     functions, entries = [], []
-    for name in fitting():
+    here = [
+        item for item in request.session.items if item.path == Path(__file__) and item.originalname == "test_program"
+    ]
+    for name in [item.callspec.params["name"] for item in here]:
         case = make_case(name)
         text = ProgramText(case.bound, case.rows, f"op_{name}")
         functions.append(text.text())
@@ -91,7 +94,7 @@ def _aligned(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-@pytest.mark.parametrize("name", fitting())
+@pytest.mark.parametrize("name", often(fitting()))
 def test_program(name, library):
     case = make_case(name)
     check_equal(case, run_torch(case), run_emulator(library, case), "the emulator")

@@ -45,7 +45,9 @@ class Foreign:
     inputs: tuple[np.ndarray, ...]
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(
+    scope="module", params=[pytest.param(x, marks=[pytest.mark.long] * (x == "deep_sets")) for x in NETWORKS]
+)
 def foreign(request: pytest.FixtureRequest) -> Foreign:
     """An imported network with 600 random and 100 extreme inputs."""
     make, shape, *_ = NETWORKS[request.param]

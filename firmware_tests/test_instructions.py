@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_tests.cases import NAMES, make_case
+from firmware_tests.cases import NAMES, RANDOM, make_case, often
 from firmware_tests.harness import Library, check_equal, differences, run_onnxruntime, run_qonnx, run_torch
 from tests.helpers.interpreter import interpret_all
 from tests.helpers.op_cases import op_classes
@@ -18,11 +18,6 @@ from tests.helpers.programs import INSTRUCTIONS
 from tritag.quant.integer import instructions
 
 MOST_IN_CPP = 3_000_000
-
-
-# Random programs that reach every instruction; the others go through the executors in make test-all.
-RANDOM = ("random_0", "random_2", "random_4")
-CASES = [pytest.param(x, marks=[pytest.mark.long] * (x.startswith("random_") and x not in RANDOM)) for x in NAMES]
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +28,7 @@ def library(request: pytest.FixtureRequest) -> Library:
     return Library([make_case(name) for name in NAMES if name in asked])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", often(NAMES))
 class TestEveryExecutor:
     def test_interpreter(self, name):
         case = make_case(name)

@@ -120,6 +120,7 @@ def test_variable_too_narrow_for_its_interval_does_not_compile(kind):
         Library([case], edit_op=narrow)
 
 
+@pytest.mark.long  # test_instructions.py has them, in another library
 def test_the_same_ops_unbroken():
     names = ("mean_pool_n5", "layer_norm_c2", "layer_norm_c3_6bit", "weighted_mean_n5", "gelu_narrow")
     cases = [make_case(name) for name in names]

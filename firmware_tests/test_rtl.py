@@ -19,7 +19,7 @@ PART = {"embed": [4], "pair_embed": [2], "blocks": 1, "class_blocks": 1, "heads"
 TAGGERS = {"transformer": TINY, "lloca": TINY | FAST, "part": PART}
 
 
-# Simulated with words in test_words.py, and by the commands in tests/test_readme.py.
+# Simulated with words in test_words.py.
 LONG = ("transformer",)
 
 

@@ -52,6 +52,9 @@ def test_every_precision_is_as_pinned(tagger):
         assert_as_pinned(tagger, precision)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(x, marks=[pytest.mark.long] * (x in ("lloca-global", "lloca-trigger"))) for x in NETWORKS],
+)
 def test_generated_bytes_are_as_pinned(network):
     assert pins_of_network(network) == PINNED["networks"][network]

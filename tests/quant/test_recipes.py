@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 from torch import nn
 
 from tests.helpers.jets import random_jets
@@ -35,6 +36,8 @@ TAGGER = TaggerConfig("transformer", K, dict(TINY))
 TRAINING = {"iterations": 20, "batch_size": 32, "micro_batch": 16, "learning_rate": 0.02, "validate_every": 7}
 PRECISIONS = [name for name in precision_names() if name != "float"]
 EXACT = [name for name in PRECISIONS if make_recipe(TAGGER, "tiny", name).quant.exact]
+# One of each kind of weights; the others train and export in make test-all.
+OFTEN = ("int8", "int8-asymmetric", "int8-ternary-incremental", "int8-binary-parq", "learned-bits", "bitlinear-ternary")
 LEVELS = {
     "int8-ternary": 3,
     "int8-ternary-parq": 3,
@@ -50,6 +53,11 @@ DIGESTS = {
     ("transformer-2k", "int8"): "916c99b9",
     ("transformer-2k", "int8-ternary"): "44a94f5d",
 }
+
+
+def often(precisions: list[str]) -> list[ParameterSet]:
+    """The precisions, of which some are left to make test-all."""
+    return [pytest.param(name, marks=[] if name in OFTEN else [pytest.mark.long]) for name in precisions]
 
 
 class Killed(Exception):
@@ -118,7 +126,7 @@ def whole_of(jets, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     return made
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", often(PRECISIONS))
 class TestEveryRecipe:
     @pytest.mark.parametrize("kill_at", [pytest.param(9, marks=pytest.mark.long), 16])
     def test_a_killed_training_ends_with_the_same_weights(self, precision, kill_at, jets, whole_of, tmp_path):
@@ -138,7 +146,7 @@ class TestEveryRecipe:
             assert not torch.equal(parameter, whole.before[name]), name
 
 
-@pytest.mark.parametrize("precision", EXACT)
+@pytest.mark.parametrize("precision", often(EXACT))
 def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, whole_of):
     tagger = fresh_tagger(recipe_of(precision))
     read_weights(whole_of(precision).weights, tagger)
