@@ -1,7 +1,7 @@
 """Pictures of a run's report for the documents: ``python -m benchmarks.screenshots RUN [--out docs/figures]``.
 
 Writes the top of the page as ``report.png``, light, as wide as a window on a desk, and as ``report-phone.png``, dark,
-as wide as a phone. Pictures are brought to a palette, so that each stays below 200 kB, or the status is 1.
+as wide as a phone. Pictures are brought to a palette, so that each stays below 150 kB, or the status is 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tritag.terminal import print_result
 
 # Name, size of the window in pixels, scheme.
 PICTURES = (("report", (1200, 940), "light"), ("report-phone", (390, 780), "dark"))
-LARGEST_BYTES = 200_000
+LARGEST_BYTES = 150_000
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.helpers.rtl import timing
 from tests.helpers.taggers import TINY, calibrated_tagger
@@ -20,6 +21,7 @@ from tritag.hls_projects.target import load_target
 K = 3
 
 
+@pytest.mark.long  # test_words.py has these fields, too, with what comes behind the word
 def test_firmware_gives_the_same_integers_from_the_word_on():
     taken = CandidateInputs(load_grid("cms-puppi"), ("id", "z0", "weight"))
     tagger = calibrated_tagger(K, "ternary", TINY, candidates=taken)

@@ -19,7 +19,11 @@ PART = {"embed": [4], "pair_embed": [2], "blocks": 1, "class_blocks": 1, "heads"
 TAGGERS = {"transformer": TINY, "lloca": TINY | FAST, "part": PART}
 
 
-@pytest.mark.parametrize("network", TAGGERS)
+# Simulated with words in test_words.py, and by the commands in tests/test_readme.py.
+LONG = ("transformer",)
+
+
+@pytest.mark.parametrize("network", [pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in TAGGERS])
 def test_same_integers(rng, network):
     tagger = calibrated_tagger(K, "ternary", TAGGERS[network], network)
     model = export_model(tagger)

@@ -21,7 +21,9 @@ from tritag.report.widths import layer_widths
 from tritag.structured import read_json_if_there
 
 
-def summarise(directory: Path, float_directory: Path | None = None, head: HeadConfig | None = None) -> dict[str, Any]:
+def summarise(
+    directory: Path, float_directory: Path | None = None, head: HeadConfig | None = None, quantized: bool = False
+) -> dict[str, Any]:
     """Physics, bit accuracy, costs, curves and places of a run; parts whose step has not run are None or empty.
 
     Parameters
@@ -29,11 +31,14 @@ def summarise(directory: Path, float_directory: Path | None = None, head: HeadCo
     directory
         The run directory.
     float_directory
-        That of the float run the quantized one started from; None of a float run.
+        That of the float run the quantized one started from; None of a float run, and of one from the zoo.
     head
         What the outputs stand for; without it no curve is made of the scores.
+    quantized
+        Whether the run is quantized; one with a float run is.
     """
-    where = {"float": float_directory, "quantized": directory} if float_directory else {"float": directory}
+    where = {"float": float_directory} if float_directory else {}
+    where["quantized" if float_directory or quantized else "float"] = directory
     metrics = {name: read_json_if_there(folder / "metrics.json") for name, folder in where.items()}
     physics = {name: found["test"] if found else None for name, found in metrics.items()}
     exported = _exported(directory)

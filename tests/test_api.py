@@ -48,12 +48,10 @@ def _runs(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def run(runs: Path) -> OpenedRun:
-    """A trained and exported run with 5 constituents."""
+    """A trained and exported run with 4 constituents: the quickstart's, so that one compilation serves both."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITAG_RUNS", str(runs))
-        result = tritag.train(
-            "transformer-2k", str(SAMPLE), constituents=5, precision="int8", iterations=20, settings=SMALL
-        )
+        result = tritag.train("transformer-2k", str(SAMPLE), constituents=4, iterations=20, settings=SMALL)
         exported = tritag.export(result.run)
     assert result.as_dict()["test"] == result.metrics["test"]
     assert exported.model.is_file()
@@ -102,14 +100,14 @@ def test_export_is_the_function_and_the_room() -> None:
 
 
 def test_a_run_is_opened_by_name_path_or_itself(run: OpenedRun) -> None:
-    by_name = tritag.open_run("transformer-2k-k5-int8")
+    by_name = tritag.open_run("transformer-2k-k4-int8-ternary-incremental")
     assert by_name == run == tritag.open_run(run) == tritag.open_run(run.run) == tritag.open_run(run.directory)
-    assert by_name.recipe.tagger.n_constituents == 5
+    assert by_name.recipe.tagger.n_constituents == 4
     float_run = by_name.float_run()
     assert float_run is not None
     assert float_run.float_run() is None
     with pytest.raises(RunError, match="did you mean"):
-        tritag.open_run("transfomer-2k-k5-int8")
+        tritag.open_run("transfomer-2k-k4-int8-ternary")
 
 
 def test_all_executors_score_alike(run: OpenedRun) -> None:
@@ -129,7 +127,7 @@ def test_all_executors_score_alike(run: OpenedRun) -> None:
 
 def test_jets_of_every_form_score_alike(run: OpenedRun) -> None:
     jets = tritag.read_jets(SAMPLE, split="test", n_max=10)
-    coded = CodedJets.from_batch(jets, 5)
+    coded = CodedJets.from_batch(jets, 4)
     codes, count = coded.codes.numpy(), coded.count.numpy()
     expected = tritag.score(run, jets).integers
     for given in (coded, (codes, count), (codes, count[:, 0]), (codes.astype(np.int16), count[:, 0].astype(np.uint8))):
@@ -137,13 +135,13 @@ def test_jets_of_every_form_score_alike(run: OpenedRun) -> None:
 
 
 def test_wrong_jets_and_names_are_refused(run: OpenedRun) -> None:
-    codes, count = np.zeros((2, 5, 3), np.int64), np.zeros(2, np.int64)
+    codes, count = np.zeros((2, 4, 3), np.int64), np.zeros(2, np.int64)
     for given, message in (
         ((codes[:, :, :2], count), "codes must have shape"),
         ((codes, count[:1]), "codes must have shape"),
-        ((codes[:, :4], count), r"codes must have shape \(n, 5, 3\)"),
+        ((codes[:, :3], count), r"codes must have shape \(n, 4, 3\)"),
         ((codes * 0.5, count), "must be integers"),
-        ((codes, count + 6), r"counts must lie in \[0, 5\]"),
+        ((codes, count + 5), r"counts must lie in \[0, 4\]"),
     ):
         with pytest.raises(DataError, match=message):
             tritag.score(run, given)

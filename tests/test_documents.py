@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -87,6 +88,27 @@ def test_the_glossary_has_each_word_once():
     assert len(words) > 80
     assert len(words) == len(set(words)), sorted(word for word in set(words) if words.count(word) > 1)
     assert all(meaning.rstrip().endswith(".") for entry, meaning in rows if entry not in ("word", "---"))
+
+
+def test_modules_and_targets_that_pages_run_exist():
+    """``python -m MODULE`` and ``make TARGET``, in code blocks and in backquotes."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    wrong = []
+    for page in PAGES:
+        code = "\n".join(_CODE.findall(page.read_text(encoding="utf-8")))
+        for module in re.findall(r"python[\d.]* -m ((?:tests|benchmarks)[\w.]*)", code):
+            wrong += [] if (ROOT / f"{module.replace('.', '/')}.py").is_file() else [f"{page.name}: {module}"]
+        called = re.findall(r"(?:^|`)make ([a-z][a-z-]*)(?= |$|`|\n)", code, re.MULTILINE)
+        wrong += [f"{page.name}: make {target}" for target in called if target not in targets]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_links_that_leave_the_site_are_addresses():
+    """They are followed by ``make linkcheck``, which needs the network."""
+    found = {t for page in PAGES for t in _LINK.findall(_CODE.sub("", page.read_text(encoding="utf-8"))) if "://" in t}
+    assert len(found) > 5
+    parts = {target: urlsplit(target) for target in found}
+    assert not [t for t, part in parts.items() if part.scheme != "https" or "." not in part.netloc]
 
 
 def commands_in(page: Path) -> list[list[str]]:

@@ -9,7 +9,7 @@ from onnx import NodeProto
 
 from tritag.errors import ExportError
 from tritag.export.importing.context import Import, attribute, refuse
-from tritag.export.importing.requantize import lanes_of, on_rows
+from tritag.export.importing.requantize import lanes_of, on_rows, turned
 from tritag.export.importing.source import Constant
 from tritag.export.importing.values import Value
 from tritag.quant.requantize.exact import ONE, filled, power_of_two, rationals, uniform
@@ -96,9 +96,7 @@ def _linear(
 ) -> None:
     """``value @ codes * scale + bias`` along an axis of the value."""
     writer = graph.writer
-    value = graph.settled(node, value)
-    if value.order[-1] != axis:
-        refuse(node, "the axis that it sums last in memory: a mixing of candidates has no form here")
+    value = _with_last(graph, node, graph.settled(node, value), axis)
     if value.shape[axis] != codes.shape[0]:
         refuse(node, f"weights for {value.shape[axis]} inputs, got {codes.shape[0]}")
     n_in, n_out = codes.shape
@@ -144,6 +142,16 @@ def _linear(
     if graph.took:
         graph.values[graph.took] = graph.values[node.output[0]]
         graph.took = ""
+
+
+def _with_last(graph: Import, node: NodeProto, value: Value, axis: int) -> Value:
+    """The value with ``axis`` last in memory; a mixing of candidates makes lanes of its rows."""
+    long = [a for a in value.order if value.shape[a] > 1]
+    if len(long) > 1 and long[-2] == axis:
+        value = turned(graph.writer, value)
+    if long and value.order[-1] != axis:
+        refuse(node, "the axis that it sums last in memory, or last but one; transpose before it")
+    return value
 
 
 def _wide(entries: list, n: int) -> list:

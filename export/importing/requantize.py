@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tritag.errors import ExportError
@@ -41,6 +43,14 @@ def on_rows(writer: Writer, value: Value) -> tuple[str, int, int]:
     lanes = value.shape[value.order[-1]] if value.shape else 1
     rows = value.size // lanes
     return writer.reshaped(value.tensor, (rows, lanes)), rows, lanes
+
+
+def turned(writer: Writer, value: Value) -> Value:
+    """The same numbers with the last axis in memory first: rows become lanes, which moves them."""
+    long = [axis for axis in value.order if value.shape[axis] > 1]
+    order = (*(axis for axis in value.order if axis not in long), *long)
+    tensor, *_ = on_rows(writer, replace(value, order=order))
+    return replace(value, tensor=writer.transposed(tensor), order=(order[-1], *order[:-1]))
 
 
 def requantized(writer: Writer, value: Value, quantizer: Quantizer, wish: str) -> tuple[Value, Form]:

@@ -6,7 +6,7 @@ import numpy as np
 from onnx import NodeProto
 
 from tritag.export.importing.context import Import, attribute, refuse
-from tritag.export.importing.requantize import on_rows
+from tritag.export.importing.requantize import on_rows, turned
 from tritag.export.importing.source import Constant
 from tritag.export.importing.values import Value
 from tritag.quant.integer.tracer import Int, Tracer
@@ -15,7 +15,7 @@ from tritag.quant.integer.tracer import Int, Tracer
 def reshape(graph: Import, node: NodeProto) -> None:
     """Reshape, Flatten, Squeeze, Unsqueeze."""
     value = graph.one(node)
-    graph.values[node.output[0]] = _as_shape(node, value, _target(graph, node, value))
+    graph.values[node.output[0]] = _as_shape(graph, node, value, _target(graph, node, value))
 
 
 def _target(graph: Import, node: NodeProto, value: Value) -> tuple[int, ...]:
@@ -59,7 +59,7 @@ def _target(graph: Import, node: NodeProto, value: Value) -> tuple[int, ...]:
     return tuple(result[1:])
 
 
-def _as_shape(node: NodeProto, value: Value, shape: tuple[int, ...]) -> Value:
+def _as_shape(graph: Import, node: NodeProto, value: Value, shape: tuple[int, ...]) -> Value:
     if shape == value.shape:
         return value
     long = [i for i in value.order if value.shape[i] > 1]
@@ -74,7 +74,10 @@ def _as_shape(node: NodeProto, value: Value, shape: tuple[int, ...]) -> Value:
         order = [places[names.index(i)] for i in long]
         rest = [i for i in range(len(shape)) if i not in order]
         return Value(moved.tensor, shape, (*rest, *order), moved.scale, moved.offset, moved.steps)
-    return refuse(node, "numbers in the order in which they lie: it would move memory; transpose back before it")
+    if long[:-1] == sorted(long[:-1]) and long[-1] < long[0]:
+        # Channels first, as of a convolution: the last axis in memory is the first in the file.
+        return turned(graph.writer, value).reshaped(shape)
+    return refuse(node, "numbers in the order in which they lie, or channels first; transpose back before it")
 
 
 def transpose(graph: Import, node: NodeProto) -> None:

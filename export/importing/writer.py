@@ -63,6 +63,11 @@ class Writer:
         target = self._constant("shape", np.array([-1, *shape], dtype=np.int64))
         return self._node("Reshape", [tensor, target], f"{tensor}_rows", shape, self.grids[tensor])
 
+    def transposed(self, tensor: str) -> str:
+        """A tensor (rows, lanes) as (lanes, rows)."""
+        rows, lanes = self.shapes[tensor]
+        return self._node("Transpose", [tensor], f"{tensor}_turned", (lanes, rows), self.grids[tensor], perm=[0, 2, 1])
+
     def linear(self, tensor: str, weight: np.ndarray, bias: np.ndarray, fractions: tuple[int, int], wish: str) -> str:
         """``tensor @ weight + bias`` of integers (n_in, n_out) and (n_out,), with their fractional bits."""
         shape = self.shapes[tensor]

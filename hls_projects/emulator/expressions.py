@@ -9,10 +9,22 @@ from __future__ import annotations
 from tritag.quant.integer.emitter import Emitter, Place
 from tritag.quant.integer.program import Program
 
+# What a vector's elements are called in C++.
+ELEMENTS = {"v32": "int32", "f64": "double", "v64": "int64"}
+# Integers up to here are exact in a double, and so are their sums with the number that rounds them (arithmetic.h).
+_REAL_REACH = 2**51
 
-def machine_bits(*reach: int) -> int:
-    """Bits of a machine integer that holds all of the integers ``reach``: 32 or 64."""
-    return 32 if min(reach) >= -(2**31) and max(reach) < 2**31 else 64
+
+def vector_type(*reach: int) -> str:
+    """Type of the vectors that hold all of the integers ``reach``.
+
+    32-bit integers where they fit; else doubles, which processors multiply, shift and compare faster than 64-bit
+    integers; these where only they are wide enough.
+    """
+    low, high = min(reach), max(reach)
+    if low >= -(2**31) and high < 2**31:
+        return "v32"
+    return "f64" if low >= -_REAL_REACH and high <= _REAL_REACH else "v64"
 
 
 def literal(value: int) -> str:
@@ -37,13 +49,18 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         self.inside: set[int] = set()
         self.inputs = {port.node: port.name for port in program.inputs}
 
-    def bits(self, index: int) -> int:
-        """Bits of the machine integers that hold a value."""
-        return machine_bits(self.program.nodes[index].low, self.program.nodes[index].high)
+    def type(self, index: int) -> str:
+        """Vector type of a value."""
+        return vector_type(self.program.nodes[index].low, self.program.nodes[index].high)
 
     def operand(self, index: int, at: Place) -> str:
         """Give the expression that reads a value where the instruction stands."""
         return self.read(index)
+
+    def is_free(self, index: int) -> bool:
+        """Whether a value is read where it is used: constants, arguments of the function, and lanes of these."""
+        node = self.program.nodes[index]
+        return node.op in ("const", "input", "row") or (node.op == "lane" and self.is_free(node.args[0]))
 
     def read(self, index: int) -> str:
         """Expression of a value: a constant, an argument of the function, a local variable or memory."""
@@ -51,7 +68,7 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         lane = "0" if node.lanes == 1 else "{lane}"
         if index in self.inside:
             return f"t{index}"
-        if node.op in ("const", "input", "row"):
+        if self.is_free(index):
             return self.emit(index)[0]
         if index in self.crossing:
             return f"a{index}[row][{lane}]"
@@ -62,17 +79,22 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         ends = [at.node.low, at.node.high, *more]
         for a in at.args:
             ends += [a.low, a.high]
-        return f"v{machine_bits(*ends)}"
+        return vector_type(*ends)
 
     def _narrowed(self, at: Place, vector: str, text: str) -> tuple[str, ...]:
         """``text``, an expression of type ``vector``, in the type of the value."""
-        own = f"v{self.bits(at.index)}"
+        own = self.type(at.index)
         return (text if own == vector else f"to<{own}>({text})",)
 
     def _form(self, form: str, at: Place, *operands: str, more: tuple[int, ...] = ()) -> tuple[str, ...]:
         """A form with places for the operands, all in a type that holds every number of it."""
         v = self._vector(at, *more)
         return self._narrowed(at, v, form.format(*(f"to<{v}>({x})" for x in operands), v=v))
+
+    def _flag(self, sign: str, at: Place, a: str, b: str) -> tuple[str, ...]:
+        """1 where a comparison is true, else 0."""
+        v = self._vector(at)
+        return (f"flag(to<{v}>({a}) {sign} to<{v}>({b}))",)
 
     def _tree(self, form: str, at: Place, x: str) -> tuple[str, ...]:
         """All lanes of the argument joined two by two."""
@@ -88,7 +110,7 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         return (f"{self.inputs[at.index]}[{row}{'0' if at.node.lanes == 1 else '{lane}'}]",)
 
     def const(self, at: Place, *values: int) -> tuple[str, ...]:
-        return (f"all<v{self.bits(at.index)}>({literal(values[0]) if len(values) == 1 else f'c{at.index}[{{lane}}]'})",)
+        return (f"all<{self.type(at.index)}>({literal(values[0]) if len(values) == 1 else f'c{at.index}[{{lane}}]'})",)
 
     def row(self, at: Place, rows: int) -> tuple[str, ...]:
         return ("all<v32>(row)",)
@@ -103,7 +125,7 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         return self._form("{0} * {1}", at, a, b)
 
     def shl(self, at: Place, x: str, bits: int) -> tuple[str, ...]:
-        return self._form(f"{{0}} << {bits}", at, x)
+        return self._form(f"shift_up({{0}}, {bits})", at, x)
 
     def shr(self, at: Place, x: str, bits: int) -> tuple[str, ...]:
         return self._form(f"shift_down({{0}}, {bits})", at, x, more=(1 << bits,))
@@ -112,10 +134,35 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         return self._form(f"round_shift({{0}}, {bits})", at, x, more=_rounded(at, 1 << bits))
 
     def rshv(self, at: Place, x: str, bits: str) -> tuple[str, ...]:
-        return self._form("round_shift_by({0}, {1})", at, x, bits, more=_rounded(at, 1 << at.args[1].high))
+        amount = at.args[1]
+        inner, by = self._before_shift_up(at.node.args[0], amount.low)
+        source = self.program.nodes[inner]
+        # What the argument may become before it is shifted down.
+        half = 1 << (amount.high - by)
+        v = vector_type(at.node.low, at.node.high, source.low - half, source.high + half)
+        if by:
+            x, bits = self.read(inner), f"({bits} - {by})"
+        call = "round_shift_by_some" if v == "v32" and amount.low > by else "round_shift_by"
+        return self._narrowed(at, v, f"{call}(to<{v}>({x}), to<v32>({bits}))")
+
+    def _before_shift_up(self, index: int, most: int) -> tuple[int, int]:
+        """A value and ``by``, so that ``index`` is ``2**by`` times it; what is shifted back needs no multiple."""
+        node = self.program.nodes[index]
+        if index not in self.inside or node.op not in ("shl", "mul"):
+            return index, 0
+        factors = [self.program.nodes[a] for a in node.args]
+        if node.op == "shl":
+            inner, factor = node.args[0], 1 << node.params[0]
+        elif factors[1].op == "const" and factors[1].lanes == 1:
+            inner, factor = node.args[0], factors[1].params[0]
+        else:
+            return index, 0
+        by = factor.bit_length() - 1
+        return (inner, by) if factor == 1 << by and by <= most else (index, 0)
 
     def shlv(self, at: Place, x: str, bits: str) -> tuple[str, ...]:
-        return self._form("{0} << {1}", at, x, bits)
+        v = self._vector(at)
+        return self._narrowed(at, v, f"shift_up_by(to<{v}>({x}), to<v32>({bits}))")
 
     def clip(self, at: Place, x: str, low: int, high: int) -> tuple[str, ...]:
         # Bounds beyond the argument's interval do nothing; where they do not meet it, the result is one number.
@@ -135,29 +182,30 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         return self._form("larger({0}, -{0})", at, x)
 
     def lt(self, at: Place, a: str, b: str) -> tuple[str, ...]:
-        return self._form("-({v})({0} < {1})", at, a, b)
+        return self._flag("<", at, a, b)
 
     def eq(self, at: Place, a: str, b: str) -> tuple[str, ...]:
-        return self._form("-({v})({0} == {1})", at, a, b)
+        return self._flag("==", at, a, b)
 
     def select(self, at: Place, condition: str, then: str, otherwise: str) -> tuple[str, ...]:
-        return self._form("({0} == 1 ? {1} : {2})", at, condition, then, otherwise)
+        v = self._vector(at)
+        return self._narrowed(at, v, f"choose(to<v32>({condition}), to<{v}>({then}), to<{v}>({otherwise}))")
 
     def lead(self, at: Place, x: str) -> tuple[str, ...]:
-        return self._form("leading({0})", at, x)
+        return (f"to<v32>(leading(to<{self._vector(at)}>({x})))",)
 
     def norm(self, at: Place, x: str, bits: int) -> tuple[str, ...]:
-        return self._form(f"normalized({{0}}, {bits})", at, x, more=(1 << bits,))
+        v = self._vector(at, 1 << bits)
+        return (f"to<{self.type(at.index)}>(normalized(to<{v}>({x}), {bits}))",)
 
     def align(self, at: Place, x: str, exponent: str, bits: int) -> tuple[str, ...]:
         # The saturated value and half of the last bit that goes.
-        return self._form(
-            f"aligned({{0}}, {{1}}, {bits})", at, x, exponent, more=(1 << (at.args[1].high + 2), 2 << bits)
-        )
+        v = self._vector(at, 1 << (at.args[1].high + 2), 2 << bits)
+        return self._narrowed(at, v, f"aligned(to<{v}>({x}), to<v32>({exponent}), {bits})")
 
     def lookup(self, at: Place, x: str, table: int) -> tuple[str, ...]:
         entries = self.program.tables[self.program.table_names[table]]
-        return self._narrowed(at, f"v{machine_bits(*entries)}", f"lookup(table{table}, to<v32>({x}))")
+        return self._narrowed(at, vector_type(*entries), f"lookup(table{table}, to<v32>({x}))")
 
     def suml(self, at: Place, x: str) -> tuple[str, ...]:
         return self._tree("({} + {})", at, x)
@@ -175,7 +223,7 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         return (x.replace("{lane}", str(index)),)
 
     def stack(self, at: Place, *parts: str) -> tuple[str, ...]:
-        return tuple(f"to<v{self.bits(at.index)}>({part})" for part in parts)
+        return tuple(f"to<{self.type(at.index)}>({part})" for part in parts)
 
 
 def _rounded(at: Place, half: int) -> tuple[int, int]:

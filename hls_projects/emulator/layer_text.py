@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
 
 from tritag.export.firmware_layers import Concat, CutTo, FirmwareGraph, Layer, Linear, Product, Sum, Transpose
-from tritag.hls_projects.emulator.expressions import machine_bits
+from tritag.hls_projects.emulator.expressions import vector_type
 
 
 def layer_function(graph: FirmwareGraph, layer: Layer, name: str) -> str:
@@ -72,12 +73,12 @@ def _cut(graph: FirmwareGraph, layer: Layer) -> list[str]:
     shift = grid.fraction - cut.fraction
     reach = (grid.low << max(-shift, 0), grid.high << max(-shift, 0))
     half = 1 << max(shift, 0)
-    v = f"v{machine_bits(reach[0] - half, reach[1] + half, cut.int_min, cut.int_max)}"
+    v = vector_type(reach[0] - half, reach[1] + half, cut.int_min, cut.int_max)
     value = f"to<{v}>(a[i])"
     if shift > 0:
         value = f"round_shift({value}, {shift})"
     elif shift < 0:
-        value = f"({value} << {-shift})"
+        value = f"shift_up({value}, {-shift})"
     ends = f"all<{v}>({cut.int_min}), all<{v}>({cut.int_max})"
     return _each_value(graph, layer, f"y[i] = to<v32>(clip({value}, {ends}));")
 
@@ -89,32 +90,72 @@ def _sum(graph: FirmwareGraph, layer: Layer) -> list[str]:
 
 
 def _product(graph: FirmwareGraph, layer: Layer) -> list[str]:
-    """Loops over the letters of the result, and inside of them over those that are summed."""
+    """Loops over the letters of the result, and inside of them over those that are summed.
+
+    Factors of 16 bits are multiplied two by two along the summed letter.
+    """
     assert isinstance(layer, Product)
     left, result = layer.equation.split("->")
-    first, second = left.split(",")
-    sizes = dict(zip(first, graph.shapes[layer.sources[0]], strict=True))
-    sizes |= dict(zip(second, graph.shapes[layer.sources[1]], strict=True))
+    letters = left.split(",")
+    sizes: dict[str, int] = {}
+    for own, source in zip(letters, layer.sources, strict=True):
+        sizes |= dict(zip(own, graph.shapes[source], strict=True))
     summed = [letter for letter in sizes if letter not in result]
-
-    def place(letters: str) -> str:
-        text = "0"
-        for letter in letters:
-            text = letter + "_" if text == "0" else f"({text}) * {sizes[letter]} + {letter}_"
-        return text
-
-    def loops(letters: list[str]) -> list[str]:
-        return [f"for (int {letter}_ = 0; {letter}_ < {sizes[letter]}; {letter}_++)" for letter in letters]
-
+    narrow = all(-(2**15) <= graph.grids[source].low <= graph.grids[source].high < 2**15 for source in layer.sources)
+    lines: list[str] = []
+    factors, form = ["a", "x"], "{} * {}"
+    if narrow and len(summed) == 1 and all(summed[0] in own for own in letters) and sizes[summed[0]] % 2 == 0:
+        lines = _packed(letters, summed[0], sizes)
+        sizes = {**sizes, summed[0]: sizes[summed[0]] // 2}
+        factors, form = ["pa", "px"], "products({}, {})"
+    # Products whose first factor is the same follow each other, so that it stays in registers.
+    fixed = [letter for letter in result if letter in letters[0]]
+    terms = list(itertools.product(*(range(sizes[letter]) for letter in summed)))
+    kept, read = [], []
+    for number, values in enumerate(terms):
+        first, second = (_place(own, sizes, dict(zip(summed, values, strict=True))) for own in letters)
+        kept.append(f"    const v32 f{number} = {factors[0]}[{first}];")
+        read.append(f"        total += {form.format(f'f{number}', f'{factors[1]}[{second}]')};")
     return [
-        *loops(list(result)),
+        *lines,
+        *_loops(fixed, sizes),
         "{",
-        "    v32 total = all<v32>(0);",
-        *("    " + line for line in loops(summed)),
-        f"    total += a[{place(first)}] * x[{place(second)}];",
-        f"    y[{place(result)}] = total;",
+        *kept,
+        *("    " + line for line in _loops([letter for letter in result if letter not in fixed], sizes)),
+        "    {",
+        "        v32 total = all<v32>(0);",
+        *read,
+        f"        y[{_place(result, sizes)}] = total;",
+        "    }",
         "}",
     ]
+
+
+def _packed(letters: list[str], summed: str, sizes: dict[str, int]) -> list[str]:
+    """Both factors with two integers in the place of one, which follow each other along the summed letter."""
+    lines, halved = [], {**sizes, summed: sizes[summed] // 2}
+    for factor, own in zip("ax", letters, strict=True):
+        place = _place(own, sizes)
+        first, second = (place.replace(f"{summed}_", f"(2 * {summed}_ + {i})") for i in (0, 1))
+        lines += [
+            f"v32 p{factor}[{int(np.prod([halved[letter] for letter in own]))}];",
+            *_loops(list(own), halved),
+            f"p{factor}[{_place(own, halved)}] = packed({factor}[{first}], {factor}[{second}]);",
+        ]
+    return lines
+
+
+def _place(letters: str, sizes: dict[str, int], fixed: dict[str, int] | None = None) -> str:
+    """Place of an element; a letter's index is a loop's, or as ``fixed`` says."""
+    text = "0"
+    for letter in letters:
+        index = str(fixed[letter]) if fixed and letter in fixed else letter + "_"
+        text = index if text == "0" else f"({text}) * {sizes[letter]} + {index}"
+    return text
+
+
+def _loops(letters: list[str], sizes: dict[str, int]) -> list[str]:
+    return [f"for (int {letter}_ = 0; {letter}_ < {sizes[letter]}; {letter}_++)" for letter in letters]
 
 
 def _concat(graph: FirmwareGraph, layer: Layer) -> list[str]:

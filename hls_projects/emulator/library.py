@@ -18,7 +18,7 @@ from tritag.hls_projects.emulator.text import EmulatorText, emulator_text
 from tritag.tools import run_tool
 
 # Wrapping sums: partial sums of a linear layer may leave 32 bits, their end does not.
-FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fwrapv", "-fno-math-errno", "-w", "-Wno-psabi")
+FLAGS = ("-std=c++17", "-O3", "-funroll-loops", "-fPIC", "-shared", "-fwrapv", "-fno-math-errno", "-w", "-Wno-psabi")
 NATIVE = ("-march=native",)
 
 

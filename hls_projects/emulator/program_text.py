@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tritag.hls_projects.emulator.expressions import Expressions, literal, machine_bits
+from tritag.hls_projects.emulator.expressions import ELEMENTS, Expressions, literal, vector_type
 from tritag.quant.integer.passes import OVER_ROWS, pass_times
 from tritag.quant.integer.program import Program
 from tritag.quant.ops.op import BoundProgram
@@ -64,18 +64,19 @@ class ProgramText:
     # what stands before the passes
 
     def _is_computed(self, index: int) -> bool:
-        return self.program.nodes[index].op not in ("const", "input", "row", *OVER_ROWS)
+        return self.program.nodes[index].op not in OVER_ROWS and not self.expressions.is_free(index)
 
     def _tables(self) -> Iterator[str]:
         for number, table in enumerate(self.program.tables.values()):
             entries = ", ".join(literal(v) for v in table)
-            yield f"static const int{machine_bits(*table)} table{number}[{len(table)}] = {{{entries}}};"
+            kind = "int16" if min(table) >= -(2**15) and max(table) < 2**15 else ELEMENTS[vector_type(*table)]
+            yield f"static const {kind} table{number}[{len(table)}] = {{{entries}}};"
 
     def _constants(self) -> Iterator[str]:
         for index, node in enumerate(self.program.nodes):
             if node.op == "const" and node.lanes > 1:
                 entries = ", ".join(literal(v) for v in node.params)
-                yield f"static const int{self.expressions.bits(index)} c{index}[{node.lanes}] = {{{entries}}};"
+                yield f"static const {ELEMENTS[self.expressions.type(index)]} c{index}[{node.lanes}] = {{{entries}}};"
 
     def _place_crossing(self) -> None:
         """Give per-row values that a later pass reads their place in the scratch memory."""
@@ -84,7 +85,7 @@ class ProgramText:
             later = any(self.times[r] > self.times[index] for r in self._true_readers(index))
             if node.per_row and self._is_computed(index) and later:
                 self.expressions.crossing[index] = offset
-                offset += self.rows * node.lanes * self.expressions.bits(index) // 32
+                offset += self.rows * node.lanes * (1 if self.expressions.type(index) == "v32" else 2)
         self.scratch_words = offset
 
     def _true_readers(self, index: int) -> list[int]:
@@ -93,7 +94,7 @@ class ProgramText:
 
     def _crossing_arrays(self) -> Iterator[str]:
         for index, offset in self.expressions.crossing.items():
-            kind, lanes = f"v{self.expressions.bits(index)}", self.program.nodes[index].lanes
+            kind, lanes = self.expressions.type(index), self.program.nodes[index].lanes
             yield f"{kind} (*a{index})[{lanes}] = ({kind} (*)[{lanes}])(scratch + {offset}L * B);"
 
     # passes over the rows
@@ -105,7 +106,7 @@ class ProgramText:
         lines = [*self._declare(sums)]
         for index in sums:
             node = self.program.nodes[index]
-            start = f"all<v{self.expressions.bits(index)}>({0 if node.op == 'sumr' else literal(node.low)})"
+            start = f"all<{self.expressions.type(index)}>({0 if node.op == 'sumr' else literal(node.low)})"
             lines += self._over_lanes(node.lanes, [f"s{index}[{{lane}}] = {start};"])
         lines.append(f"for (int row = 0; row < {self.rows}; row++) {{")
         inner = [*self._declare(members), *self._groups(members)]
@@ -136,7 +137,7 @@ class ProgramText:
         lines = []
         for index in members:
             if index not in self.expressions.crossing:
-                lines.append(f"v{self.expressions.bits(index)} s{index}[{self.program.nodes[index].lanes}];")
+                lines.append(f"{self.expressions.type(index)} s{index}[{self.program.nodes[index].lanes}];")
         return lines
 
     def _groups(self, members: list[int]) -> list[str]:
@@ -171,7 +172,7 @@ class ProgramText:
                 for lane, result in enumerate(results):
                     statements += self._stores(index, str(lane), result, always=True)
                 continue
-            statements.append(f"const v{self.expressions.bits(index)} t{index} = {results[0]};")
+            statements.append(f"const {self.expressions.type(index)} t{index} = {results[0]};")
             read_outside = any(r not in group for r in self.readers.get(index, []))
             statements += self._stores(index, "{lane}", f"t{index}", always=read_outside)
         return self._over_lanes(lanes, statements)
@@ -180,9 +181,9 @@ class ProgramText:
         node = self.program.nodes[index]
         lines = []
         if index in self.expressions.crossing:
-            lines.append(f"a{index}[row][{lane}] = to<v{self.expressions.bits(index)}>({value});")
+            lines.append(f"a{index}[row][{lane}] = to<{self.expressions.type(index)}>({value});")
         elif always:
-            lines.append(f"s{index}[{lane}] = to<v{self.expressions.bits(index)}>({value});")
+            lines.append(f"s{index}[{lane}] = to<{self.expressions.type(index)}>({value});")
         if index in self.outputs:
             row = f"row * {node.lanes} + " if node.per_row else ""
             lines.append(f"{self.outputs[index]}[{row}{lane}] = to<v32>({value});")

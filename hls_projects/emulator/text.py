@@ -15,14 +15,6 @@ from tritag.hls_projects.emulator.layer_text import layer_function
 from tritag.hls_projects.emulator.program_text import ProgramText
 from tritag.hls_projects.word_text import emulator_words
 
-# Jets that are computed side by side, the elements of every vector: as many 32-bit integers as a register holds.
-_JETS = """\
-#ifdef __AVX512F__
-const int B = 16;
-#else
-const int B = 8;
-#endif
-"""
 ARITHMETIC = Path(__file__).parent / "arithmetic.h"
 
 
@@ -67,10 +59,12 @@ def translation_unit(functions: Sequence[str], entries: Sequence[str]) -> str:
             "// Native emulator written by tritag from the exported file's integers.",
             "#include <cstdlib>",
             "#include <cstring>",
+            "#ifdef __SSE2__",
+            "#include <immintrin.h>",
+            "#endif",
             "",
             "namespace {",
             "",
-            _JETS,
             ARITHMETIC.read_text(encoding="utf-8"),
             *functions,
             "} // namespace",

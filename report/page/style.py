@@ -25,6 +25,7 @@ figure.wide { grid-column: 1 / -1; } figure.wide svg { min-width: 44rem; }
 figure h3 { margin: 0 0 .3rem; font-size: 1rem; }
 figure svg { width: 100%; height: auto; display: block; font-family: system-ui, sans-serif; }
 figcaption { font-size: .88rem; color: var(--soft); margin-top: .4rem; }
+figcaption, p { overflow-wrap: anywhere; }
 details { margin: .8rem 0; background: var(--card); border-radius: .6rem; padding: .6rem 1rem; }
 summary { cursor: pointer; font-weight: 600; } summary:focus-visible { outline: 2px solid var(--blue); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; font-size: .88rem; width: 100%; }

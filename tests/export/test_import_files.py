@@ -38,6 +38,7 @@ CONSTANTS = {
     "wide": np.linspace(-1, 1, 8).reshape(4, 2).astype(np.float32) / 3,
     "k": np.linspace(-1, 1, 6).reshape(3, 2, 1).astype(np.float32),
     "factors": np.array([0.7, -0.4], np.float32),
+    "rows": (np.arange(36).reshape(12, 3) % 7 / 8 - 0.4).astype(np.float32),
     "flat": np.array([-1, 4], np.int64),
 }
 
@@ -131,6 +132,32 @@ def _flat() -> onnx.ModelProto:
     return model(nodes, (1, 2, 2))
 
 
+def _channels_first() -> onnx.ModelProto:
+    # As torch writes Conv1d, ReLU, Flatten, Linear.
+    nodes = [
+        quant("k", "kq", "power"),
+        quant("rows", "wq", "power"),
+        quant("x", "q", "power"),
+        node("Conv", ["q", "kq"], "c"),
+        quant("c", "r", "power", signed=0),
+        node("Flatten", ["r"], "f"),
+        node("MatMul", ["f", "wq"], "m"),
+    ]
+    return model([*nodes, quant("m", "y", "s2")], (1, 2, 4))
+
+
+def _token_mixing() -> onnx.ModelProto:
+    nodes = [
+        quant("w", "wq", "power"),
+        quant("x", "q", "power"),
+        node("Transpose", ["q"], "t", perm=[0, 2, 1]),
+        node("MatMul", ["t", "wq"], "m"),
+        quant("m", "n", "power"),
+        node("Transpose", ["n"], "u", perm=[0, 2, 1]),
+    ]
+    return model([*nodes, quant("u", "y", "s2")], (1, 4, 2))
+
+
 def _mixed() -> onnx.ModelProto:
     return model([quant("x", "q"), node("Mul", ["q", "q"], "p"), quant("p", "y", "s2")])
 
@@ -168,6 +195,7 @@ def _table() -> onnx.ModelProto:
 
 FORMS: dict[str, Callable[[], onnx.ModelProto]] = {
     "conv": _conv, "flat": _flat, "product": _mixed, "bipolar": _bipolar, "qcdq": _qcdq, "table": _table,
+    "channels_first": _channels_first, "token_mixing": _token_mixing,
 }  # fmt: skip
 
 

@@ -87,7 +87,10 @@ def _linear(
 ) -> tuple[str, float]:
     bits, per_channel = draw(st.integers(2, 6)), draw(st.booleans())
     scale = g.scale(2.0**-bits, (1, m) if per_channel else (), powers)
-    weights = g.quant(g.constant(g.rng.normal(0, 0.5, (n, m))), scale, 0, bits, True, draw(st.booleans()), "ROUND")
+    zero = draw(st.sampled_from([0, 0, 1, -3]))
+    if zero and per_channel and draw(st.booleans()):
+        zero = g.rng.integers(-3, 4, (1, m))
+    weights = g.quant(g.constant(g.rng.normal(0, 0.5, (n, m))), scale, zero, bits, True, draw(st.booleans()), "ROUND")
     reach = reach * n
     bias = draw(st.sampled_from(["none", "float", "quantized"]))
     values = g.rng.normal(0, reach / 8, m)
@@ -126,7 +129,9 @@ def _quant(draw: st.DrawFn, g: Graph, x: str, n: int, reach: float, powers: bool
     signed, narrow = draw(st.booleans()), draw(st.booleans())
     bits = draw(st.integers(2, 6))
     widths = g.rng.integers(2, bits + 1, n) if draw(st.booleans()) else bits
-    zero = draw(st.sampled_from([0, 0, 1, 2]))
+    zero = draw(st.sampled_from([0, 0, 1, 2, -5]))
+    if zero and draw(st.booleans()):
+        zero = g.rng.integers(-3, 4, n)
     scale = float(g.scale(reach * 2.0 ** draw(st.integers(-3, 0)) / 2**bits, (), powers))
     x = g.quant(x, scale, zero, widths, signed, narrow, draw(st.sampled_from(ROUNDINGS)))
     return x, scale * 2**bits

@@ -1,8 +1,8 @@
 """Entries of the zoo: made from a run, and held by digests of what they become.
 
-``python -m tests.helpers.zoo RUN NAME`` exports a trained run and writes the entry ``models/zoo/NAME`` with its golden
-jets; without arguments it writes the digests of all entries, ``tests/zoo.json``, and the table of docs/zoo.md again. Do
-so only where a change of integers, C++ or Verilog is meant, and say so in the changelog.
+``python -m tests.helpers.zoo RUN NAME`` writes the entry ``models/zoo/NAME`` from an exported run, with its golden
+jets, and compares what it becomes; without arguments it writes the digests of all entries, ``tests/zoo.json``, and the
+table of docs/zoo.md again. Do so only where a change of integers, C++ or Verilog is meant, and say so in the changelog.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ LARGEST_ENTRY_BYTES, LARGEST_ZOO_BYTES = 100_000, 3_000_000
 
 
 def make_entry(where: str, name: str) -> Path:
-    """The folder of an entry, made from a trained run."""
-    opened = open_run(where, needs=("weights.safetensors", "metrics.json"))
-    export_run(opened)
+    """The folder of an entry, made from an exported run, whose golden integers every later tritag must give."""
+    opened = open_run(where)
+    opened.run.require("vectors.npz")
     entry = ZOO / name
     entry.mkdir(parents=True, exist_ok=True)
     for filename in FILES:

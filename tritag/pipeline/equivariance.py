@@ -89,7 +89,11 @@ def _measured(opened: OpenedRun, jets: Path | None, n_max: int, seed: int) -> Eq
             "other candidates; name another run"
         )
     tagger, float_run = opened.tagger(), opened.float_run()
-    assert float_run is not None
+    if float_run is None:
+        raise RunError(
+            f"{opened.name} must have the float run that it was quantized from, but comes from the zoo without it; "
+            f"name a run that was trained here"
+        )
     batch = coded_jets(recipe, None if jets else "test", file=jets, n_max=n_max)
     codes, count = batch.codes.numpy()[:n_max], batch.count.numpy().reshape(-1)[:n_max]
     changes = measure_equivariance(tagger, float_run.tagger(), codes, count, seed)

@@ -225,6 +225,8 @@ def start_of(where: str | None, body_rate: float = 1.0) -> StartConfig | None:
             f"--start must be the whole name of a run, so that the command means the same again, got {where!r}; "
             f"for example {opened.name}"
         )
+    if opened.recipe.quant is not None and opened.float_run() is None:
+        raise ConfigError(f"--start must be a run with its float run, got {opened.name} from the zoo, which has none")
     opened = opened.float_run() or opened
     if opened.directory.resolve().parent != runs_root().resolve():
         raise ConfigError(f"--start must name a run in {runs_root()}, got {opened.directory}; move it there")

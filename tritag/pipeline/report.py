@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tritag.errors import ConfigError
 from tritag.files import JsonObject, write_json, write_text
-from tritag.pipeline.opened import OpenedRun, one_writer
+from tritag.pipeline.opened import OpenedRun, is_quantized, one_writer
 from tritag.report.page.comparison import comparison_page
 from tritag.report.page.document import report_page
 from tritag.report.plots.gallery import PLOTS
@@ -68,7 +68,10 @@ def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
         if one.run.path("scores.npz").is_file():
             one.run.read_npz("scores.npz", ("scores", "labels"))  # a damaged one names the command that makes it
     summary = summarise(
-        opened.directory, float_run.directory if float_run is not None else None, recipe.tagger.head
+        opened.directory,
+        float_run.directory if float_run is not None else None,
+        recipe.tagger.head,
+        is_quantized(opened.run.config),
     ) | {
         "tagger": {
             "network": recipe.tagger.network,
