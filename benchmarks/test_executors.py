@@ -16,6 +16,8 @@ from tritag.export.qonnx_file import export_model
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.emulator.library import compile_emulator
+from tritag.hls_projects.package.cmssw_executor import CmsswExecutor
+from tritag.hls_projects.package.cmssw_library import compile_cmssw
 from tritag.hls_projects.target import load_target
 from tritag.models.nets.registry import load_tagger_config
 
@@ -44,7 +46,9 @@ def test_executors(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     library = compile_emulator(graph)
     compiled_s = time.perf_counter() - began
     executors: list[Executor] = [TorchExecutor(graph, tagger, model), OnnxRuntimeExecutor(graph, model)]
-    executors += [QonnxExecutor(graph, model), CsimExecutor(graph, compile_project(graph, load_target()), threads=1)]
+    project = compile_project(graph, load_target())
+    executors += [QonnxExecutor(graph, model), CsimExecutor(graph, project, threads=1)]
+    executors += [CmsswExecutor(graph, compile_cmssw(graph, project), threads=1)]
     codes, count = random_jets(np.random.default_rng(1), JETS, K)
     expected = executors[0].run(codes, count)
     rates = {}

@@ -23,6 +23,8 @@ from tritag.export.rtl.tools.check import check_design, require_right
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.emulator.library import compile_emulator
+from tritag.hls_projects.package.cmssw_executor import CmsswExecutor
+from tritag.hls_projects.package.cmssw_library import compile_cmssw
 from tritag.hls_projects.target import load_target
 from tritag.hls_projects.verify import require_equal, verify
 
@@ -63,15 +65,17 @@ def foreign(request: pytest.FixtureRequest) -> Foreign:
 
 def test_all_executors_give_the_same_integers(foreign: Foreign) -> None:
     graph, model = foreign.graph, foreign.imported.model
+    project = compile_project(graph, load_target())
     executors: list[Executor] = [
         OnnxRuntimeExecutor(graph, model),
         QonnxExecutor(graph, model),
-        CsimExecutor(graph, compile_project(graph, load_target())),
+        CsimExecutor(graph, project),
+        CmsswExecutor(graph, compile_cmssw(graph, project)),
         EmulatorExecutor(graph, compile_emulator(graph, flags=("-O1",))),
     ]
     verdicts = verify(executors, *foreign.inputs)
     require_equal(verdicts)
-    assert [v.jets for v in verdicts] == [700] * 4
+    assert [v.jets for v in verdicts] == [700] * 5
     assert len(np.unique(executors[0].run(*foreign.inputs), axis=0)) > 150
 
 

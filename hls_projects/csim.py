@@ -27,6 +27,7 @@ from tritag.export.executors import Executor
 from tritag.export.graph import CutTo, FirmwareGraph, Linear
 from tritag.export.naming import Naming
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
+from tritag.hls_projects.own_names import BUILD, keeping_object
 from tritag.hls_projects.project import UNNAMED, ops_header, write_project
 from tritag.hls_projects.target import TargetConfig
 from tritag.noise import quiet
@@ -55,6 +56,12 @@ class CompiledProject:
     def cached(self) -> bool:
         """Whether it was compiled before."""
         return self.entry.cached
+
+    @property
+    def object(self) -> Path | None:
+        """The compiled top function, for other libraries to link; None where it was not kept."""
+        path = self.folder / f"{self.naming.full}.o"
+        return path if path.is_file() else None
 
 
 def cache_root() -> Path:
@@ -110,7 +117,9 @@ def _compile(
     with quiet(log):
         write_project(graph, target, folder, trace, naming)
         start = time.perf_counter()
-        done = run_tool(["bash", "build_lib.sh"], folder, capture=False)
+        script = (folder / BUILD).read_text(encoding="utf-8")
+        command = ["bash", "-c", script if trace else keeping_object(script, naming), BUILD]
+        done = run_tool(command, folder, capture=False)
         seconds = time.perf_counter() - start
         if done.returncode or not (folder / "firmware" / naming.library).is_file():
             raise ToolError("g++ must compile the project, but failed")

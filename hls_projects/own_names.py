@@ -46,6 +46,11 @@ def take_names(folder: Path, naming: Naming) -> None:
     write_text(configuration, yaml.safe_dump({**settings, "OutputDir": "."}))
 
 
+def keeping_object(script: str, naming: Naming) -> str:
+    """The build script's text without the removal of the top function's object, which other libraries link."""
+    return script.replace(f"rm -f {naming.full}.o ", "rm -f ")
+
+
 def own_text(text: str, file: str, naming: Naming) -> str:
     """A source text with the artefact's namespaces, and a header's with its include guard."""
     if file.endswith(".h"):

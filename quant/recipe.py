@@ -183,8 +183,8 @@ def source_modules(recipe: Recipe) -> set[str]:
     return {thing.__module__ for thing in things}
 
 
-def trained_tagger(recipe: Recipe, weights: Path) -> Tagger:
-    """The recipe's network with the weights of a file, in evaluation mode."""
+def trained_tagger(recipe: Recipe, weights: Path, again: str = "train the tagger again") -> Tagger:
+    """The recipe's network with the weights of a file, in evaluation mode; ``again`` is advice for a damaged one."""
     tagger = fresh_tagger(recipe)
-    read_weights(weights, tagger)
+    read_weights(weights, tagger, again)
     return tagger.eval()

@@ -64,6 +64,7 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert result["golden"]["differ"] == 0
     assert result["golden"]["jets"] > 100
     assert (run / "hls" / "firmware" / f"{Naming.of_run(run.name).full}.cpp").is_file()
+    assert not [path for path in (run / "hls").rglob("*") if path.suffix in (".o", ".so")]
     batch = read_sample("test")
     np.savez(tmp_path / "jets.npz", p4=batch.p4, n_constituents=batch.n_constituents)
     capsys.readouterr()
@@ -72,6 +73,10 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert {v["executor"]: (v["jets"], v["differ"]) for v in verdicts} == dict.fromkeys(
         ("pytorch", "onnxruntime", "qonnx", "hls4ml-csim", "emulator"), (len(batch.p4), 0)
     )
+    command = ["verify", str(run), "--jets", str(tmp_path / "jets.npz"), "--executors", "onnxruntime,cmssw", "--json"]
+    assert cli.run(command) == 0
+    verdicts = json.loads(capsys.readouterr().out)
+    assert [(v["executor"], v["jets"], v["differ"]) for v in verdicts][1:] == [("cmssw", len(batch.p4), 0)]
     assert cli.run(["verify", str(run)]) == 0
     assert cli.run(["report", str(run)]) == 0
     assert "0 /" in capsys.readouterr().out

@@ -97,9 +97,9 @@ def _digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def copy_entry(entry: Entry, target: Path, without: str = "") -> None:
-    """Copy the files of an entry to ``target`` (which must not exist) at once; not those that match ``without``."""
+def copy_entry(entry: Entry, target: Path, *without: str) -> None:
+    """Copy the files of an entry to ``target`` (which must not exist) at once; not those that match any ``without``."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with own_folder(target.parent) as aside:
-        shutil.copytree(entry.folder, aside / target.name, ignore=shutil.ignore_patterns(CONTENTS, without))
+        shutil.copytree(entry.folder, aside / target.name, ignore=shutil.ignore_patterns(CONTENTS, *without))
         os.replace(aside / target.name, target)

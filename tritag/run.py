@@ -178,7 +178,7 @@ class Run:
             The file is missing or empty (as in :meth:`require`), or damaged; the message holds the command that makes
             it.
         """
-        return read_json(self.require(filename), RunError, self._again(filename))
+        return read_json(self.require(filename), RunError, self.again(filename))
 
     def read_npz(self, filename: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Arrays ``names`` of the ``.npz`` file ``filename``, which an earlier step must have made.
@@ -190,13 +190,14 @@ class Run:
         """
         from tritag.archive import read_npz
 
-        path, again = self.require(filename), self._again(filename)
+        path, again = self.require(filename), self.again(filename)
         arrays = read_npz(path, RunError, again, names)
         if missing := [name for name in names if name not in arrays]:
             raise RunError(f"{path} must hold {', '.join(names)}, but lacks {', '.join(missing)}; {again}")
         return arrays
 
-    def _again(self, filename: str) -> str:
+    def again(self, filename: str) -> str:
+        """What to do about a damaged file of this run, for messages."""
         step = step_of(filename)
         return f"make it again with {self.command_for(step, again=True)}" if step else "remove it"
 

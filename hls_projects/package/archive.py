@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tritag.files import atomic_path
@@ -28,7 +28,8 @@ def with_checksums(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
 def write_archive(path: Path, folder: str, files: Mapping[str, bytes]) -> None:
     """Write ``files`` below ``folder`` into a ``.tar.gz``; the same files give the same bytes everywhere."""
     plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+    names = [f"{folder}/{name}" for name in files]
+    with tarfile.open(fileobj=plain, mode="w", format=_format(names)) as archive:
         for name in sorted(files):
             entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size, entry.mtime = len(files[name]), 0
@@ -40,3 +41,13 @@ def write_archive(path: Path, folder: str, files: Mapping[str, bytes]) -> None:
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=9) as packed,
     ):
         packed.write(plain.getvalue())
+
+
+def _format(names: Iterable[str]) -> int:
+    """The plainest format that has room for these paths: runs may have long names."""
+    try:
+        for name in names:
+            tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT)
+    except ValueError:
+        return tarfile.PAX_FORMAT
+    return tarfile.USTAR_FORMAT

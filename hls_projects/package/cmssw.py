@@ -9,32 +9,58 @@ from __future__ import annotations
 
 import numpy as np
 
+from tritag.errors import ExportError
+from tritag.export.firmware_layers import FirmwareGraph
+from tritag.export.naming import Naming
 from tritag.hls_projects.package.cmssw_templates import DOUBLE, LIBRARY_MAKEFILE, LOADER, MAKEFILE, MODEL, README, SPEC
 from tritag.hls_projects.package.delivery import Delivery, Files
 from tritag.hls_projects.package.hls import HlsArgument, HlsProject
+from tritag.quant.formats.fixed import Grid
+
+# The test double of the interface, in the repository.
+DOUBLE_FILE = "test/double/hls4ml/emulator.h"
 
 
 def cmssw_files(delivery: Delivery, hls: HlsProject) -> Files:
     """Files of the repository, by their path below the package's folder ``emulator``."""
-    names = {"name": delivery.naming.full, "namespace": delivery.naming.namespace, "plain": delivery.naming.name}
-    library = delivery.naming.full
+    naming, graph = delivery.naming, delivery.graph
+    names = {"name": naming.full, "namespace": naming.namespace, "plain": naming.name}
+    return {
+        "Makefile": MAKEFILE.format(**names),
+        "README.md": README.format(**names, inputs=_described(graph), outputs=", ".join(graph.output_names)),
+        f"cmsdist/{naming.name}.spec": SPEC.format(**names, version=naming.version),
+        f"{naming.full}/Makefile": LIBRARY_MAKEFILE.format(**names),
+        **library_files(naming, graph, hls),
+        "test/loader.cpp": LOADER,
+        f"test/{naming.full}.vectors": vectors(delivery),
+    }
+
+
+def library_files(naming: Naming, graph: FirmwareGraph, hls: HlsProject) -> Files:
+    """What of the repository is compiled into the library, the test double of the interface among it.
+
+    Raises
+    ------
+    ExportError
+        An input or the output does not fit the integers of the interface.
+    """
+    library = naming.full
     sources = {
         f"{library}/NN/{path.removeprefix('firmware/')}": content
         for path, content in hls.files.items()
         if path.startswith("firmware/") and "/ap_types/" not in path
     }
     return {
-        "Makefile": MAKEFILE.format(**names),
-        "README.md": README.format(**names, inputs=_described(delivery), outputs=", ".join(_outputs(delivery))),
-        f"cmsdist/{delivery.naming.name}.spec": SPEC.format(**names, version=delivery.naming.version),
-        f"{library}/Makefile": LIBRARY_MAKEFILE.format(**names),
-        f"{library}/{delivery.naming.name}_emulator_v{delivery.naming.version}.cpp": model_text(delivery, hls),
+        model_file(naming): model_text(naming, graph, hls),
         f"{library}/exports.map": "{\n    global: create_model; destroy_model;\n    local: *;\n};\n",
         **sources,
-        "test/loader.cpp": LOADER,
-        "test/double/hls4ml/emulator.h": DOUBLE,
-        f"test/{library}.vectors": vectors(delivery),
+        DOUBLE_FILE: DOUBLE,
     }
+
+
+def model_file(naming: Naming) -> str:
+    """Path of the model class in the repository."""
+    return f"{naming.full}/{naming.name}_emulator_v{naming.version}.cpp"
 
 
 def vectors(delivery: Delivery) -> str:
@@ -47,10 +73,11 @@ def vectors(delivery: Delivery) -> str:
     return "\n".join(lines) + "\n"
 
 
-def model_text(delivery: Delivery, hls: HlsProject) -> str:
+def model_text(naming: Naming, graph: FirmwareGraph, hls: HlsProject) -> str:
     """C++ of the model class."""
-    names, graph = delivery.naming, delivery.graph
     taken, typed, place = [], [], 0
+    for name in (*graph.inputs, *graph.outputs):
+        _require_int(name, graph.grids[name])
     for number, (argument, source) in enumerate(zip(hls.inputs, graph.inputs, strict=True)):
         grid = graph.grids[source]
         taken.append(f'        take({argument.name}_, codes + {place}, {grid.low}, {grid.high}, "{source}");')
@@ -59,11 +86,11 @@ def model_text(delivery: Delivery, hls: HlsProject) -> str:
     tuple_type = f"std::tuple<{', '.join(f'{a.kind} *' for a in hls.inputs)}>"
     (output,) = hls.outputs
     return MODEL.format(
-        name=names.full,
-        namespace=names.namespace,
-        emulator=f"{names.name}_emulator_v{names.version}",
-        inputs=_described(delivery),
-        outputs=", ".join(_outputs(delivery)),
+        name=naming.full,
+        namespace=naming.namespace,
+        emulator=f"{naming.name}_emulator_v{naming.version}",
+        inputs=_described(graph),
+        outputs=", ".join(graph.output_names),
         tuple=tuple_type,
         taken="\n".join(taken),
         typed="\n".join(typed),
@@ -80,12 +107,15 @@ def _member(argument: HlsArgument) -> str:
     return f"{argument.kind} {argument.name}_[{argument.size}];"
 
 
-def _described(delivery: Delivery) -> str:
+def _described(graph: FirmwareGraph) -> str:
     """The inputs in words, in the order in which their integers stand one behind the other."""
-    graph = delivery.graph
     shapes = [f"{name} ({' x '.join(map(str, graph.shapes[name]))})" for name in graph.inputs]
     return ", then ".join(shapes)
 
 
-def _outputs(delivery: Delivery) -> tuple[str, ...]:
-    return delivery.graph.output_names
+def _require_int(name: str, grid: Grid) -> None:
+    if grid.low < -(2**31) or grid.high >= 2**31:
+        raise ExportError(
+            f"the emulator for CMS' software passes integers of 32 bits: {name} must fit them, got "
+            f"[{grid.low}, {grid.high}]; give it a narrower format"
+        )

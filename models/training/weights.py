@@ -17,6 +17,7 @@ from tritag.seals import check_seal, digest_of
 
 WEIGHTS_FILE = "weights.safetensors"
 _SEAL = "tritag.sha256"
+_AGAIN = "train the tagger again"
 
 
 def write_weights(path: Path | str, model: nn.Module) -> None:
@@ -27,15 +28,15 @@ def write_weights(path: Path | str, model: nn.Module) -> None:
         save_file(tensors, temporary, {_SEAL: _digest(tensors)})
 
 
-def read_weights(path: Path | str, model: nn.Module) -> None:
-    """Load ``path`` into ``model``.
+def read_weights(path: Path | str, model: nn.Module, again: str = _AGAIN) -> None:
+    """Load ``path`` into ``model``; ``again`` is what to do about a damaged file.
 
     Raises
     ------
     RunError
         No such file, a file that is not safetensors, or weights of another tagger: names or shapes differ.
     """
-    tensors = load_tensors(path)
+    tensors = load_tensors(path, again)
     expected = model.state_dict()
     missing, surplus = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     shapes = [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
@@ -45,12 +46,12 @@ def read_weights(path: Path | str, model: nn.Module) -> None:
             f"{path} must hold the weights of this tagger, got {len(missing)} missing, {len(surplus)} unknown and "
             f"{len(shapes)} tensors of other shape (first: {first}); make the tagger from the run's own configuration"
         )
-    with closed(path, RunError, "the weights of this tagger", "train the tagger again"):
+    with closed(path, RunError, "the weights of this tagger", again):
         model.load_state_dict(tensors)
 
 
-def load_tensors(path: Path | str) -> dict[str, Tensor]:
-    """All tensors of a weights file by name.
+def load_tensors(path: Path | str, again: str = _AGAIN) -> dict[str, Tensor]:
+    """All tensors of a weights file by name; ``again`` is what to do about a damaged one.
 
     Raises
     ------
@@ -60,10 +61,10 @@ def load_tensors(path: Path | str) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise RunError(f"weights must exist, got no file {path}; train the tagger first")
-    with closed(path, RunError, "a whole safetensors file", "train the tagger again"), safe_open(path, "pt") as file:
+    with closed(path, RunError, "a whole safetensors file", again), safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         found = (file.metadata() or {}).get(_SEAL)
-    check_seal(found, _digest(tensors), path, RunError, "train the tagger again with --fresh")
+    check_seal(found, _digest(tensors), path, RunError, again)
     return tensors
 
 

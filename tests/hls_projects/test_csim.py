@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tritag.build_cache import CONTENTS, built
 from tritag.errors import ToolError
 from tritag.export.graph import CutTo, FirmwareGraph, Linear, Op
 from tritag.export.naming import Naming
-from tritag.hls_projects import csim
+from tritag.hls_projects import csim, own_names
 from tritag.hls_projects.csim import cache_root, compile_project, project_digest
 from tritag.hls_projects.target import TargetConfig, load_target
 from tritag.quant.formats.fixed import FixedType
@@ -138,6 +139,22 @@ class TestCache:
         assert not project.cached
         assert project.library.name == "tagger_v1.so"
         assert compile_project(graph, load_target()).cached
+
+    @pytest.mark.parametrize("trace", [False, True])
+    def test_the_object_is_kept_for_other_libraries(self, graph, monkeypatch, tmp_path, trace):
+        def fake(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool, naming: Naming) -> None:
+            (folder / "firmware").mkdir()
+            script = own_names._BUILD.format(name=naming.full, exports="exports.map")
+            (folder / "build_lib.sh").write_text(script.replace('"$CXX" ', "made "))
+
+        script = tmp_path / "made"
+        script.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done; touch "$2"\n')
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setattr(csim, "write_project", fake)
+        project = compile_project(graph, load_target(), trace, tmp_path / "log")
+        assert project.object == (None if trace else project.folder / "tagger_v1.o")
+        assert not list(project.folder.glob("*_bridge.o"))
 
 
 def test_codes_are_checked_before_the_library_is_called(graph, monkeypatch):

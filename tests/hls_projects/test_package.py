@@ -132,3 +132,15 @@ def test_bill_of_materials(delivery: Delivery) -> None:
     bill = json.loads(files_of(delivery)["sbom.json"])
     assert {c["name"] for c in bill["components"]} == {"tritag", "hls4ml", "HLS_arbitrary_Precision_Types"}
     assert {c["licenses"][0]["license"]["id"] for c in bill["components"]} == {"Apache-2.0"}
+
+
+def test_long_names(tmp_path: Path) -> None:
+    """A default run's name, twice in a path, has more than the 100 or 155 bytes of the plainest archives."""
+    name, content = "hls/firmware/" + "x" * 200 + ".h", b"text"
+    for made in ("a.tar.gz", "b.tar.gz"):
+        write_archive(tmp_path / made, "y" * 90, {name: content, "README.md": b"short"})
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+    with tarfile.open(tmp_path / "a.tar.gz") as archive:
+        file = archive.extractfile(f"{'y' * 90}/{name}")
+        assert file is not None
+        assert file.read() == content

@@ -134,9 +134,9 @@ def verify(
     target : str
         The target whose project is compiled.
     executors : sequence of str, optional
-        What is compared, the reference first: of ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim``, ``emulator`` and
-        ``verilog``, the simulated Verilog; by default all but that. The emulator gets ten times as many of the run's
-        jets.
+        What is compared, the reference first: of ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim``, ``emulator``,
+        ``cmssw``, the package's emulator for CMS' software, and ``verilog``, the simulated Verilog; by default all but
+        these two. The native emulator gets ten times as many of the run's jets.
     interface : "plain" or "words"
         What is compared: integers, or a jet's word that firmware makes of its candidates' words (docs/words.md), by
         ``onnxruntime``, ``csim``, ``emulator`` and ``verilog``; then nothing is written into the run.

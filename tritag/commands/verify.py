@@ -26,7 +26,11 @@ def command(
     target: Target = DEFAULT_TARGET,
     executors: Annotated[
         str | None,
-        typer.Option(help="Comma-separated, the reference first; also verilog, which is simulated for minutes."),
+        typer.Option(
+            help="Comma-separated, the reference first: pytorch, onnxruntime, qonnx, csim, emulator; "
+            "only when named: cmssw, the package's emulator for CMS' software (the C-simulation's arithmetic behind "
+            "another interface: it takes as long again), and verilog, which is simulated for minutes."
+        ),
     ] = None,
     interface: Interface = "plain",
     plugin: Plugins = None,
@@ -44,16 +48,17 @@ def command(
     if json:
         print_json(result.as_list())
     else:
-        _print(result)
+        _print(result, layers)
     result.require_equal()
 
 
-def _print(result: VerifyResult) -> None:
+def _print(result: VerifyResult, layers: bool) -> None:
     from rich.table import Table
 
     table = Table("executor", "jets compared", "jets that differ", "largest difference", "first layer that differs")
     for v in result.verdicts:
-        first = v.first_layer or ("-" if not v.differ else "not searched (--layers)")
+        unknown = "none found" if layers else "not searched (--layers)"
+        first = v.first_layer or (unknown if v.differ else "-")
         table.add_row(v.executor, f"{v.jets:,}", f"{v.differ:,}", f"{v.largest_lsb} LSB", first)
     print_table(table)
     print_result(str(result.strength))

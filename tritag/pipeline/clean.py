@@ -28,7 +28,7 @@ _COMMON = ("config.yaml", GOLDEN, "fingerprint.json", "provenance.json", "logs",
 _KNOWN = {*_COMMON, *(name for step in STEPS.values() for name in step.files)}
 # The record that a step writes behind its folder.
 _RECORD_OF = {"hls": "csim.json", "rtl": "rtl.json"}
-_BUILT = ("csim", "emulator", "rtl/simulation", "rtl/verilator", "rtl/synthesis")
+_BUILT = ("csim", "cmssw", "emulator", "rtl/simulation", "rtl/verilator", "rtl/synthesis")
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _SAME_MOMENT_S = 2.0
 

@@ -95,7 +95,7 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Namin
     run.discard_from("csim")
     project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
     verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
-    copy_entry(project.entry, run.path("hls"), "*.so")
+    copy_entry(project.entry, run.path("hls"), "*.so", "*.o")
     (output,) = graph.outputs
     some = slice(0, _TESTBENCH_JETS)
     values = [real_values(graph, name, x[some]) for name, x in zip(graph.inputs, inputs, strict=True)]

@@ -12,9 +12,11 @@ from tritag.export.model_file import read_model
 from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.tools.executor import VerilogExecutor
-from tritag.hls_projects.csim import CsimExecutor, compile_project
+from tritag.hls_projects.csim import CompiledProject, CsimExecutor, compile_project
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.emulator.library import compile_emulator
+from tritag.hls_projects.package.cmssw_executor import CmsswExecutor
+from tritag.hls_projects.package.cmssw_library import compile_cmssw
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.export import exact
 from tritag.pipeline.opened import OpenedRun
@@ -22,9 +24,10 @@ from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import CsimFile, DesignFile
 from tritag.structured import read_json_if_there
 
-# PyTorch is the reference that the others are compared with. The simulated Verilog takes minutes: it is asked for.
+# PyTorch is the reference that the others are compared with. The simulated Verilog takes minutes; the emulator for CMS'
+# software is the C-simulation's arithmetic in another form and takes as long again: both are asked for.
 DEFAULT_EXECUTORS = ("pytorch", "onnxruntime", "qonnx", "csim", "emulator")
-EXECUTORS = (*DEFAULT_EXECUTORS, "verilog")
+EXECUTORS = (*DEFAULT_EXECUTORS, "cmssw", "verilog")
 
 
 def run_executors(
@@ -41,7 +44,7 @@ def run_executors(
     names : sequence of str
         Of :data:`EXECUTORS`.
     target_name : str
-        The target whose project is compiled for ``csim``.
+        The target whose project is compiled for ``csim`` and ``cmssw``.
     trace : bool
         Compile project and emulator so that they give every layer's values.
     log : str
@@ -53,6 +56,8 @@ def run_executors(
         The run is not exported.
     ConfigError
         Unknown executor or target.
+    ExportError
+        Inputs or outputs do not fit what ``cmssw`` passes.
     ToolError
         No g++ on PATH, or the compiler failed.
     """
@@ -78,10 +83,17 @@ def run_executors(
         elif name == "verilog":
             executors.append(VerilogExecutor(graph, verilog_of(opened, graph, target_name)))
         else:
-            log_file = opened.run.log_file(log)
-            project = compile_project(graph, load_target(target_name), trace=trace, log=log_file, naming=naming)
-            executors.append(CsimExecutor(graph, project))
+            target, log_file = load_target(target_name), opened.run.log_file(log)
+            traced = trace and name == "csim"
+            project = compile_project(graph, target, trace=traced, log=log_file, naming=naming)
+            executors.append(_of_project(name, graph, project))
     return executors
+
+
+def _of_project(name: str, graph: FirmwareGraph, project: CompiledProject) -> Executor:
+    if name == "csim":
+        return CsimExecutor(graph, project)
+    return CmsswExecutor(graph, compile_cmssw(graph, project))
 
 
 def verilog_of(opened: OpenedRun, graph: FirmwareGraph, target_name: str) -> Design:

@@ -85,7 +85,7 @@ class OpenedRun:
         fingerprint.check(self.run, ("weights.safetensors",), jets=False)
         from tritag.quant.recipe import trained_tagger
 
-        return trained_tagger(self.recipe, weights)
+        return trained_tagger(self.recipe, weights, self.run.again(weights.name))
 
     def _require_training(self) -> None:
         if self.imported:

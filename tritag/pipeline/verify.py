@@ -106,7 +106,8 @@ def verify_run(
     progress : bool
         Show a bar for each executor.
     names : sequence of str, optional
-        Executors to compare, the reference first; by default all but the simulated Verilog.
+        Executors to compare, the reference first; by default all but the simulated Verilog
+        and the emulator for CMS' software.
 
     Raises
     ------
