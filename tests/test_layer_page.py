@@ -14,5 +14,5 @@ def test_the_page_is_up_to_date():
 
 def test_what_a_form_is_made_of_is_read_from_its_code():
     assert len(kinds()) > 50
-    assert made_of(quantized_form(TokenLinear)) == ({"cut", "linear", "transpose"}, set())
+    assert made_of(quantized_form(TokenLinear)) == ({"cut", "linear", "transpose"}, {"free_scale"})
     assert made_of(quantized_form(MeanPool)) == (set(), {"mean_pool"})

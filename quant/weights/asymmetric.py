@@ -89,7 +89,7 @@ class StaticInput(nn.Module):
         return float(scale), int(zero)
 
     def _observe(self, x: Tensor) -> None:
-        flat = x.reshape(-1)
+        flat = x.ravel()
         sample = flat[:: max(1, flat.numel() // _QUANTILE_SAMPLE)]
         now = torch.quantile(sample, torch.tensor([self.quantile, 1 - self.quantile]))
         dynamic = self.progress < self.dynamic_fraction or int(self.observed) == 0

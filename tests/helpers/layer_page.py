@@ -42,7 +42,8 @@ C-simulation, the native emulator and Verilog: the firmware graph has a closed s
 end has. What a kind costs depends on sizes and widths; `tritag check` prints it for your network, module by module.
 
 *Made of* are the layers of the firmware graph and the ops, whose pages hold program, intervals and error; a dash stands
-where the arithmetic is in the op of the layer behind it.
+where the arithmetic is in the op of the layer behind it. `free_scale` is there with the precision `int8-asymmetric`
+only.
 
 This page is written by `python -m tests.helpers.layer_page`, and `tests/test_layer_page.py` compares it.
 

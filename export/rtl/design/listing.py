@@ -19,6 +19,7 @@ PAGES = {
     "add": "combined",
     "clamp": "activation",
     "edge_sum": "combined",
+    "from_sums": "free_scale",
     "into_jet_frame": "jet_frame",
     "jet_pair_frames": "pair_frames",
     "jet_velocity": "jet_frame",
@@ -34,6 +35,7 @@ PAGES = {
     "spurion_tokens": "jet_frame",
     "sum_pool": "pools",
     "table": "activation",
+    "to_codes": "free_scale",
     "token_frames": "lorentz_frames",
     "token_scalars": "pair_sum",
 }
