@@ -29,6 +29,7 @@ CACHES = {
     'cache_folder("data")': "tests/data/test_generate.py::test_damaged_jets_in_the_cache_are_made_again",
     'cache_folder("digests")': "tests/test_sealed_places.py::test_flipped_bits_of_kept_digests_are_seen",
     'cache_folder("csim")': "tests/test_build_cache.py::test_a_damaged_entry_is_made_again",
+    'cache_folder("cmssw")': "tests/test_build_cache.py::test_a_damaged_entry_is_made_again",
     'cache_folder("emulator")': "tests/test_build_cache.py::test_a_damaged_entry_is_made_again",
     'cache_folder("rtl")': "tests/test_sealed_places.py::test_flipped_bits_of_figures_are_seen",
     'cache_root() / "simulation"': "tests/test_build_cache.py::test_a_damaged_entry_is_made_again",
