@@ -110,10 +110,12 @@ def test_a_copy_is_there_whole_and_without_the_library(tmp_path):
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["hls"]
 
 
+# A shell's background jobs begin with SIGINT ignored, and so do their children; this one must hear it.
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
 from tritag.tools import run_tool
+signal.signal(signal.SIGINT, signal.default_int_handler)
 run_tool(["sh", "-c", "sleep 300 & echo $! > child; echo $$ > tool; wait"], Path(sys.argv[1]))
 """
 
