@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
-import pytest
-from _pytest.mark import ParameterSet
 
 from firmware_tests.harness import Case
 from tests.helpers.frame_inputs import VECTOR_BITS, block_vectors, calm_inputs
@@ -26,8 +23,6 @@ from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.measure.frame_error import frame_program
 
 N_RANDOM = 8
-# Random programs that reach every instruction; the others go through the executors in make test-all.
-RANDOM = ("random_0", "random_2", "random_4")
 ROWS = 3
 # The Lorentz block alone, at the default widths.
 FRAME_BLOCKS = {
@@ -43,14 +38,9 @@ NAMES = (
     *FRAME_BLOCKS,
     *OP_CASES,
 )
-
-
-def often(names: Iterable[str]) -> list[ParameterSet]:
-    """The cases of those names, of which some are left to make test-all."""
-    return [
-        pytest.param(name, marks=[pytest.mark.long] * (name.startswith("random_") and name not in RANDOM))
-        for name in names
-    ]
+# Random programs that reach every instruction; the others go through the executors in make test-all.
+RANDOM = ("random_0", "random_2", "random_4")
+LONG = tuple(name for name in NAMES if name.startswith("random_") and name not in RANDOM)
 
 
 @cache

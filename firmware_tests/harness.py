@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -33,6 +32,7 @@ from tritag.quant.formats.fixed import FixedType, int_bits
 from tritag.quant.integer.program import Port
 from tritag.quant.integer.torch_executor import run
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
+from tritag.tools import compiler
 
 AP_TYPES = Path(hls4ml.__file__).parent / "templates" / "vivado" / "ap_types"
 FLAGS = ("-std=c++14", "-O0", "-fPIC", "-w")
@@ -210,20 +210,18 @@ def _integer_type(table: Sequence[int]) -> str:
 
 
 def _compiled(texts: dict[str, str], header: str) -> Path:
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("C++ tests need g++ on PATH; install it (Debian: apt-get install g++)")
-    version = subprocess.run([compiler, "--version"], check=True, capture_output=True, text=True).stdout
+    program = compiler("every C++ test")
+    version = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
     state = hashlib.sha256("\0".join([version, *FLAGS, header, *texts.values()]).encode())
     done = cache_root().parent / "firmware_tests" / state.hexdigest()[:16] / "ops.so"
     if not done.is_file():
         done.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=done.parent) as folder:
-            os.replace(_compile(compiler, Path(folder), texts, header), done)
+            os.replace(_compile(program, Path(folder), texts, header), done)
     return done
 
 
-def _compile(compiler: str, folder: Path, texts: dict[str, str], header: str) -> Path:
+def _compile(program: str, folder: Path, texts: dict[str, str], header: str) -> Path:
     (folder / INTEGER_HEADER.name).write_text(header)
     units: list[list[str]] = [[] for _ in range(min(UNITS, len(texts)))]
     for text in sorted(texts.values(), key=len, reverse=True):
@@ -233,11 +231,11 @@ def _compile(compiler: str, folder: Path, texts: dict[str, str], header: str) ->
         source = folder / f"unit{number}.cpp"
         source.write_text("\n".join([f'#include "{INTEGER_HEADER.name}"', *unit]))
         includes = [f"-I{folder}", f"-I{AP_TYPES}"]
-        commands.append([compiler, *FLAGS, *includes, "-c", str(source), "-o", str(source.with_suffix(".o"))])
+        commands.append([program, *FLAGS, *includes, "-c", str(source), "-o", str(source.with_suffix(".o"))])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(_call, commands))
     library = folder / "ops.so"
-    _call([compiler, "-shared", *map(str, sorted(folder.glob("*.o"))), "-o", str(library)])
+    _call([program, "-shared", *map(str, sorted(folder.glob("*.o"))), "-o", str(library)])
     return library
 
 

@@ -15,6 +15,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.helpers.marks import often
 from tests.helpers.pages import DOCS, blocks_of, commands_of
 from tritag import cli
 from tritag.data.jets.jets import JetBatch
@@ -54,7 +55,7 @@ def jet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", [pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in sorted(SMALL)])
+@pytest.mark.parametrize("name", often(sorted(SMALL), LONG))
 def test_a_users_tagger_goes_the_whole_way_by_the_commands_of_the_page(name, jet_file, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TRITAG_RUNS", str(tmp_path))
     monkeypatch.chdir(DOCS.parent)

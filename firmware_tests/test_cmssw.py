@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tests.helpers.packages import cut_sum
+from tritag import tools
 from tritag.build_cache import Entry
 from tritag.errors import ExportError, ToolError
 from tritag.export.executors import Executor
 from tritag.hls_projects.csim import CompiledProject
-from tritag.hls_projects.package import cmssw_library
 from tritag.hls_projects.package.cmssw_executor import CmsswExecutor
 from tritag.hls_projects.package.cmssw_library import compile_cmssw
 from tritag.hls_projects.project import write_project
@@ -88,7 +88,7 @@ def test_refusals(project: CompiledProject, monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(ExportError, match="passes integers of 32 bits: cut must fit them, got"):
         compile_cmssw(wide, project)
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
-    monkeypatch.setattr(cmssw_library.shutil, "which", lambda name: None)
+    monkeypatch.setattr(tools.shutil, "which", lambda name: None)
     with pytest.raises(ToolError, match=r"the emulator for CMS' software needs g\+\+ on PATH; install it"):
         compile_cmssw(graph, project)
     assert not list(tmp_path.rglob("*.so"))

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_tests.cases import NAMES, make_case, often
+from firmware_tests.cases import LONG, NAMES, make_case
 from firmware_tests.harness import Arrays, Case, check_equal, run_torch
 from tests.helpers.jets import crafted_jets, random_jets
+from tests.helpers.marks import asked, often
 from tests.helpers.pins import NETWORKS
 from tests.helpers.taggers import calibrated_tagger
 from tritag.errors import ExportError
@@ -47,10 +48,8 @@ def fitting() -> tuple[str, ...]:
 def library(request: pytest.FixtureRequest) -> ctypes.CDLL:
     """The cases of this session in one library; each is a function on one block of jets."""
     functions, entries = [], []
-    here = [
-        item for item in request.session.items if item.path == Path(__file__) and item.originalname == "test_program"
-    ]
-    for name in [item.callspec.params["name"] for item in here]:
+    names = asked(request.session, __file__, "test_program")
+    for name in [name for name in fitting() if name in names]:
         case = make_case(name)
         text = ProgramText(case.bound, case.rows, f"op_{name}")
         functions.append(text.text())
@@ -94,7 +93,7 @@ def _aligned(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-@pytest.mark.parametrize("name", often(fitting()))
+@pytest.mark.parametrize("name", often(fitting(), LONG))
 def test_program(name, library):
     case = make_case(name)
     check_equal(case, run_torch(case), run_emulator(library, case), "the emulator")
@@ -114,10 +113,10 @@ def exported(network: str):
 
 
 # Their layers are those of the others.
-LONG = ("transformer", "lloca-global", "lloca-trigger")
+LONG_TAGGERS = ("transformer", "lloca-global", "lloca-trigger")
 
 
-@pytest.mark.parametrize("network", [pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in NETWORKS])
+@pytest.mark.parametrize("network", often(NETWORKS, LONG_TAGGERS))
 def test_tagger(network):
     model, graph = exported(network)
     rng = np.random.default_rng(4)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from firmware_tests.cases import FRAME_BLOCKS, FRAME_OPS, make_case
+from tests.helpers.marks import often
 from tests.helpers.mutations import execute, is_equivalent, is_seen, place_mutations, unseen_entries
 from tritag.quant.integer.program import Program
 
@@ -52,9 +53,7 @@ def place(name: str) -> int:
 
 
 # The block of a jet is that of a candidate at other widths.
-BLOCKS = [
-    pytest.param(x, marks=[pytest.mark.long] * (x == "frame_of_vectors_jet")) for x in (*FRAME_BLOCKS, *FRAME_OPS)
-]
+BLOCKS = often((*FRAME_BLOCKS, *FRAME_OPS), ("frame_of_vectors_jet",))
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from tests.helpers.foreign import DeepSets, Mlp, Transformer, exported
+from tests.helpers.marks import often
 from tests.helpers.rtl import timing
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor
 from tritag.export.feature_vectors import extreme_features, join_features, port_values, random_features
@@ -47,9 +48,7 @@ class Foreign:
     inputs: tuple[np.ndarray, ...]
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(x, marks=[pytest.mark.long] * (x == "deep_sets")) for x in NETWORKS]
-)
+@pytest.fixture(scope="module", params=often(NETWORKS, ("deep_sets",)))
 def foreign(request: pytest.FixtureRequest) -> Foreign:
     """An imported network with 600 random and 100 extreme inputs."""
     make, shape, *_ = NETWORKS[request.param]

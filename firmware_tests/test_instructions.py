@@ -5,14 +5,13 @@ Each case goes through PyTorch (the reference), an interpreter on unbounded inte
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from firmware_tests.cases import NAMES, RANDOM, make_case, often
+from firmware_tests.cases import LONG, NAMES, RANDOM, make_case
 from firmware_tests.harness import Library, check_equal, differences, run_onnxruntime, run_qonnx, run_torch
 from tests.helpers.interpreter import interpret_all
+from tests.helpers.marks import asked, often
 from tests.helpers.op_cases import op_classes
 from tests.helpers.programs import INSTRUCTIONS
 from tritag.quant.integer import instructions
@@ -23,12 +22,11 @@ MOST_IN_CPP = 3_000_000
 @pytest.fixture(scope="session")
 def library(request: pytest.FixtureRequest) -> Library:
     """The cases of this session in one library, compiled once."""
-    here = [item for item in request.session.items if item.path == Path(__file__) and item.originalname == "test_cpp"]
-    asked = {item.callspec.params["name"] for item in here}
-    return Library([make_case(name) for name in NAMES if name in asked])
+    names = asked(request.session, __file__, "test_cpp")
+    return Library([make_case(name) for name in NAMES if name in names])
 
 
-@pytest.mark.parametrize("name", often(NAMES))
+@pytest.mark.parametrize("name", often(NAMES, LONG))
 class TestEveryExecutor:
     def test_interpreter(self, name):
         case = make_case(name)

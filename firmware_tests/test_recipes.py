@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tests.helpers.jets import crafted_jets, random_jets
+from tests.helpers.marks import often
 from tests.helpers.taggers import TINY
 from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import CutTo, Linear, read_graph
@@ -54,7 +55,7 @@ LONG = (
 )
 
 
-@pytest.fixture(scope="module", params=[pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in RECIPES])
+@pytest.fixture(scope="module", params=often(RECIPES, LONG))
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
     """Recipe and tagger, read back from its weights."""
     torch.set_num_threads(1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.jets import crafted_jets, random_jets, which_fit
+from tests.helpers.marks import often
 from tests.helpers.rtl import timing
 from tests.helpers.taggers import FAST, TINY, calibrated_tagger
 from tritag.export.executors import TorchExecutor
@@ -23,7 +24,7 @@ TAGGERS = {"transformer": TINY, "lloca": TINY | FAST, "part": PART}
 LONG = ("transformer",)
 
 
-@pytest.mark.parametrize("network", [pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in TAGGERS])
+@pytest.mark.parametrize("network", often(TAGGERS, LONG))
 def test_same_integers(rng, network):
     tagger = calibrated_tagger(K, "ternary", TAGGERS[network], network)
     model = export_model(tagger)

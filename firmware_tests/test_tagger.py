@@ -14,6 +14,7 @@ import torch
 from onnx import ModelProto
 
 from tests.helpers.jets import Jets, crafted_jets, random_jets
+from tests.helpers.marks import often
 from tests.helpers.taggers import FAST, MINI, TINY, calibrated_tagger
 from tritag.data.simulation.sample import read_sample
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
@@ -67,7 +68,7 @@ class Chain:
         return self.executors[-1]  # type: ignore[return-value]
 
 
-@pytest.fixture(scope="session", params=[pytest.param(x, marks=[pytest.mark.long] * (x in LONG)) for x in TAGGERS])
+@pytest.fixture(scope="session", params=often(TAGGERS, LONG))
 def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """A tagger through the whole chain; compiled once."""
     torch.set_num_threads(1)

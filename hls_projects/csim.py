@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +30,7 @@ from tritag.hls_projects.own_names import BUILD, keeping_object
 from tritag.hls_projects.project import UNNAMED, ops_header, write_project
 from tritag.hls_projects.target import TargetConfig
 from tritag.noise import quiet
-from tritag.tools import run_tool
+from tritag.tools import compiler, run_tool
 from tritag.workers import available_cores
 
 # Version of the project writer: raise it when a project's content changes for another reason than its inputs.
@@ -112,8 +111,7 @@ def compile_project(
 def _compile(
     graph: FirmwareGraph, target: TargetConfig, trace: bool, folder: Path, log: Path, naming: Naming
 ) -> dict[str, float]:
-    if shutil.which("g++") is None:
-        raise ToolError("C-simulation needs g++ on PATH; install it (Debian: apt-get install g++)")
+    compiler("C-simulation")
     with quiet(log):
         write_project(graph, target, folder, trace, naming)
         start = time.perf_counter()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tritag.archive import read_npz
-from tritag.errors import RunError
 from tritag.export.cost import count_cost
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
@@ -22,7 +21,11 @@ from tritag.structured import read_json_if_there
 
 
 def summarise(
-    directory: Path, float_directory: Path | None = None, head: HeadConfig | None = None, quantized: bool = False
+    directory: Path,
+    float_directory: Path | None,
+    head: HeadConfig,
+    quantized: bool,
+    scores: Mapping[Path, Mapping[str, np.ndarray]],
 ) -> dict[str, Any]:
     """Physics, bit accuracy, costs, curves and places of a run; parts whose step has not run are None or empty.
 
@@ -33,9 +36,11 @@ def summarise(
     float_directory
         That of the float run the quantized one started from; None of a float run, and of one from the zoo.
     head
-        What the outputs stand for; without it no curve is made of the scores.
+        What the outputs stand for.
     quantized
         Whether the run is quantized; one with a float run is.
+    scores
+        For each of both directories that has them, ``scores`` and ``labels`` of the test jets.
     """
     where = {"float": float_directory} if float_directory else {}
     where["quantized" if float_directory or quantized else "float"] = directory
@@ -53,7 +58,7 @@ def summarise(
         "provenance": read_json_if_there(directory / "provenance.json"),
         "equivariance": read_json_if_there(directory / "equivariance.json"),
         "history": {name: _history(folder) for name, folder in where.items()},
-        "curves": _curves(where, head) if head else {},
+        "curves": _curves(where, scores, head),
         **_layers(exported, directory / "vectors.npz"),
     }
 
@@ -62,14 +67,14 @@ def _history(directory: Path) -> list[dict[str, Any]]:
     return read_history(directory) if (directory / HISTORY_FILE).is_file() else []
 
 
-def _curves(where: dict[str, Path], head: HeadConfig) -> dict[str, Any]:
+def _curves(
+    where: dict[str, Path], scores: Mapping[Path, Mapping[str, np.ndarray]], head: HeadConfig
+) -> dict[str, Any]:
     """Curves of the taggers' scores of the same test jets; empty where a run has none."""
     outputs, labels = {}, {}
     for name, directory in where.items():
-        path = directory / "scores.npz"
-        if path.is_file():
-            file = read_npz(path, RunError, "train the tagger again")
-            outputs[name], labels[name] = file["scores"], file["labels"]
+        if directory in scores:
+            outputs[name], labels[name] = scores[directory]["scores"], scores[directory]["labels"]
     if not outputs:
         return {}
     last = list(labels)[-1]

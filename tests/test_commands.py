@@ -13,7 +13,7 @@ import pytest
 
 import tritag
 from tests.helpers.jets import SAMPLE
-from tritag import cli
+from tritag import cli, tools
 from tritag.data.simulation.sample import read_sample
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.graph import read_graph
@@ -22,7 +22,6 @@ from tritag.export.naming import Naming
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import simulation, synthesis
 from tritag.files import write_json
-from tritag.hls_projects import csim
 from tritag.pipeline import score_file
 from tritag.pipeline.rtl import design_of
 from tritag.structured import read_json_if_there
@@ -135,7 +134,7 @@ def test_without_compiler(
     run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
-    monkeypatch.setattr(csim.shutil, "which", lambda name: None)
+    monkeypatch.setattr(tools.shutil, "which", lambda name: None)
     assert cli.run(["csim", str(run)]) == 2
     assert "C-simulation needs g++ on PATH" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.so"))

@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from tests.helpers.marks import often
 from tests.helpers.pins import NETWORKS, PINS, exact_precisions, pins_of, pins_of_network
 from tests.helpers.tolerances import PINNED_FLOATS
 from tritag.models.nets.registry import tagger_names
@@ -44,17 +45,12 @@ def test_tagger_is_as_pinned(tagger):
 OFTEN = ("transformer-2k", "lloca-trigger-fast-2k", "part-2k", "lgatr-slim-2k")
 
 
-@pytest.mark.parametrize(
-    "tagger", [pytest.param(t, marks=[] if t in OFTEN else [pytest.mark.long]) for t in tagger_names()]
-)
+@pytest.mark.parametrize("tagger", often(tagger_names(), {*tagger_names()} - {*OFTEN}))
 def test_every_precision_is_as_pinned(tagger):
     for precision in set(exact_precisions()) - {"float", DEFAULT_PRECISION}:
         assert_as_pinned(tagger, precision)
 
 
-@pytest.mark.parametrize(
-    "network",
-    [pytest.param(x, marks=[pytest.mark.long] * (x in ("lloca-global", "lloca-trigger"))) for x in NETWORKS],
-)
+@pytest.mark.parametrize("network", often(NETWORKS, ("lloca-global", "lloca-trigger")))
 def test_generated_bytes_are_as_pinned(network):
     assert pins_of_network(network) == PINNED["networks"][network]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import zoo
+from tests.helpers.marks import often
 from tritag import api
 from tritag.errors import CheckFailed, RunError
 from tritag.export.model_file import read_model
@@ -38,9 +39,7 @@ def programs_anew() -> Iterator[None]:
     bind.cache_clear()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == FAST else pytest.mark.long) for name in zoo_names()]
-)
+@pytest.mark.parametrize("name", often(zoo_names(), {*zoo_names()} - {FAST}))
 def test_an_entry_becomes_what_it_was(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path / "no jets here"))
     exported = api.export(f"{PREFIX}{name}").run  # compares the golden integers

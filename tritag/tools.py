@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from tritag.errors import ToolError
 
 # The folder in which a tool runs, by a path without blanks, quotes and whatever else tools stumble over.
 _HERE = "/proc/self/cwd"
@@ -25,6 +28,20 @@ try:
 except OSError as error:
     sys.exit(f"{sys.argv[2]}: {error.strerror}")
 """
+
+
+def compiler(what: str) -> str:
+    """Path of g++, which ``what`` needs: the beginning of the error where it is missing.
+
+    Raises
+    ------
+    ToolError
+        No g++ on PATH.
+    """
+    found = shutil.which("g++")
+    if found is None:
+        raise ToolError(f"{what} needs g++ on PATH; install it (Debian: apt-get install g++)")
+    return found
 
 
 def run_tool(

@@ -146,10 +146,9 @@ def _linear(
 
 def _with_last(graph: Import, node: NodeProto, value: Value, axis: int) -> Value:
     """The value with ``axis`` last in memory; a mixing of candidates makes lanes of its rows."""
-    long = [a for a in value.order if value.shape[a] > 1]
-    if len(long) > 1 and long[-2] == axis:
+    if value.long[-2:-1] == [axis]:
         value = turned(graph.writer, value)
-    if long and value.order[-1] != axis:
+    if value.long and value.order[-1] != axis:
         refuse(node, "the axis that it sums last in memory, or last but one; transpose before it")
     return value
 

@@ -153,7 +153,7 @@ def _same_order(graph: Import, node: NodeProto, a: Value, b: Value) -> tuple[Val
     """Both with equally many axes, in one order in memory."""
     rank = max(len(a.shape), len(b.shape))
     a, b = (v if len(v.shape) == rank else v.reshaped((*[1] * (rank - len(v.shape)), *v.shape)) for v in (a, b))
-    long = [[i for i in v.order if v.shape[i] > 1] for v in (a, b)]
+    long = [v.long for v in (a, b)]
     both = [i for i in long[0] if i in long[1]]
     if both != [i for i in long[1] if i in long[0]]:
         refuse(node, "both inputs in one order in memory")

@@ -14,7 +14,7 @@ from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram
 from tritag.quant.requantize.exact import power_of_two, uniform
-from tritag.quant.requantize.forms import Form, half_even, looked_up, monotone
+from tritag.quant.requantize.forms import Form, form_of, half_even
 from tritag.quant.requantize.multiply_shift import Thresholds, proved
 from tritag.quant.requantize.step_function import Lane, step_function
 from tritag.quant.requantize.steps import Affine, slope_of
@@ -47,7 +47,7 @@ def on_rows(writer: Writer, value: Value) -> tuple[str, int, int]:
 
 def turned(writer: Writer, value: Value) -> Value:
     """The same numbers with the last axis in memory first: rows become lanes, which moves them."""
-    long = [axis for axis in value.order if value.shape[axis] > 1]
+    long = value.long
     order = (*(axis for axis in value.order if axis not in long), *long)
     tensor, *_ = on_rows(writer, replace(value, order=order))
     return replace(value, tensor=writer.transposed(tensor), order=(order[-1], *order[:-1]))
@@ -75,9 +75,7 @@ def requantized(writer: Writer, value: Value, quantizer: Quantizer, wish: str) -
             form = Form("rounded and saturated", steps.codes.size)
             result = writer.cut(tensor, fixed, wish)
             return Value(result, value.shape, value.order, scale, constant(value.shape)), form
-        write, form = monotone(steps, parts, quantizer.rounding, quantizer.bipolar, lanes)
-    else:
-        write, form = looked_up(steps, lanes), Form("table", steps.levels.size)
+    write, form = form_of(steps, parts, quantizer.rounding, quantizer.bipolar, lanes)
     t = Tracer("requantize", rows)
     t.output("y", write(t, t.input("x", grid.low, grid.high, lanes=lanes)))
     bound = BoundProgram(t.program, (grid.fraction,), (fraction,))
@@ -112,7 +110,8 @@ def _lanes(value: Value, quantizer: Quantizer) -> list[Lane]:
 def _cut(t: Thresholds, lanes: list[Lane], grid: Grid, quantizer: Quantizer) -> FixedType | None:
     """The type to which rounding half to even and saturating is the step function; None where none is."""
     lane = lanes[0]
-    exponent = power_of_two(abs(lane.scale / slope_of(list(lane.steps)))) if slope_of(list(lane.steps)) else None
+    slope = slope_of(lane.steps)
+    exponent = power_of_two(abs(lane.scale / slope)) if slope else None
     if len(lanes) > 1 or exponent is None or quantizer.bipolar or quantizer.rounding != "HALF_EVEN":
         return None
     low, high = lane.low - lane.zero, lane.high - lane.zero

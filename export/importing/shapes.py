@@ -62,7 +62,7 @@ def _target(graph: Import, node: NodeProto, value: Value) -> tuple[int, ...]:
 def _as_shape(graph: Import, node: NodeProto, value: Value, shape: tuple[int, ...]) -> Value:
     if shape == value.shape:
         return value
-    long = [i for i in value.order if value.shape[i] > 1]
+    long = value.long
     old, new = ([n for n in s if n > 1] for s in (value.shape, shape))
     if long == sorted(long):
         return value.reshaped(shape)

@@ -40,6 +40,11 @@ class Value:
         """Numbers of a jet."""
         return int(np.prod(self.shape))
 
+    @property
+    def long(self) -> list[int]:
+        """Axes with more than one entry, in the order in which the integers lie."""
+        return [axis for axis in self.order if self.shape[axis] > 1]
+
     def followed(self, step: Step) -> Value:
         """The value after one step more; affine maps of integers are joined."""
         if isinstance(step, Affine) and not self.steps:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tritag.environment import cache_folder
 from tritag.errors import ToolError
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.hls_projects.emulator.text import EmulatorText, emulator_text
-from tritag.tools import run_tool
+from tritag.tools import compiler, run_tool
 
 # Wrapping sums: partial sums of a linear layer may leave 32 bits, their end does not.
 FLAGS = ("-std=c++17", "-O3", "-funroll-loops", "-fPIC", "-shared", "-fwrapv", "-fno-math-errno", "-w", "-Wno-psabi")
@@ -54,14 +53,12 @@ def compile_text(source: str, flags: tuple[str, ...] = NATIVE) -> Path:
     ToolError
         No g++ on PATH, or it refuses the text: the message holds its first lines.
     """
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("the native emulator needs g++ on PATH; install it (Debian: apt-get install g++)")
-    state = hashlib.sha256("\0".join([source, *FLAGS, _machine(compiler, flags)]).encode())
+    program = compiler("the native emulator")
+    state = hashlib.sha256("\0".join([source, *FLAGS, _machine(program, flags)]).encode())
 
     def build(folder: Path) -> dict[str, float]:
         (folder / "emulator.cpp").write_text(source, encoding="utf-8")
-        done = run_tool([compiler, *FLAGS, *flags, "emulator.cpp", "-o", "emulator.so"], folder)
+        done = run_tool([program, *FLAGS, *flags, "emulator.cpp", "-o", "emulator.so"], folder)
         if done.returncode:
             raise ToolError(f"g++ must compile the emulator, but failed:\n{done.stderr[:2000]}")
         return {}
@@ -70,8 +67,8 @@ def compile_text(source: str, flags: tuple[str, ...] = NATIVE) -> Path:
 
 
 @cache
-def _machine(compiler: str, flags: tuple[str, ...]) -> str:
+def _machine(program: str, flags: tuple[str, ...]) -> str:
     """Compiler, version and what ``flags`` mean on this processor: a library made for another one is not taken."""
-    command = [compiler, *flags, "-Q", "--help=target"]
-    version = subprocess.run([compiler, "--version"], check=True, capture_output=True, text=True).stdout
+    command = [program, *flags, "-Q", "--help=target"]
+    version = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
     return version + subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -15,12 +15,14 @@ SUMS = "SHA256SUMS"
 _EXECUTABLE = (".sh",)
 
 
+def as_bytes(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
+    """All files as bytes, sorted by path."""
+    return {name: x if isinstance(x := files[name], bytes) else x.encode() for name in sorted(files)}
+
+
 def with_checksums(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
     """All files as bytes, sorted by path, and ``SHA256SUMS`` for ``sha256sum -c``."""
-    plain = {}
-    for name in sorted(files):
-        content = files[name]
-        plain[name] = content if isinstance(content, bytes) else content.encode()
+    plain = as_bytes(files)
     sums = "".join(f"{hashlib.sha256(value).hexdigest()}  {name}\n" for name, value in plain.items())
     return {**plain, SUMS: sums.encode()}
 

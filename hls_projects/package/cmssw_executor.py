@@ -53,6 +53,3 @@ class CmsswExecutor(Executor):
         with ThreadPoolExecutor(self.threads) as pool:
             found = list(pool.map(self._jets, np.array_split(rows, self.threads)))
         return np.concatenate(found) * 2.0 ** -self.graph.grids[self.graph.outputs[0]].fraction
-
-    def _tensors(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
-        return {}

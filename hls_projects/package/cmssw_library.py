@@ -17,9 +17,10 @@ from tritag.environment import cache_folder
 from tritag.errors import ToolError
 from tritag.export.firmware_layers import FirmwareGraph
 from tritag.hls_projects.csim import CompiledProject
+from tritag.hls_projects.package.archive import as_bytes
 from tritag.hls_projects.package.cmssw import DOUBLE_FILE, library_files, model_file
 from tritag.hls_projects.package.hls import read_project
-from tritag.tools import run_tool
+from tritag.tools import compiler, run_tool
 
 FLAGS = ("-std=c++17", "-O1", "-fPIC", "-w")
 DRIVER_FUNCTION = "tritag_cmssw_run"
@@ -46,11 +47,10 @@ def compile_cmssw(graph: FirmwareGraph, project: CompiledProject) -> CmsswLibrar
         No g++ on PATH, or it failed: the message holds its first lines.
     """
     naming, hls = project.naming, read_project(project.folder, project.naming)
-    files = {path: _bytes(content) for path, content in library_files(naming, graph, hls).items()}
-    files["driver.cpp"] = DRIVER.encode()
+    files = as_bytes({**library_files(naming, graph, hls), "driver.cpp": DRIVER})
     state = hashlib.sha256(" ".join(FLAGS).encode())
-    for path in sorted(files):
-        state.update(f"\0{path}\0{len(files[path])}\0".encode() + files[path])
+    for path, content in files.items():
+        state.update(f"\0{path}\0{len(content)}\0".encode() + content)
 
     def build(folder: Path) -> dict[str, float]:
         for path, content in files.items():
@@ -82,16 +82,9 @@ def _build(folder: Path, project: CompiledProject) -> None:
 
 
 def _compiled(folder: Path, *arguments: str) -> None:
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise ToolError("the emulator for CMS' software needs g++ on PATH; install it (Debian: apt-get install g++)")
-    done = run_tool([compiler, *FLAGS, *arguments], folder)
+    done = run_tool([compiler("the emulator for CMS' software"), *FLAGS, *arguments], folder)
     if done.returncode:
         raise ToolError(f"g++ must compile the emulator for CMS' software, but failed:\n{done.stderr[:2000]}")
-
-
-def _bytes(content: str | bytes) -> bytes:
-    return content.encode() if isinstance(content, str) else content
 
 
 DRIVER = """\

@@ -9,8 +9,7 @@ from tritag.errors import ExportError
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
-from tritag.quant.requantize.forms import looked_up, monotone
-from tritag.quant.requantize.multiply_shift import Thresholds
+from tritag.quant.requantize.forms import form_of
 from tritag.quant.requantize.step_function import Lane, step_function
 
 
@@ -53,10 +52,7 @@ class FromSums(Op):
 
 def _bound(name: str, x: TensorSpec, lanes: list[Lane], fraction: int) -> BoundProgram:
     steps = step_function(lanes, x.grid.low, x.grid.high, "HALF_EVEN", bipolar=False)
-    if isinstance(steps, Thresholds):
-        write, _ = monotone(steps, lanes, "HALF_EVEN", False, x.lanes)
-    else:
-        write = looked_up(steps, x.lanes)
+    write, _ = form_of(steps, lanes, "HALF_EVEN", False, x.lanes)
     t = Tracer(name, x.rows)
     t.output("y", write(t, x.declare(t, "x")))
     return BoundProgram(t.program, fractions(x), (fraction,))

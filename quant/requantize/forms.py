@@ -13,6 +13,7 @@ from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.requantize.exact import power_of_two
 from tritag.quant.requantize.multiply_shift import MultiplyShift, Thresholds, multiply_shift, proved
 from tritag.quant.requantize.step_function import Lane, Tables
+from tritag.quant.requantize.steps import joined
 
 # Entries of one lane's table, comparisons of one lane, and bits of a dyadic factor's shift, at most.
 MAX_TABLE = 1 << 12
@@ -47,14 +48,16 @@ def half_even(x: np.ndarray, bits: int) -> np.ndarray:
 Write = Callable[[Tracer, Int], Int]
 
 
-def monotone(t: Thresholds, lanes: Sequence[Lane], rounding: str, bipolar: bool, width: int) -> tuple[Write, Form]:
-    """The cheapest form that is right at every threshold of a monotone step function.
+def form_of(
+    steps: Thresholds | Tables, lanes: Sequence[Lane], rounding: str, bipolar: bool, width: int
+) -> tuple[Write, Form]:
+    """The cheapest form that is right everywhere: of a function that is not monotone, its table.
 
     Parameters
     ----------
-    t : Thresholds
+    steps : Thresholds or Tables
     lanes : sequence of Lane
-        What the thresholds were made of; one entry, or one for each lane.
+        What the steps were made of; one entry, or one for each lane.
     rounding : str
         Mode of the quantizer, as :func:`tritag.quant.requantize.rounding.rounding_mode` gives it.
     bipolar : bool
@@ -71,6 +74,12 @@ def monotone(t: Thresholds, lanes: Sequence[Lane], rounding: str, bipolar: bool,
     ExportError
         No form is right everywhere.
     """
+    if isinstance(steps, Tables):
+        return _looked_up(steps, width), Form("table", steps.levels.size)
+    return _monotone(steps, lanes, rounding, bipolar, width)
+
+
+def _monotone(t: Thresholds, lanes: Sequence[Lane], rounding: str, bipolar: bool, width: int) -> tuple[Write, Form]:
     last = np.array([t.last(i) for i in range(t.lanes)], np.int64)
     # One pair of bounds for all lanes where that does; a ReLU's floor may differ from lane to lane.
     one = np.full(t.lanes, t.first.min()), np.full(t.lanes, last.max())
@@ -89,7 +98,7 @@ def monotone(t: Thresholds, lanes: Sequence[Lane], rounding: str, bipolar: bool,
     distinct = max(len(np.unique(t.active(i)[1])) for i in range(t.lanes))
     tables = _narrow_tables(t)
     if tables.levels.shape[1] <= MAX_TABLE and distinct > 4:
-        return looked_up(tables, width), Form("table", t.codes.size)
+        return _looked_up(tables, width), Form("table", t.codes.size)
     if distinct <= MAX_COMPARISONS:
         return (lambda tracer, x: _compared(tracer, x, t)), Form("comparisons", t.codes.size)
     raise ExportError(
@@ -103,10 +112,7 @@ def _dyadic(lanes: Sequence[Lane]) -> MultiplyShift | None:
     """The affine map itself, where its numbers are fractions of a power of two."""
     maps = []
     for lane in lanes:
-        factor, offset = Fraction(1), Fraction(0)
-        for step in lane.steps:
-            if isinstance(step, tuple):
-                factor, offset = factor * step[0], offset * step[0] + step[1]
+        factor, offset = joined(lane.steps)
         maps.append((factor / lane.scale, offset / lane.scale, lane.zero))
     bits = [power_of_two(Fraction(x.denominator)) for m in maps for x in m[:2]]
     if any(b is None for b in bits) or any(zero % 2 for *_, zero in maps):
@@ -178,7 +184,7 @@ def _narrow_tables(t: Thresholds) -> Tables:
     return Tables(low, high, np.stack([t.table(i)[start : start + high - low + 1] for i in range(t.lanes)]))
 
 
-def looked_up(tables: Tables, width: int) -> Write:
+def _looked_up(tables: Tables, width: int) -> Write:
     """Instructions that look the levels of ``width`` lanes up in a table."""
 
     def write(t: Tracer, x: Int) -> Int:

@@ -18,6 +18,7 @@ from tritag.quant.requantize.steps import (
     before_clip,
     evaluate,
     first_code,
+    joined,
     slope_of,
 )
 
@@ -68,7 +69,7 @@ def step_function(lanes: list[Lane], low: int, high: int, rounding: str, bipolar
     codes: list[list[int]] = []
     slopes = []
     for number, lane in enumerate(lanes):
-        slope = slope_of(list(lane.steps)) / lane.scale
+        slope = slope_of(lane.steps) / lane.scale
         falling[number] = slope < 0
         start, end = (-high, -low) if slope < 0 else (low, high)
         at = None if bipolar or rounding != "HALF_EVEN" else _affine_thresholds(lane, start, end)
@@ -119,11 +120,9 @@ def _threshold(condition: Condition, lane: Lane, start: int, end: int) -> int:
 
 def _affine_thresholds(lane: Lane, start: int, end: int) -> list[int] | None:
     """The same for all levels of a quantizer that rounds half to even, behind affine maps alone; None behind others."""
-    factor, offset = Fraction(1), Fraction(0)
-    for step in lane.steps:
-        if not isinstance(step, tuple):
-            return None
-        factor, offset = factor * step[0], offset * step[0] + step[1]
+    if not all(isinstance(step, tuple) for step in lane.steps):
+        return None
+    factor, offset = joined(lane.steps)
     slope, offset = abs(factor) / lane.scale, offset / lane.scale + lane.zero
     if not slope:
         return None

@@ -6,7 +6,7 @@ A step can be inverted exactly: a condition on its result becomes one on its arg
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -80,13 +80,18 @@ def before_clip(condition: Condition, clip: Clip) -> Condition | bool:
     return condition
 
 
-def slope_of(steps: list) -> Fraction:
-    """Product of the factors of a lane's affine maps."""
-    product = Fraction(1)
+def joined(steps: Iterable[object]) -> tuple[Fraction, Fraction]:
+    """Factor and offset of a lane's affine maps, one after the other; other steps are left out."""
+    factor, offset = Fraction(1), Fraction(0)
     for step in steps:
         if isinstance(step, tuple):
-            product *= step[0]
-    return product
+            factor, offset = factor * step[0], offset * step[0] + step[1]
+    return factor, offset
+
+
+def slope_of(steps: Iterable[object]) -> Fraction:
+    """Product of the factors of a lane's affine maps."""
+    return joined(steps)[0]
 
 
 def first_code(condition: Condition) -> int:

@@ -25,8 +25,8 @@ from tritag.quant.simulated.quantizers import (
     Bfloat16,
     DynamicInput,
     PerTokenInput,
-    StaticInput,
 )
+from tritag.quant.weights.asymmetric import StaticInput
 from tritag.quant.weights.low_bit_weights import LowBitWeights
 
 Layer = TypeVar("Layer", bound=nn.Module)

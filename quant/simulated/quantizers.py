@@ -11,11 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from tritag.quant.formats.straight_through import straight_through
-from tritag.quant.weights.asymmetric import StaticInput, asymmetric
+from tritag.quant.weights.asymmetric import SMALLEST_RANGE, asymmetric
 
 _HIGH = 127
-# Smallest range a tensor is given, so that a constant tensor has a scale.
-_SMALLEST_RANGE = 2.0**-12
 
 
 class AsymmetricWeight(nn.Module):
@@ -33,7 +31,7 @@ class AbsMaxWeight(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Quantize a whole tensor."""
         w = weight.detach()
-        scale = w.abs().amax().clamp(min=_SMALLEST_RANGE) / _HIGH
+        scale = w.abs().amax().clamp(min=SMALLEST_RANGE) / _HIGH
         return straight_through(weight, torch.round(w / scale) * scale)
 
 
@@ -72,16 +70,5 @@ class PerTokenInput(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Quantize ``x`` token by token; the gradient passes."""
         plain = x.detach()
-        scale = plain.abs().amax(self.channel_axes, True).clamp(min=_SMALLEST_RANGE) / _HIGH
+        scale = plain.abs().amax(self.channel_axes, True).clamp(min=SMALLEST_RANGE) / _HIGH
         return straight_through(x, torch.round(plain / scale) * scale)
-
-
-__all__ = [
-    "AbsMaxWeight",
-    "AsymmetricWeight",
-    "Bfloat16",
-    "DynamicInput",
-    "PerTokenInput",
-    "StaticInput",
-    "asymmetric",
-]

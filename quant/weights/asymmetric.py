@@ -9,7 +9,7 @@ from tritag.quant.config import QuantConfig
 from tritag.quant.formats.straight_through import straight_through
 
 # Smallest range a tensor is given, so that a constant tensor has a scale.
-_SMALLEST_RANGE = 2.0**-12
+SMALLEST_RANGE = 2.0**-12
 _QUANTILE_SAMPLE = 16384
 
 
@@ -25,7 +25,7 @@ def scale_and_zero(low: Tensor, high: Tensor, bits: int = 8) -> tuple[Tensor, Te
     the paper has it, so it stays.
     """
     least, most = code_ends(bits)
-    scale = (high - low).clamp(min=_SMALLEST_RANGE) / (most - least)
+    scale = (high - low).clamp(min=SMALLEST_RANGE) / (most - least)
     return scale, torch.round(least - low / scale).clamp(least, most)
 
 
@@ -97,4 +97,4 @@ class StaticInput(nn.Module):
         self.observed += 1
 
 
-__all__ = ["StaticInput", "asymmetric", "code_ends", "codes_less_zero", "scale_and_zero"]
+__all__ = ["SMALLEST_RANGE", "StaticInput", "asymmetric", "code_ends", "codes_less_zero", "scale_and_zero"]

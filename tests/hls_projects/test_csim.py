@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tritag import tools
 from tritag.build_cache import CONTENTS, built
 from tritag.errors import ToolError
 from tritag.export.graph import CutTo, FirmwareGraph, Linear, Op
@@ -73,7 +74,7 @@ class TestDigest:
 
 class TestTools:
     def test_no_compiler(self, graph, monkeypatch):
-        monkeypatch.setattr(csim.shutil, "which", lambda name: None)
+        monkeypatch.setattr(tools.shutil, "which", lambda name: None)
         with pytest.raises(
             ToolError, match=r"C-simulation needs g\+\+ on PATH; install it \(Debian: apt-get install g\+\+\)"
         ):
@@ -117,7 +118,7 @@ class TestCache:
             return {"compile_s": 12.5}
 
         built(folder, compiled)
-        monkeypatch.setattr(csim.shutil, "which", lambda name: None)
+        monkeypatch.setattr(tools.shutil, "which", lambda name: None)
         project = compile_project(graph, load_target())
         assert project.cached
         assert (project.library, project.compile_s) == (folder / "firmware" / "tagger_v1.so", 12.5)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from _pytest.mark import ParameterSet
 from torch import nn
 
 from tests.helpers.jets import random_jets
+from tests.helpers.marks import often
 from tests.helpers.taggers import TINY
 from tritag.configs import build, digest, precision_names
 from tritag.errors import ConfigError
@@ -38,6 +38,7 @@ PRECISIONS = [name for name in precision_names() if name != "float"]
 EXACT = [name for name in PRECISIONS if make_recipe(TAGGER, "tiny", name).quant.exact]
 # One of each kind of weights; the others train and export in make test-all.
 OFTEN = ("int8", "int8-asymmetric", "int8-ternary-incremental", "int8-binary-parq", "learned-bits", "bitlinear-ternary")
+LONG = {*PRECISIONS} - {*OFTEN}
 LEVELS = {
     "int8-ternary": 3,
     "int8-ternary-parq": 3,
@@ -53,11 +54,6 @@ DIGESTS = {
     ("transformer-2k", "int8"): "916c99b9",
     ("transformer-2k", "int8-ternary"): "44a94f5d",
 }
-
-
-def often(precisions: list[str]) -> list[ParameterSet]:
-    """The precisions, of which some are left to make test-all."""
-    return [pytest.param(name, marks=[] if name in OFTEN else [pytest.mark.long]) for name in precisions]
 
 
 class Killed(Exception):
@@ -126,7 +122,7 @@ def whole_of(jets, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     return made
 
 
-@pytest.mark.parametrize("precision", often(PRECISIONS))
+@pytest.mark.parametrize("precision", often(PRECISIONS, LONG))
 class TestEveryRecipe:
     @pytest.mark.parametrize("kill_at", [pytest.param(9, marks=pytest.mark.long), 16])
     def test_a_killed_training_ends_with_the_same_weights(self, precision, kill_at, jets, whole_of, tmp_path):
@@ -146,7 +142,7 @@ class TestEveryRecipe:
             assert not torch.equal(parameter, whole.before[name]), name
 
 
-@pytest.mark.parametrize("precision", often(EXACT))
+@pytest.mark.parametrize("precision", often(EXACT, LONG))
 def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, whole_of):
     tagger = fresh_tagger(recipe_of(precision))
     read_weights(whole_of(precision).weights, tagger)
@@ -168,7 +164,7 @@ def test_exact_recipes_give_the_same_integers_everywhere(precision, jets, whole_
 TOO = ("int8-binary-parq", "int8-ternary-incremental", "learned-bits")
 
 
-@pytest.mark.parametrize("precision", [pytest.param(x, marks=[pytest.mark.long] * (x != TOO[2])) for x in TOO])
+@pytest.mark.parametrize("precision", often(TOO, TOO[:2]))
 def test_learned_frames_too(precision, jets, tmp_path):
     """The trigger LLoCa, with a Frames-Net on single tokens, through the same recipes."""
     sizes = {**TINY, "frames": "global", "frames_net": "tokens", "frames_hidden": 2}

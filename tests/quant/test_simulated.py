@@ -12,8 +12,9 @@ from tests.helpers.taggers import TINY
 from tritag.errors import ExportError
 from tritag.models.nets.registry import TaggerConfig, make_tagger
 from tritag.quant.config import QuantConfig
-from tritag.quant.simulated.quantizers import DynamicInput, PerTokenInput, StaticInput, asymmetric
+from tritag.quant.simulated.quantizers import DynamicInput, PerTokenInput
 from tritag.quant.simulated.tagger import SimulatedTagger, why_not_exact
+from tritag.quant.weights.asymmetric import StaticInput, asymmetric
 
 TRANSFORMER = TaggerConfig("transformer", 5, dict(TINY))
 SIZES = {"blocks": 1, "channels": 16, "heads": 2, "mlp_factor": 1, "frames_hidden": 4}

@@ -64,14 +64,17 @@ def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
     """
     float_run = opened.float_run()
     recipe = opened.recipe
-    for one in filter(None, (opened, float_run)):
-        if one.run.path("scores.npz").is_file():
-            one.run.read_npz("scores.npz", ("scores", "labels"))  # a damaged one names the command that makes it
+    scores = {
+        one.directory: one.run.read_npz("scores.npz", ("scores", "labels"))
+        for one in filter(None, (opened, float_run))
+        if one.run.path("scores.npz").is_file()
+    }
     summary = summarise(
         opened.directory,
         float_run.directory if float_run is not None else None,
         recipe.tagger.head,
         is_quantized(opened.run.config),
+        scores,
     ) | {
         "tagger": {
             "network": recipe.tagger.network,

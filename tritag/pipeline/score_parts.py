@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,9 @@ class ScoreParts:
         paths = sorted(folder.glob("*.part"))
         for i, path in enumerate(paths):
             try:
-                self.jets += len(self._read(path)) if path == self._path(self.jets) else _refuse(path)
+                if path != self._path(self.jets):
+                    _refuse(path)
+                self.jets += len(self._read(path))
             except RunError as error:
                 print_progress(f"{error}")
                 for later in paths[i:]:
@@ -95,5 +98,5 @@ def _is_noted(path: Path, state: JsonObject) -> bool:
         return False
 
 
-def _refuse(path: Path) -> int:
+def _refuse(path: Path) -> NoReturn:
     raise RunError(f"{path} must follow the part before it, and hold whole jets; {_ADVICE}")
