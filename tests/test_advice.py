@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.helpers.rooms import SOURCES
 from tritag import advice, cli
 from tritag.run import Run
 from tritag.steps import STEPS
 
-ROOMS = ("tritag", "configs", "data", "models", "quant", "export", "hls_projects", "report")
 # what a message calls a command when it does not ask for one
 MENTIONS = {"tritag import"}
 
@@ -56,7 +56,7 @@ def _is_text(body: list[ast.stmt]) -> bool:
 
 def test_every_command_in_a_message_is_one(repository: Path) -> None:
     found: dict[str, str] = {}
-    for room in ROOMS:
+    for room in SOURCES:
         for path in (repository / room).rglob("*.py"):
             for text in texts(path) if path.name != "advice.py" else ():
                 for quoted in re.findall(r"'(tritag [^']*)'", text):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.rooms import ROOMS
+
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report")
 # Modules of which a reader expects examples.
 EXPECTED = {"tritag.quant.formats.fixed", "tritag.quant.integer.tracer", "tritag.data.jets.trigger_grid"}
 

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.helpers.pages import blocks_of
+from tests.helpers.rooms import SOURCES
 from tritag.cli import load_command
 from tritag.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report", "tritag")
-FOLDERS = (*ROOMS, "tests", "firmware_tests", "benchmarks", "docs")
+FOLDERS = (*SOURCES, "tests", "firmware_tests", "benchmarks", "docs")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _TOCTREE = re.compile(r"```\{toctree\}\n(.*?)```", re.DOTALL)
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)

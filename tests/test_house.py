@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.rooms import SOURCES
+
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report", "tritag")
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 # A docstring of fewer words names nothing that the function's name does not name already.
 FEWEST_WORDS = 3
@@ -22,7 +23,7 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 def sources() -> list[Path]:
     """Every source file of the package."""
     built = ROOT / "hls_projects" / "build"
-    return sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py") if built not in path.parents)
+    return sorted(path for room in SOURCES for path in (ROOT / room).rglob("*.py") if built not in path.parents)
 
 
 def nodes(path: Path) -> Iterator[Documented]:

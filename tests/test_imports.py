@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.rooms import ROOMS
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report")
 # Rooms inside rooms, in the order in which they may import each other; a room's own files stand where "." does.
 SUBROOMS: dict[str, tuple[str, ...]] = {
     "data": ("jets", "simulation", "readers", "check"),

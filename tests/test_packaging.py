@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("configs", "data", "models", "quant", "export", "hls_projects", "report")
+from tests.helpers.rooms import SOURCES
+
 DATA_SUFFIXES = {
     ".yaml",
     ".h",
@@ -58,7 +59,7 @@ def source(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt"):
         shutil.copy(repository / name, copy)
-    for folder in (*ROOMS, "tritag"):
+    for folder in SOURCES:
         shutil.copytree(repository / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "build"))
     return copy
 
@@ -83,7 +84,7 @@ def _wheel_names(wheel: Path) -> set[str]:
 def test_every_package_of_the_rooms_is_listed(repository):
     settings = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["setuptools"]
     found = set()
-    for folder in (*ROOMS, "tritag"):
+    for folder in SOURCES:
         for path in _files(repository, folder):
             if path.name == "__init__.py":
                 name = ".".join(path.relative_to(repository).parent.parts)
@@ -101,7 +102,7 @@ def test_the_wheel_has_one_top_level(built):
 def test_the_wheel_holds_every_source_and_data_file(built, repository):
     names = _wheel_names(built[1])
     missing = []
-    for folder in (*ROOMS, "tritag"):
+    for folder in SOURCES:
         for path in _files(repository, folder):
             if path.suffix == ".py" or path.suffix in DATA_SUFFIXES or path.name == "py.typed":
                 inside = path.relative_to(repository).as_posix()

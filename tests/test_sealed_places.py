@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.rooms import SOURCES
 from tests.test_seals import FLIPS, flip
 from tritag.data.jets import identity
 from tritag.errors import DataError
@@ -23,7 +24,6 @@ from tritag.run import Run
 from tritag.seals import seal
 from tritag.steps import STEPS
 
-ROOMS = ("tritag", "configs", "data", "models", "quant", "export", "hls_projects", "report")
 # caches by their call, and the test that damages an entry
 CACHES = {
     'cache_folder("data")': "tests/data/test_generate.py::test_damaged_jets_in_the_cache_are_made_again",
@@ -53,7 +53,7 @@ FILES = {
 
 def test_every_cache_is_listed(repository: Path) -> None:
     found = set()
-    for room in ROOMS:
+    for room in SOURCES:
         for path in (repository / room).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             found |= set(re.findall(r"cache_folder\(\"[a-z/]+\"\)|cache_root\(\) / (?:\"[a-z]+\"|\w+)", text))

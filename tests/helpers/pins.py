@@ -26,7 +26,7 @@ from tritag.configs import digest, precision_names
 from tritag.errors import ConfigError, ExportError
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
-from tritag.export.rtl.design.design import build
+from tritag.export.rtl.design.design import Design, build
 from tritag.files import write_json
 from tritag.hls_projects.project import write_project
 from tritag.hls_projects.target import load_target
@@ -95,12 +95,17 @@ def pins_of_network(name: str) -> dict[str, str]:
     model = export_model(tagger)
     graph = read_graph(model)
     design = build(graph, timing(54), CONSTITUENTS)
-    verilog = {**design.files, "tagger.v": design.text}
     return {
         "export": digest_of(model.SerializeToString(deterministic=True)),
         "project": project_digest(graph),
-        "verilog": digest_of(*(f"{file}\n{text}".encode() for file, text in sorted(verilog.items()))),
+        "verilog": verilog_digest(design, "tagger.v"),
     }
+
+
+def verilog_digest(design: Design, name: str) -> str:
+    """Digest of all files of a design, whose own text counts as the file ``name``."""
+    files = {**design.files, name: design.text}
+    return digest_of(*(f"{file}\n{text}".encode() for file, text in sorted(files.items())))
 
 
 def project_digest(graph: Any) -> str:

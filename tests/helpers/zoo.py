@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers.pages import DOCS
-from tests.helpers.pins import digest_of, project_digest
+from tests.helpers.pins import digest_of, project_digest, verilog_digest
 from tritag.export.graph import read_graph
 from tritag.export.model_file import read_model
-from tritag.export.rtl.design.design import Design
 from tritag.files import write_json, write_text
 from tritag.pipeline.export import export_run
 from tritag.pipeline.opened import OpenedRun, open_run
@@ -58,15 +57,9 @@ def entry_digests(opened: OpenedRun) -> dict[str, Any]:
     return {
         "model": digest_of(model.SerializeToString(deterministic=True)),
         "project": project_digest(graph),
-        "verilog": verilog_digest(design),
+        "verilog": verilog_digest(design, "design.v"),
         "latency_cycles": design.latency_cycles,
     }
-
-
-def verilog_digest(design: Design) -> str:
-    """Digest of all files of a design."""
-    files = {**design.files, "design.v": design.text}
-    return digest_of(*(f"{file}\n{text}".encode() for file, text in sorted(files.items())))
 
 
 def table() -> str:
