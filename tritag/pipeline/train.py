@@ -118,11 +118,11 @@ class _Asked:
     def make_run(self) -> Run:
         """The run's directory; a jet file counts by its content."""
         recipe = self.recipe
-        jets = None if names_configuration(recipe.data) else jets_id(fingerprint.describe_jets(recipe.data)["splits"])
+        jets = _content_of(recipe.data)
         name, call = run_name(Path(self.tagger).stem, recipe), self._call()
         if not self.fresh:
             fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
-            directory = f"{name}-{identity(plain_values(recipe.settings()), jets)}"
+            directory = directory_of(self.tagger, recipe)
             if directory not in list_runs():  # one that was begun goes on
                 refuse_other_plugins(name, recipe.settings(), call)
         return Run.create(name, recipe.settings(), jets, call, self.teacher)
@@ -136,6 +136,17 @@ class _Asked:
         """The float run that a quantized training starts from."""
         part = self.recipe.float_part()
         return train_run(self.tagger, part, self.fresh, self.progress, teacher=True).run
+
+
+def directory_of(tagger: str, recipe: Recipe) -> str:
+    """Name of the directory of a recipe's run, whether it is there or not."""
+    settings = plain_values(recipe.settings())
+    return f"{run_name(Path(tagger).stem, recipe)}-{identity(settings, _content_of(recipe.data))}"
+
+
+def _content_of(data: str) -> str | None:
+    """Digest of a jet file's content; None of a data configuration."""
+    return None if names_configuration(data) else jets_id(fingerprint.describe_jets(data)["splits"])
 
 
 def _train_run(asked: _Asked) -> TrainResult:
