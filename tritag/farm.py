@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 # How often a task is tried whose worker dies: it may be what kills them.
 _ATTEMPTS = 3
 _CONNECT_S = 30
+# On a busy machine a process needs its time until it has imported everything.
+_START_S = 600
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": _ATTEMPTS - 1,
     # A worker holds the task that it works on, and no more: those are what its loss costs.
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.work-stealing": False,
     "distributed.worker.profile.enabled": False,
-    # A process that has imported Dask and is split: starting one anew takes seconds.
-    "distributed.worker.multiprocessing-method": "forkserver",
+    # A server that splits itself would leave its socket when the command is killed.
+    "distributed.worker.multiprocessing-method": "spawn",
     "distributed.nanny.pre-spawn-environ": {},
-    "distributed.comm.timeouts.connect": f"{_CONNECT_S}s",
+    "distributed.comm.timeouts.connect": f"{_START_S}s",
+    "distributed.scheduler.worker-ttl": None,
 }
 
 
@@ -129,10 +132,12 @@ def connect(farm: Farm, n_tasks: int) -> Iterator[Farmed]:
             print_progress(f"scheduler {farm.scheduler}, dashboard {client.dashboard_link}")
             yield Farmed(client, f"the scheduler {farm.scheduler}", _allowed_failures() + 1)
     elif farm.file is not None:
-        settings = {key: _SETTINGS[key] for key in _SETTINGS if "scheduler" in key}
-        with dask.config.set(settings), start_cluster(farm.file, n_tasks) as cluster, Client(cluster) as client:
+        with temporary_folder() as folder, ExitStack() as stack:
+            settings = {key: _SETTINGS[key] for key in _SETTINGS if "scheduler" in key and "ttl" not in key}
+            stack.enter_context(dask.config.set({**settings, "temporary-directory": str(folder)}))
+            cluster = stack.enter_context(start_cluster(farm.file, n_tasks))
             print_progress(f"{farm.file}: scheduler {cluster.scheduler_address}{_dashboard(cluster)}")
-            yield Farmed(client, str(farm.file))
+            yield Farmed(stack.enter_context(Client(cluster, set_as_default=False)), str(farm.file))
     else:
         with _local(farm.local_processes(n_tasks)) as cluster, Client(cluster, set_as_default=False) as client:
             yield Farmed(client, "the processes of this command")
@@ -168,20 +173,19 @@ def _local(processes: int) -> Iterator[Any]:
     variables = dict(os.environ)
     with ExitStack() as stack:
         stack.callback(_restore, variables)
-        stack.enter_context(dask.config.set(_SETTINGS))
-        folder = stack.enter_context(temporary_folder())
-        dashboard = "127.0.0.1:0" if importlib.util.find_spec("bokeh") else None
+        folder = str(stack.enter_context(temporary_folder()))  # swept by the next command when this one is killed
+        stack.enter_context(dask.config.set({**_SETTINGS, "temporary-directory": folder}))
         cluster = LocalCluster(
             n_workers=processes,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=dashboard,
+            dashboard_address="127.0.0.1:0",
             worker_dashboard_address=None,
-            local_directory=str(folder),
+            local_directory=folder,
             memory_limit=0,
             silence_logs=60,
             preload=["tritag.workers"],
-            death_timeout=60,
+            death_timeout=_START_S,
         )
         print_progress(f"{processes} processes{_dashboard(cluster)}")
         try:
