@@ -48,4 +48,10 @@ Plugins = Annotated[
         help="A Python file with taggers, layers or ops of your own; may be repeated.",
     ),
 ]
+Device = Annotated[
+    str, typer.Option(help="Where to compute: cpu, cuda or cuda:1.", envvar="TRITAG_DEVICE", show_envvar=True)
+]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="On a GPU: only operations that give the same bits every time.")
+]
 Split = Annotated[str | None, typer.Option(help="train, val or test.")]
