@@ -48,6 +48,12 @@ Plugins = Annotated[
         help="A Python file with taggers, layers or ops of your own; may be repeated.",
     ),
 ]
+Device = Annotated[
+    str, typer.Option(help="Where to compute: cpu, cuda or cuda:1.", envvar="TRITAG_DEVICE", show_envvar=True)
+]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="On a GPU: only operations that give the same bits every time.")
+]
 Split = Annotated[str | None, typer.Option(help="train, val or test.")]
 Processes = Annotated[
     int | None, typer.Option(min=1, help="Processes of this machine; by default one a core.", show_default=False)
