@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tritag.api import train
-from tritag.commands.options import AsJson, Data, Leading, Plugins, Settings, Tagger
+from tritag.commands.options import AsJson, Data, Deterministic, Device, Leading, Plugins, Settings, Tagger
 from tritag.errors import ConfigError
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION
 from tritag.terminal import print_json, print_result, print_table
@@ -31,6 +31,9 @@ def command(
     body_rate: Annotated[float, typer.Option(help="With --start: learning rate of the body over the head's.")] = 1.0,
     off_grid: Annotated[bool, typer.Option("--off-grid", help="Float only: unrounded candidates.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again even when the run is finished.")] = False,
+    device: Device = "cpu",
+    deterministic: Deterministic = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = False,
     list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and precisions and stop.")] = False,
     plugin: Plugins = None,
     json: AsJson = False,
@@ -54,6 +57,9 @@ def command(
         on_grid=not off_grid,
         fresh=fresh,
         progress=not json,
+        device=device,
+        deterministic=deterministic,
+        compiled=compiled,
     )
     if json:
         print_json(result.as_dict())
