@@ -46,7 +46,7 @@ def test_runs_say_what_each_has(places, capsys):
     assert name == run.directory.name
     assert facts.endswith("trained, csim, DIFFERS")
     assert max(map(len, printed.out.splitlines())) <= 80
-    assert "1 float runs" in printed.err
+    assert "and a float run that quantized ones began from" in printed.err
     assert cli.run(["runs", "--all", "--json"]) == 0
     found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert len(found) == 2
