@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tritag import plugins
 from tritag.errors import ToolError
 from tritag.farm import Farm, Farmed, connect
+from tritag.helper_files import temporary_folder
 from tritag.terminal import print_progress
 from tritag.verbosity import WANTED
 
@@ -115,6 +117,8 @@ def run_tasks(
         The scheduler cannot be reached or went away, or a package is missing.
     """
     said = _Said(report or (lambda number: None))
+    with suppress(OSError), temporary_folder():  # sweeps what the cluster of a killed command has left
+        pass
     if farm.in_process(len(tasks)):
         for number, task in enumerate(tasks):
             error = None
