@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -156,7 +155,7 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
     heard: SimpleQueue[tuple[int, int] | Future] = SimpleQueue()
     client.subscribe_topic(name, lambda event: heard.put(tuple(event[1])))
     place = _Place.here()
-    numbers = {}
+    futures: list[Future] = []
     try:
         futures = client.map(
             _perform,
@@ -169,8 +168,6 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
         numbers = {future.key: number for number, future in enumerate(futures)}
         for future in futures:
             future.add_done_callback(heard.put)
-        waiting = deque(futures)
-        del futures
         left = len(tasks)
         while left:
             event = _next(heard, farmed)
@@ -181,9 +178,9 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
             left -= 1
             said.ended(number, tasks[number].units)
             yield tasks[number], _error_of(event, tasks[number], farmed)
-        waiting.clear()
     finally:
         client.unsubscribe_topic(name)
+        client.cancel(futures)  # what nobody waits for any more
 
 
 def _next(heard: SimpleQueue[Any], farmed: Farmed) -> Any:

@@ -144,10 +144,10 @@ def range_of(config: SweepConfig, axis: str) -> list[JsonValue] | dict[str, Json
         low, high, step = given["from"], given["to"], given.get("step", 1)
         if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in (low, high, step)):
             raise ConfigError(f"axes.{axis} must be numbers, got {short(dict(given))}")
-        if not (low < high and step > 0):  # type: ignore[operator]
+        if not (low < high and step > 0):
             raise ConfigError(f"axes.{axis} must go upwards in steps above 0, got {short(dict(given))}")
         return dict(given)
-    values = list(given) if isinstance(given, list | tuple) else [given]
+    values: list[JsonValue] = list(given) if isinstance(given, list | tuple) else [given]  # type: ignore[list-item]
     if not values or len({str(value) for value in values}) != len(values):
         raise ConfigError(f"axes.{axis} must be different values, got {short(values)}")
     return values

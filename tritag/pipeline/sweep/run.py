@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.errors import CheckFailed, ConfigError
-from tritag.farm import Farm
+from tritag.farm import Farm, kept
 from tritag.files import JsonObject
 from tritag.pipeline.sweep.config import grid, load_sweep
 from tritag.pipeline.sweep.engine import run_grid, run_points
@@ -83,7 +83,8 @@ def sweep_run(name: str, farm: Farm | None = None, retry: bool = False) -> Sweep
         The sweep is not valid.
     """
     config = load_sweep(name)
-    rows = (run_search if config.search == "optuna" else run_grid)(config, farm or Farm(), retry)
+    with kept(farm or Farm()) as workers:
+        rows = (run_search if config.search == "optuna" else run_grid)(config, workers, retry)
     lines = table_of(config, rows)
     folder = folder_of(name, config)
     write_sweep(folder, name, config, lines)
