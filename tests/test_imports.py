@@ -78,8 +78,9 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         ),
         *("frames", "evaluate"),
         *("report", "compare"),
-        *("demo", "taggers", "data", "study", "runs", "clean"),
+        *("demo", "taggers", "data", "points", "study", "runs", "clean"),
     ),
+    "tritag/pipeline/points": ("point", "jobs", "trainings"),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (
@@ -100,6 +101,7 @@ LEAF_FILES = (
         "terminal",
     ),
     *("workers", "plugin_files", "plugins", "seals", "build_cache", "tools"),
+    *("farm_file", "farm", "tasks"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}

@@ -55,3 +55,14 @@ Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="On a GPU: only operations that give the same bits every time.")
 ]
 Split = Annotated[str | None, typer.Option(help="train, val or test.")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="Processes of this machine; by default one a core.", show_default=False)
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler that runs already: tcp://host:8786.")
+]
+FarmYaml = Annotated[
+    Path | None,
+    typer.Option("--farm", metavar="FILE", help="YAML of a batch system that starts workers (docs/farm.md)."),
+]
+Retry = Annotated[bool, typer.Option("--retry", help="Try again what failed in an earlier call.")]

@@ -35,6 +35,7 @@ from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
+from tritag.quant.simulated.tagger import why_not_exact
 from tritag.run import Run, list_runs
 from tritag.run_config import identity, plain_values
 from tritag.terminal import print_progress
@@ -131,11 +132,11 @@ class _Asked:
     def make_run(self) -> Run:
         """The run's directory; a jet file counts by its content."""
         recipe = self.recipe
-        jets = None if names_configuration(recipe.data) else jets_id(fingerprint.describe_jets(recipe.data)["splits"])
+        jets = _content_of(recipe.data)
         name, call = run_name(Path(self.tagger).stem, recipe), self._call()
         if not self.fresh:
             fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
-            directory = f"{name}-{identity(plain_values(recipe.settings()), jets)}"
+            directory = directory_of(self.tagger, recipe)
             if directory not in list_runs():  # one that was begun goes on
                 refuse_other_plugins(name, recipe.settings(), call)
         return Run.create(name, recipe.settings(), jets, call, self.teacher)
@@ -151,6 +152,17 @@ class _Asked:
         return train_run(self.tagger, part, self.fresh, self.progress, teacher=True, compute=self.compute).run
 
 
+def directory_of(tagger: str, recipe: Recipe) -> str:
+    """Name of the directory of a recipe's run, whether it is there or not."""
+    settings = plain_values(recipe.settings())
+    return f"{run_name(Path(tagger).stem, recipe)}-{identity(settings, _content_of(recipe.data))}"
+
+
+def _content_of(data: str) -> str | None:
+    """Digest of a jet file's content; None of a data configuration."""
+    return None if names_configuration(data) else jets_id(fingerprint.describe_jets(data)["splits"])
+
+
 def _train_run(asked: _Asked) -> TrainResult:
     recipe, progress = asked.recipe, asked.progress
     run = asked.make_run()
@@ -164,6 +176,8 @@ def _train_run(asked: _Asked) -> TrainResult:
         if finished:
             print_progress(f"{name}: trained already")
             return _result(run)
+    if recipe.quant is not None and not recipe.quant.exact:
+        print_progress(f"{name}: {why_not_exact(recipe.quant)}")
     tell_changes(run)
     keep_plugins(run, recipe.plugins)
     float_run = asked.float_run() if recipe.quant is not None else None
