@@ -20,6 +20,7 @@ from tritag.models.layers.tagger import Tagger
 
 # What training compares outputs with: of all jets, or how to make it of some.
 Wanted: TypeAlias = "Tensor | Callable[[CodedJets], Tensor]"
+Chosen: TypeAlias = Tensor | slice
 # Inputs of more jets are computed when they are needed, and those that would take half of the free memory.
 MOST_KEPT = 1_000_000
 _CHUNK = 4096
@@ -95,7 +96,7 @@ class JetsToPrepare:
         """Prepare the jets from ``start`` up to but without ``stop``."""
         return self._prepare(slice(start, stop))
 
-    def _prepare(self, index: Tensor | slice) -> PreparedJets:
+    def _prepare(self, index: Chosen) -> PreparedJets:
         jets = self._jets[index]
         wanted = self._wanted[index] if isinstance(self._wanted, Tensor) else self._wanted(jets)
         return prepare(self._tagger, jets, max(1, len(jets)), wanted)

@@ -72,7 +72,7 @@ def stored_jets(
             progress.advance(stop - start)
     if not arrays:
         raise DataError(f"{path}: jets must be there, got none; check the split")
-    return CodedJets(**arrays, classes=classes, candidates=candidates)  # type: ignore[arg-type]
+    return CodedJets(**arrays, classes=classes, candidates=candidates)
 
 
 def _n_jets(path: Path | str, split: str | None) -> int:
