@@ -39,7 +39,7 @@ With the vendor's tools:
 
 ## The Verilog's ports
 
-A jet's rows enter in {beats} beats; `in_valid` marks the first. The answer stands at the outputs while `out_valid` is
+A jet's rows enter in {beats}; `in_valid` marks the first. The answer stands at the outputs while `out_valid` is
 high, {latency} enabled cycles later. Jets must be {interval} enabled cycles apart. `ce` stops the clock, `rst` forgets
 the jets on their way. `vectors/ports.json` lists all ports.
 
@@ -68,7 +68,7 @@ def readme(delivery: Delivery, flags: tuple[str, ...]) -> str:
         outputs=", ".join(graph.output_names),
         latency=design.latency_cycles,
         interval=design.interval_cycles,
-        beats=design.beats,
+        beats=f"{design.beats} beat{'s' * (design.beats != 1)}",
         part=delivery.target.part,
         mhz=delivery.clock_mhz(),
         target=delivery.target_name,

@@ -107,7 +107,9 @@ def info(
     print_result(f"digest: {info.digest} (verified)")
     print_result(f"seed: {info.seed}")
     for title, values in (("settings", info.settings), ("versions", info.versions)):
-        print_result(f"{title}: " + (", ".join(f"{key}={value}" for key, value in sorted(values.items())) or "none"))
+        print_result(f"{title}:" if values else f"{title}: none")
+        for key, value in sorted(values.items()):
+            print_result(f"  {key}={value}")
 
 
 @app.command()

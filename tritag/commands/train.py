@@ -17,7 +17,13 @@ def command(
     tagger: Tagger = None,
     data: Data = DEFAULT_DATA,
     constituents: Leading = None,
-    precision: Annotated[str, typer.Option(help="float, or a name in configs/precisions.")] = DEFAULT_PRECISION,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="float, or a name that --list shows: int8-asymmetric goes to firmware bit by bit, asymmetric-int8 is "
+            "simulated in floats only."
+        ),
+    ] = DEFAULT_PRECISION,
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
     settings: Settings = None,
@@ -28,7 +34,7 @@ def command(
     device: Device = "cpu",
     deterministic: Deterministic = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = False,
-    list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and stop.")] = False,
+    list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and precisions and stop.")] = False,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
@@ -64,7 +70,7 @@ def command(
 def _list(json: bool) -> None:
     from rich.table import Table
 
-    from tritag.pipeline.taggers import list_taggers
+    from tritag.pipeline.taggers import list_precisions, list_taggers
 
     taggers = list_taggers()
     if json:
@@ -74,3 +80,7 @@ def _list(json: bool) -> None:
     for t in taggers:
         table.add_row(t.tagger, str(t.parameters), str(t.constituents), str(t.macs), t.summary)
     print_table(table)
+    recipes = Table("precision", "goes to firmware", "summary")
+    for p in list_precisions():
+        recipes.add_row(p.precision, "yes" if p.exact else "no", p.summary)
+    print_table(recipes)

@@ -35,6 +35,7 @@ from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
+from tritag.quant.simulated.tagger import why_not_exact
 from tritag.run import Run, list_runs
 from tritag.run_config import identity, plain_values
 from tritag.terminal import print_progress
@@ -175,6 +176,8 @@ def _train_run(asked: _Asked) -> TrainResult:
         if finished:
             print_progress(f"{name}: trained already")
             return _result(run)
+    if recipe.quant is not None and not recipe.quant.exact:
+        print_progress(f"{name}: {why_not_exact(recipe.quant)}")
     tell_changes(run)
     keep_plugins(run, recipe.plugins)
     float_run = asked.float_run() if recipe.quant is not None else None
