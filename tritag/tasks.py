@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tritag import plugins
 from tritag.errors import ToolError
 from tritag.farm import Farm, Farmed, connect
+from tritag.helper_files import temporary_folder
 from tritag.terminal import print_progress
 from tritag.verbosity import WANTED
 
@@ -115,6 +116,8 @@ def run_tasks(
         The scheduler cannot be reached or went away, or a package is missing.
     """
     said = _Said(report or (lambda number: None))
+    with suppress(OSError), temporary_folder():  # sweeps what the cluster of a killed command has left
+        pass
     if farm.in_process(len(tasks)):
         for number, task in enumerate(tasks):
             error = None
@@ -152,7 +155,7 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
     heard: SimpleQueue[tuple[int, int] | Future] = SimpleQueue()
     client.subscribe_topic(name, lambda event: heard.put(tuple(event[1])))
     place = _Place.here()
-    numbers = {}
+    futures: list[Future] = []
     try:
         futures = client.map(
             _perform,
@@ -165,8 +168,6 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
         numbers = {future.key: number for number, future in enumerate(futures)}
         for future in futures:
             future.add_done_callback(heard.put)
-        waiting = deque(futures)
-        del futures
         left = len(tasks)
         while left:
             event = _next(heard, farmed)
@@ -177,9 +178,9 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
             left -= 1
             said.ended(number, tasks[number].units)
             yield tasks[number], _error_of(event, tasks[number], farmed)
-        waiting.clear()
     finally:
         client.unsubscribe_topic(name)
+        client.cancel(futures)  # what nobody waits for any more
 
 
 def _next(heard: SimpleQueue[Any], farmed: Farmed) -> Any:
