@@ -82,6 +82,16 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert "<table>" in (run / "report.html").read_text()
 
 
+@pytest.mark.long
+def test_csim_in_words(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["csim", str(run), "--interface", "words"]) == 0
+    assert "0 of " in (said := " ".join(capsys.readouterr().err.split()))
+    assert "golden vectors differ in words" in said
+    assert len(list((run / "hls" / "firmware").glob("*_words.cpp"))) == 1
+    assert cli.run(["csim", str(run)]) == 0
+    assert not list((run / "hls" / "firmware").glob("*_words.cpp"))
+
+
 def test_equivariance(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["equivariance", str(run), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
