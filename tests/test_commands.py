@@ -447,4 +447,9 @@ def test_words(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [(port["port"], port["bits"]) for port in ports["outputs"]] == [("jet_0", 64), ("jet_1", 64)]
     assert ports["word"] == {"token": [53, 0], "probability of logit": [61, 54]}
     assert "long in_words_v1_words(" in header
+    assert cli.run(["rtl", str(run), "--jets", "0", "--interface", "stream", "--name", "streamed"]) == 0
+    assert cli.run(["package", str(run), "--name", "streamed", "--out", str(tmp_path)]) == 0
+    written = (run / "rtl" / "streamed_v1_stream.v").read_bytes()
+    with tarfile.open(tmp_path / "streamed_v1.tar.gz") as archive:
+        assert archive.extractfile("streamed_v1/verilog/streamed_v1_stream.v").read() == written  # type: ignore[union-attr]
     assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
