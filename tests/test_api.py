@@ -30,6 +30,8 @@ FUNCTIONS = (
     "synth",
     "score",
     "score_file",
+    "study",
+    "sweep",
     "package",
     "vendor_reports",
 )

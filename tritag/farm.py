@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # How often a task is tried whose worker dies: it may be what kills them.
 _ATTEMPTS = 3
-_CONNECT_S = 30
+_CONNECT_S = 60
 # On a busy machine a process needs its time until it has imported everything.
 _START_S = 600
 _SETTINGS = {
@@ -38,8 +38,12 @@ _SETTINGS = {
     "distributed.worker.profile.enabled": False,
     # A server that splits itself would leave its socket when the command is killed.
     "distributed.worker.multiprocessing-method": "spawn",
-    "distributed.nanny.pre-spawn-environ": {},
-    "distributed.comm.timeouts.connect": f"{_START_S}s",
+    # As many threads as processes are enough.
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    ),
+    # Also how long somebody waits for a worker that has just died.
+    "distributed.comm.timeouts.connect": f"{_CONNECT_S}s",
     "distributed.scheduler.worker-ttl": None,
 }
 

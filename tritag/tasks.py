@@ -7,6 +7,7 @@ a task whose worker was lost is done by another one, and no result depends on th
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -161,7 +162,7 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
             _perform,
             [place] * len(tasks),
             [(name, number) for number in range(len(tasks))],
-            tasks,
+            [pickle.dumps(task) for task in tasks],
             key=[(name, number) for number in range(len(tasks))],
             pure=False,
         )
@@ -210,8 +211,8 @@ def _error_of(future: Future, task: Task, farmed: Farmed) -> Exception | None:
     error = future.exception()
     if isinstance(error, KilledWorker):
         return ToolError(
-            f"{task.name}: its worker process died {farmed.attempts} times (killed, or out of memory); give it more "
-            "memory, or fewer processes at a time"
+            f"{task.name}: its worker process died {farmed.attempts} times (killed, out of memory, or without "
+            "this tritag: see its log); give it more memory, or fewer processes at a time"
         )
     return error if isinstance(error, Exception) else ToolError(f"{task.name}: {error}")
 
@@ -233,8 +234,11 @@ def _unseen(task: Task) -> ToolError:
     )
 
 
-def _perform(place: _Place, address: tuple[str, int], task: Task) -> None:
-    """Do a task in a worker process: one at a time, since folder and variables belong to the process."""
+def _perform(place: _Place, address: tuple[str, int], packed: bytes) -> None:
+    """Do a task in a worker process: one at a time, since folder and variables belong to the process.
+
+    The task comes packed: a worker that lacks a module of it would end, where this says so.
+    """
     from distributed import get_worker
 
     topic, number = address
@@ -243,4 +247,5 @@ def _perform(place: _Place, address: tuple[str, int], task: Task) -> None:
         place.enter()
         with plugins.one_call():
             plugins.use(place.plugins)
+            task: Task = pickle.loads(packed)
             task.work(lambda units: worker.log_event(topic, (number, units)), *task.arguments)
