@@ -1,4 +1,4 @@
-"""The paper's sizes as configurations: their numbers of parameters are those of its Table 7; its studies can be read."""
+"""The paper's sizes as configurations: their numbers of parameters are those of its Table 7, its studies load."""
 
 from __future__ import annotations
 
