@@ -2,7 +2,7 @@
 
 Each is compiled anew, with random ternary weights, and compared with ONNX Runtime on random and crafted jets. The
 status is 1 where a compilation takes more than 30 s of CPU time, or an integer differs. Seconds and jets a second are
-those of one core.
+those of one core; the latter are the best of thirty calls.
 """
 
 from __future__ import annotations
@@ -35,6 +35,17 @@ def _children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def best_rate(emulator: EmulatorExecutor, jets: list[np.ndarray]) -> float:
+    """Jets a second of CPU time, the best of thirty calls."""
+    given = [np.ascontiguousarray(part, dtype=np.int32) for part in jets]
+    best = float("inf")
+    for _ in range(30):
+        began = time.thread_time()
+        emulator.run(*given)
+        best = min(best, time.thread_time() - began)
+    return len(given[0]) / best
+
+
 def main() -> int:
     """Compile, compare and print a line for each tagger."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,10 +71,7 @@ def main() -> int:
         jets = [np.concatenate(parts) for parts in zip(*both, strict=True)]
         expected = OnnxRuntimeExecutor(graph, model).run(*jets)
         differ = int((emulator.run(*jets) != expected).reshape(len(expected), -1).any(axis=1).sum())
-        many = [np.concatenate([part] * 20) for part in jets]
-        began = time.thread_time()
-        emulator.run(*many)
-        rate = len(many[0]) / (time.thread_time() - began)
+        rate = best_rate(emulator, [np.concatenate([part] * 20) for part in jets])
         lines = library.text.source.count("\n")
         print_result(f"| {name} | {lines:,} | {compiled_s:.1f} | {rate:,.0f} | {differ} of {len(expected)} |")
         wrong += compiled_s > MOST_S or differ > 0
