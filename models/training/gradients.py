@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tritag import advice
 from tritag.errors import TritagError
-from tritag.models.jets.inputs import PreparedJets
+from tritag.models.jets.inputs import JetsToPrepare, PreparedJets
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.models.training.config import TrainingConfig
@@ -19,7 +19,7 @@ from tritag.models.training.config import TrainingConfig
 
 def add_gradients(
     tagger: Tagger,
-    jets: PreparedJets,
+    jets: PreparedJets | JetsToPrepare,
     index: Tensor,
     micro_batch: int,
     head: HeadConfig = BINARY,
@@ -33,10 +33,10 @@ def add_gradients(
     """
     outputs_of = outputs_of or tagger.outputs
     losses = []
-    for part in index.to(jets.count.device).split(micro_batch):
+    for part in index.to(jets.device).split(micro_batch):
         batch = jets.select(part)
         outputs = outputs_of(batch.inputs, batch.count)
-        counted = None if weights is None else weights[part].to(outputs.dtype)
+        counted = None if weights is None else weights[part].to(outputs)
         loss = head.loss(outputs, batch.wanted.to(outputs.dtype), counted) / len(index)
         loss.backward()
         losses.append(loss.detach())

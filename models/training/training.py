@@ -23,7 +23,7 @@ from tritag.errors import RunError
 from tritag.models.figures.head_metrics import HeadMetrics, read_metrics
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
-from tritag.models.jets.inputs import prepare
+from tritag.models.jets.inputs import prepare_if_few
 from tritag.models.jets.progress import Speed, TrainingProgress
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
@@ -188,10 +188,10 @@ class _Session:
             config.optimizer, [group for _, group in groups], config.learning_rate, config.weight_decay
         )
         self.state = self._begin()
-        targets = training.head.wanted(training.training_jets) if training.targets is None else training.targets
-        self.jets = prepare(self.tagger, training.training_jets, wanted=targets)
+        wanted = training.head.wanted if training.targets is None else training.targets
+        self.jets = prepare_if_few(self.tagger, training.training_jets, wanted)
         weights = jet_weights(training.training_jets, config)
-        self.weights = None if weights is None else weights.to(self.jets.count.device)
+        self.weights = None if weights is None else weights.to(self.jets.device)
         self.outputs = torch.compile(self.tagger.outputs) if training.compute.compiled else self.tagger.outputs
         self.validation = Validation(self.tagger, training.validation_jets, training.head)
         self.scheduled = [module for module in self.tagger.modules() if hasattr(module, "on_step")]
