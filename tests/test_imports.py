@@ -43,6 +43,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
             "drawing",
             "figures",
             "study",
+            "sweep",
             "measured",
             "widths",
             "summary",
@@ -78,9 +79,10 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         ),
         *("frames", "evaluate"),
         *("report", "compare"),
-        *("demo", "taggers", "data", "points", "study", "runs", "clean"),
+        *("demo", "taggers", "data", "points", "study", "sweep", "runs", "clean"),
     ),
-    "tritag/pipeline/points": ("point", "jobs", "trainings"),
+    "tritag/pipeline/points": ("point", "jobs", "trainings", "designs"),
+    "tritag/pipeline/sweep": ("objectives", "best", "config", "rows", "engine", "search", "files", "run", "emit"),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (

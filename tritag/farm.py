@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # How often a task is tried whose worker dies: it may be what kills them.
 _ATTEMPTS = 3
-_CONNECT_S = 30
+_CONNECT_S = 60
 # On a busy machine a process needs its time until it has imported everything.
 _START_S = 600
 _SETTINGS = {
@@ -38,8 +38,12 @@ _SETTINGS = {
     "distributed.worker.profile.enabled": False,
     # A server that splits itself would leave its socket when the command is killed.
     "distributed.worker.multiprocessing-method": "spawn",
-    "distributed.nanny.pre-spawn-environ": {},
-    "distributed.comm.timeouts.connect": f"{_START_S}s",
+    # As many threads as processes are enough.
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    ),
+    # Also how long somebody waits for a worker that has just died.
+    "distributed.comm.timeouts.connect": f"{_CONNECT_S}s",
     "distributed.scheduler.worker-ttl": None,
 }
 
@@ -58,12 +62,15 @@ class Farm:
         YAML of a batch system that starts workers.
     client : distributed.Client, optional
         A client of the user's own.
+    kept : Kept, optional
+        Workers that serve several pieces of work (:func:`kept`).
     """
 
     processes: int | None = None
     scheduler: str | None = None
     file: Path | None = None
     client: Client | None = None
+    kept: Kept | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         given = [n for n in ("processes", "scheduler", "file", "client") if getattr(self, n) is not None]
@@ -110,9 +117,49 @@ class Farmed:
     attempts: int = _ATTEMPTS
 
 
+class Kept:
+    """Workers that are started when they are first needed, and stay until the end of :func:`kept`."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._farmed: Farmed | None = None
+
+    def connect(self, farm: Farm, n_tasks: int) -> Farmed:
+        """The connection, with workers for so many tasks."""
+        if self._farmed is None:
+            self._farmed = self._stack.enter_context(_connect(farm, n_tasks))
+        elif farm.is_local:
+            cluster: Any = self._farmed.client.cluster
+            cluster.scale(max(len(cluster.worker_spec), farm.local_processes(n_tasks)))
+        return self._farmed
+
+
+@contextmanager
+def kept(farm: Farm) -> Iterator[Farm]:
+    """Keep the workers of a farm for all that is done in the block: starting them takes seconds."""
+    with ExitStack() as stack:
+        yield replace(farm, kept=Kept(stack))
+
+
 @contextmanager
 def connect(farm: Farm, n_tasks: int) -> Iterator[Farmed]:
-    """Connect to the workers of a farm; what was started for it ends with the block.
+    """Connect to the workers of a farm; what was started for it ends with the block, or with that of :func:`kept`.
+
+    Raises
+    ------
+    ToolError, ConfigError
+        As :func:`_connect` does.
+    """
+    if farm.kept is not None:
+        yield farm.kept.connect(farm, n_tasks)
+        return
+    with _connect(farm, n_tasks) as farmed:
+        yield farmed
+
+
+@contextmanager
+def _connect(farm: Farm, n_tasks: int) -> Iterator[Farmed]:
+    """Start or find the workers of a farm.
 
     Raises
     ------

@@ -7,10 +7,11 @@ a task whose worker was lost is done by another one, and no result depends on th
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tritag import plugins
 from tritag.errors import ToolError
 from tritag.farm import Farm, Farmed, connect
+from tritag.helper_files import temporary_folder
 from tritag.terminal import print_progress
 from tritag.verbosity import WANTED
 
@@ -115,6 +117,8 @@ def run_tasks(
         The scheduler cannot be reached or went away, or a package is missing.
     """
     said = _Said(report or (lambda number: None))
+    with suppress(OSError), temporary_folder():  # sweeps what the cluster of a killed command has left
+        pass
     if farm.in_process(len(tasks)):
         for number, task in enumerate(tasks):
             error = None
@@ -152,21 +156,19 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
     heard: SimpleQueue[tuple[int, int] | Future] = SimpleQueue()
     client.subscribe_topic(name, lambda event: heard.put(tuple(event[1])))
     place = _Place.here()
-    numbers = {}
+    futures: list[Future] = []
     try:
         futures = client.map(
             _perform,
             [place] * len(tasks),
             [(name, number) for number in range(len(tasks))],
-            tasks,
+            [pickle.dumps(task) for task in tasks],
             key=[(name, number) for number in range(len(tasks))],
             pure=False,
         )
         numbers = {future.key: number for number, future in enumerate(futures)}
         for future in futures:
             future.add_done_callback(heard.put)
-        waiting = deque(futures)
-        del futures
         left = len(tasks)
         while left:
             event = _next(heard, farmed)
@@ -177,9 +179,9 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
             left -= 1
             said.ended(number, tasks[number].units)
             yield tasks[number], _error_of(event, tasks[number], farmed)
-        waiting.clear()
     finally:
         client.unsubscribe_topic(name)
+        client.cancel(futures)  # what nobody waits for any more
 
 
 def _next(heard: SimpleQueue[Any], farmed: Farmed) -> Any:
@@ -209,8 +211,8 @@ def _error_of(future: Future, task: Task, farmed: Farmed) -> Exception | None:
     error = future.exception()
     if isinstance(error, KilledWorker):
         return ToolError(
-            f"{task.name}: its worker process died {farmed.attempts} times (killed, or out of memory); give it more "
-            "memory, or fewer processes at a time"
+            f"{task.name}: its worker process died {farmed.attempts} times (killed, out of memory, or without "
+            "this tritag: see its log); give it more memory, or fewer processes at a time"
         )
     return error if isinstance(error, Exception) else ToolError(f"{task.name}: {error}")
 
@@ -232,8 +234,11 @@ def _unseen(task: Task) -> ToolError:
     )
 
 
-def _perform(place: _Place, address: tuple[str, int], task: Task) -> None:
-    """Do a task in a worker process: one at a time, since folder and variables belong to the process."""
+def _perform(place: _Place, address: tuple[str, int], packed: bytes) -> None:
+    """Do a task in a worker process: one at a time, since folder and variables belong to the process.
+
+    The task comes packed: a worker that lacks a module of it would end, where this says so.
+    """
     from distributed import get_worker
 
     topic, number = address
@@ -242,4 +247,5 @@ def _perform(place: _Place, address: tuple[str, int], task: Task) -> None:
         place.enter()
         with plugins.one_call():
             plugins.use(place.plugins)
+            task: Task = pickle.loads(packed)
             task.work(lambda units: worker.log_event(topic, (number, units)), *task.arguments)

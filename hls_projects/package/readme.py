@@ -21,7 +21,8 @@ Everything here gives the integers of `model.qonnx.onnx`, bit for bit.
 | `native/` | the fastest emulator: one C++ file, machine integers, C interface |
 | `docs/` | block diagram with widths, timing diagram (WaveDrom), figures |
 
-Check it, from this folder:
+Check it, from this folder. `native/` needs GCC 12 or later, or Clang, and the default rounding mode of the process; all
+other C++ is C++17 for any g++:
 
     sha256sum -c SHA256SUMS
     # HLS C-simulation against the golden jets: needs g++

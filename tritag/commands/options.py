@@ -24,6 +24,9 @@ Name = Annotated[
 ]
 Version = Annotated[int | None, typer.Option("--version", min=0, help="Version of the artefact.", show_default="1")]
 Interface = Annotated[str, typer.Option(help="How firmware takes jets: plain (integers) or words (docs/words.md).")]
+VerilogInterface = Annotated[
+    str, typer.Option(help="How the design takes jets: plain (integers), words, or stream (words on AXI4-Stream).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Tagger = Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")]
 Data = Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritag.farm import Farm
+from tritag.farm import Farm, kept
 from tritag.files import JsonObject
 from tritag.pipeline.study.config import load_study
 from tritag.pipeline.study.scheduler import check_all, train_all
@@ -76,10 +76,10 @@ def study_run(
     config = load_study(name)
     if write is not None:
         find_section(write, Path(name).stem)  # before anything is trained
-    farm = farm or Farm()
-    train_all(config, farm, name, retry)
-    if config.firmware:
-        check_all(config, farm, name, retry)
+    with kept(farm or Farm()) as workers:
+        train_all(config, workers, name, retry)
+        if config.firmware:
+            check_all(config, workers, name, retry)
     result = StudyResult(Path(name).stem, tuple(study_rows(study_entries(config))))
     if write is not None:
         replace_section(write, result.name, result.markdown)
