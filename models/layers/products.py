@@ -96,8 +96,8 @@ class _Attention(torch.autograd.Function):
             by_q.append(by_scores @ b)
             by_k.append(by_scores.mT @ a)
             by_v.append(w.mT @ g)
-        by_q, by_k = (torch.cat(parts, dim=-1).mul_(ctx.scale) for parts in (by_q, by_k))
-        return by_q, by_k, torch.cat(by_v, dim=-1), None, None, None, None
+        scaled = [torch.cat(parts, dim=-1).mul_(ctx.scale) for parts in (by_q, by_k)]
+        return *scaled, torch.cat(by_v, dim=-1), None, None, None, None
 
 
 def _heads(x: Tensor, heads: int) -> tuple[Tensor, ...]:
