@@ -113,7 +113,7 @@ def exported(network: str):
 
 
 # Their layers are those of the others.
-LONG_TAGGERS = ("transformer", "lloca-global", "lloca-trigger")
+LONG_TAGGERS = ("transformer", "lloca-global", "lloca-local", "lloca-trigger")
 
 
 @pytest.mark.parametrize("network", often(NETWORKS, LONG_TAGGERS))
@@ -131,7 +131,7 @@ def test_tagger(network):
 
 
 def test_layers_of_a_traced_emulator():
-    model, graph = exported("lloca-local")
+    model, graph = exported("lloca-trigger-fast")
     jets = random_jets(np.random.default_rng(5), 90, K)
     expected = OnnxRuntimeExecutor(graph, model).layers(*jets)
     given = EmulatorExecutor(graph, compile_emulator(graph, trace=True, flags=QUICK)).layers(*jets)

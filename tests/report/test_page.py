@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.marks import often
 from tests.helpers.reports import report_of
 from tritag.report.page.comparison import comparison_page
 from tritag.report.page.document import report_page
@@ -47,9 +48,15 @@ class Page(HTMLParser):
             self._open = None
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=often(NETWORKS, ("transformer",)))
 def report(request: pytest.FixtureRequest) -> dict[str, Any]:
     return report_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def text(report: dict[str, Any]) -> str:
+    """The page, drawn once."""
+    return report_page(report)
 
 
 def _check_numbers(page: Page, report: dict[str, Any]) -> None:
@@ -62,15 +69,14 @@ def _check_numbers(page: Page, report: dict[str, Any]) -> None:
         assert shown == round(float(expected), digits), source
 
 
-def test_every_number_is_that_of_the_report(report):
-    page = Page(report_page(report))
+def test_every_number_is_that_of_the_report(report, text):
+    page = Page(text)
     _check_numbers(page, report)
     sources = {source for source, _, _ in page.numbers}
     assert {"/physics/quantized/rejections/0/value", "/rtl/scheduled_latency_cycles", "/rtl/estimate/lut"} <= sources
 
 
-def test_every_figure_is_there_in_the_colours_of_the_page(report):
-    text = report_page(report)
+def test_every_figure_is_there_in_the_colours_of_the_page(report, text):
     for plot in PLOTS:
         assert f'<figure id="{plot.key}">' in text or f'<figure class="wide" id="{plot.key}">' in text
         svg = inline_svg(plot, report)
@@ -80,15 +86,15 @@ def test_every_figure_is_there_in_the_colours_of_the_page(report):
     assert "have not run" not in text
 
 
-def test_names_inside_the_page_are_unique_and_found(report):
-    page = Page(report_page(report))
+def test_names_inside_the_page_are_unique_and_found(text):
+    page = Page(text)
     assert len(set(page.ids)) == len(page.ids)
     assert page.references
     assert set(page.references) <= set(page.ids)
 
 
-def test_the_same_report_gives_the_same_bytes(report):
-    assert report_page(report) == report_page(copy.deepcopy(report))
+def test_the_same_report_gives_the_same_bytes(report, text):
+    assert text == report_page(copy.deepcopy(report))
 
 
 def test_foreign_text_is_escaped(report):
