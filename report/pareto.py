@@ -16,3 +16,23 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
         if not any(c <= cost and g >= gain and (c, g) != (cost, gain) for c, g in points)
     ]
     return sorted(front, key=lambda i: points[i])
+
+
+def front_numbers(points: Sequence[tuple[float, ...]]) -> list[int]:
+    """For each point, in all of whose coordinates less is better, the number of its front.
+
+    Front 0 are those that no other point beats; front 1 those that only points of front 0 beat, and so on.
+    """
+    numbers = [-1] * len(points)
+    left, number = list(range(len(points))), 0
+    while left:
+        front = [i for i in left if not any(_beats(points[j], points[i]) for j in left)]
+        for i in front:
+            numbers[i] = number
+        left = [i for i in left if numbers[i] < 0]
+        number += 1
+    return numbers
+
+
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))

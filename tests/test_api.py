@@ -30,6 +30,8 @@ FUNCTIONS = (
     "synth",
     "score",
     "score_file",
+    "study",
+    "sweep",
     "package",
     "vendor_reports",
 )
@@ -174,3 +176,13 @@ def test_results_are_frozen_and_say_what_the_files_say(run: OpenedRun) -> None:
     assert verified.as_dict()["verdicts"] == verified.as_list()
     with pytest.raises(AttributeError):
         verified.verdicts = ()  # type: ignore[misc]
+
+
+def test_the_emulator_is_compared_on_ten_times_as_many_jets(run: OpenedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default, and the table of ``tritag verify`` says of each executor on how many."""
+    monkeypatch.setattr("tritag.pipeline.verify.DEFAULT_JETS", 20)
+    verified = tritag.verify(run, executors=["onnxruntime", "emulator"], progress=False)
+    few, many = (verdict.jets for verdict in verified.verdicts)
+    assert many - few == 9 * 20
+    assert verified.equal
+    assert [entry["jets"] for entry in verified.as_list()] == [few, many]

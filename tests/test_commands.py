@@ -82,6 +82,16 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert "<table>" in (run / "report.html").read_text()
 
 
+@pytest.mark.long
+def test_csim_in_words(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["csim", str(run), "--interface", "words"]) == 0
+    assert "0 of " in (said := " ".join(capsys.readouterr().err.split()))
+    assert "golden vectors differ in words" in said
+    assert len(list((run / "hls" / "firmware").glob("*_words.cpp"))) == 1
+    assert cli.run(["csim", str(run)]) == 0
+    assert not list((run / "hls" / "firmware").glob("*_words.cpp"))
+
+
 def test_equivariance(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["equivariance", str(run), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -443,8 +453,16 @@ def test_words(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     with tarfile.open(tmp_path / "in_words_v1.tar.gz") as archive:
         ports = json.load(archive.extractfile("in_words_v1/vectors/ports.json"))  # type: ignore[arg-type]
         assert "in_words_v1/hls/firmware/in_words_v1_words.cpp" in archive.getnames()
+        script = archive.extractfile("in_words_v1/hls/build_prj.tcl").read().decode()  # type: ignore[union-attr]
         header = archive.extractfile("in_words_v1/native/in_words_v1.h").read().decode()  # type: ignore[union-attr]
     assert [(port["port"], port["bits"]) for port in ports["outputs"]] == [("jet_0", 64), ("jet_1", 64)]
     assert ports["word"] == {"token": [53, 0], "probability of logit": [61, 54]}
     assert "long in_words_v1_words(" in header
+    assert "set_top [expr {[info exists ::env(TOP)] ? $::env(TOP) : $project_name}]\n" in script
+    assert script.count("add_files firmware/${project_name}_words.cpp") == 1
+    assert cli.run(["rtl", str(run), "--jets", "0", "--interface", "stream", "--name", "streamed"]) == 0
+    assert cli.run(["package", str(run), "--name", "streamed", "--out", str(tmp_path)]) == 0
+    written = (run / "rtl" / "streamed_v1_stream.v").read_bytes()
+    with tarfile.open(tmp_path / "streamed_v1.tar.gz") as archive:
+        assert archive.extractfile("streamed_v1/verilog/streamed_v1_stream.v").read() == written  # type: ignore[union-attr]
     assert cli.run(["rtl", str(run), "--jets", "0"]) == 0

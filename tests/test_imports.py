@@ -43,6 +43,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
             "drawing",
             "figures",
             "study",
+            "sweep",
             "measured",
             "widths",
             "summary",
@@ -78,8 +79,10 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         ),
         *("frames", "evaluate"),
         *("report", "compare"),
-        *("demo", "taggers", "data", "study", "runs", "clean"),
+        *("demo", "taggers", "data", "points", "study", "sweep", "runs", "clean"),
     ),
+    "tritag/pipeline/points": ("point", "jobs", "trainings", "designs"),
+    "tritag/pipeline/sweep": ("objectives", "best", "config", "rows", "engine", "search", "files", "run", "emit"),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (
@@ -100,6 +103,7 @@ LEAF_FILES = (
         "terminal",
     ),
     *("workers", "plugin_files", "plugins", "seals", "build_cache", "tools"),
+    *("farm_file", "farm", "tasks"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}

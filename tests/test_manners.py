@@ -46,7 +46,7 @@ def test_runs_say_what_each_has(places, capsys):
     assert name == run.directory.name
     assert facts.endswith("trained, csim, DIFFERS")
     assert max(map(len, printed.out.splitlines())) <= 80
-    assert "1 float runs" in printed.err
+    assert "and a float run that quantized ones began from" in printed.err
     assert cli.run(["runs", "--all", "--json"]) == 0
     found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert len(found) == 2
@@ -122,17 +122,26 @@ def test_clean_finds_leftovers_and_old_entries(places):
     old, new = (places / "cache" / "csim" / (digit * 16) for digit in "ab")
     for entry in (old, new):
         built(entry, lambda folder: bool((folder / "program").write_text("1")) and {})
-    os.utime(old, (time.time() - 40 * 86400,) * 2)
+    counted, young, foreign = (
+        places / "cache" / "rtl" / "synthesis" / f"{n}.json" for n in ("c" * 16, "d" * 16, "mine")
+    )
+    digests = places / "cache" / "digests" / f"{'e' * 32}-intact.json"
+    for file in (counted, young, foreign, digests):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{}")
+    for path in (old, counted, foreign, digests):
+        os.utime(path, (time.time() - 40 * 86400,) * 2)
     (places / "cache" / "csim" / "mine").mkdir()
     (places / "cache" / "data").mkdir()
     (places / "cache" / "data" / "jets.h5").touch()
     with only_one(places / "cache" / "csim" / "held"):
         result = clean(remove=True)
-    assert {entry.path for entry in result.found} == {left, lock, old}
-    assert not any(path.exists() for path in (left, lock, old))
+    assert {entry.path for entry in result.found} == {left, lock, old, counted, digests}
+    assert not any(path.exists() for path in (left, lock, old, counted, digests))
     assert new.exists()
+    assert young.exists()
     assert (places / "cache" / "data" / "jets.h5").exists()
-    assert [line.endswith("mine: not known") for line in result.kept] == [True]
+    assert [Path(line.partition(": ")[0]).name for line in result.kept] == ["mine", "mine.json"]
     assert clean().found == ()
 
 

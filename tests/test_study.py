@@ -17,7 +17,7 @@ from tritag.errors import ConfigError
 from tritag.files import write_json
 from tritag.models.nets.registry import load_tagger_config
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_recipe, row_recipe
+from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_point, row_recipe
 from tritag.pipeline.study.run import study_run
 from tritag.pipeline.study.scheduler import must_be_done
 from tritag.pipeline.study.table import paper_cost, replace_section
@@ -140,7 +140,7 @@ def test_every_study_is_valid(name: str) -> None:
     assert config.rows
     for row in config.rows:
         if row.start == PRETRAINING:  # a recipe of the row itself would train first
-            assert pretraining_recipe(config, row, config.seeds[0]).precision == "float"
+            assert pretraining_point(config, row, config.seeds[0]).recipe().precision == "float"
         else:
             assert row_recipe(config, row, config.seeds[0]).precision == row.precision
 

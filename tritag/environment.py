@@ -20,3 +20,8 @@ def cache_folder(part: str) -> Path:
 def runs_root() -> Path:
     """Folder of all runs: ``$TRITAG_RUNS``, by default ``runs`` in the working directory."""
     return Path(os.environ.get("TRITAG_RUNS") or "runs")
+
+
+def default_device() -> str:
+    """Where trainings and evaluations compute: ``$TRITAG_DEVICE``, by default ``cpu``."""
+    return os.environ.get("TRITAG_DEVICE") or "cpu"

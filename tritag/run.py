@@ -274,7 +274,8 @@ def _find(where: Path | str) -> list[Path]:
     how = f"train one with {_TRAIN}"
     if not known:
         raise RunError(f"no run {short(text)}: there are no runs in {runs_root()}; {how}")
-    candidates = {*known[:10], *map(_name_in, known)}
+    taggers = (_name_in(n).partition("-k")[0] for n in names)
+    candidates = {*known[:10], *map(_name_in, known), *taggers}
     raise RunError(f"{unknown_name('run', text, candidates)}; {how}")
 
 

@@ -1,11 +1,12 @@
-"""How many workers there may be, and worker processes that end with the process that started them."""
+"""How many workers there may be, and what a worker process of this machine does at its start.
+
+The module is a preload of Dask's workers (``dask_setup``).
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
-import time
 
 
 def available_cores() -> int:
@@ -13,13 +14,6 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def follow_parent(parent: int) -> None:
-    """Initializer of a worker: the parent (a process id) handles Ctrl-C, and when it is killed the worker ends too."""
+def dask_setup(worker: object) -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes of a command, to the command itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)

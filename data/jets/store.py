@@ -18,7 +18,6 @@ that the first n of a split are a fair sample.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +26,19 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tritag.data.jets.content import COLUMN_KIND, COLUMNS, DATASETS, OPTIONAL_DATASETS, content_digest, stored_arrays
+from tritag.data.jets.content import (
+    COLUMN_KIND,
+    COLUMNS,
+    DATASETS,
+    FORMAT,
+    FORMAT_VERSION,
+    LIBVER,
+    OPTIONAL_DATASETS,
+    content_digest,
+    file_attributes,
+    file_digest,
+    stored_arrays,
+)
 from tritag.data.jets.hdf5 import attribute, open_hdf5, plain_dataset, read_rows
 from tritag.data.jets.jets import TWO_CLASSES, JetBatch, check_classes, check_jets
 from tritag.data.jets.ragged import RaggedJets, flatten
@@ -35,10 +46,8 @@ from tritag.errors import DataError, short, unknown_name
 from tritag.files import atomic_path
 from tritag.structured import parse_json
 
-FORMAT = "tritag-jets"
-FORMAT_VERSION = 1
-# the file layout of HDF5 1.10 (2016): smaller than the oldest one, and readable everywhere
-_LIBVER = ("v110", "v110")
+# The digest of more constituents is computed block by block.
+_MANY = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -107,23 +116,14 @@ def write_jets(
         if not 0 <= start <= stop <= len(jets):
             raise DataError(f"split {name!r} must lie in 0..{len(jets)}, got {start}:{stop}; correct its bounds")
     digest = content_digest(jets, splits)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=LIBVER) as file:
         for name, values in stored_arrays(jets).items():
             # HDF5 has no chunks, and so no filters, for what is empty
             storage: dict[str, Any] = {"compression": compression, "shuffle": True, "fletcher32": True}
             file.create_dataset(
                 name, data=values, **(storage | {"chunks": _chunks(values.shape)} if values.size else {})
             )
-        file.attrs.update(
-            format=FORMAT,
-            format_version=FORMAT_VERSION,
-            splits=json.dumps(splits, sort_keys=True),
-            classes=json.dumps(jets.classes),
-            settings=json.dumps(dict(settings or {}), sort_keys=True),
-            versions=json.dumps(dict(versions or {}), sort_keys=True),
-            seed=-1 if seed is None else seed,
-            digest=digest,
-        )
+        file.attrs.update(file_attributes(jets.classes, splits, settings, versions, seed, digest))
     return digest
 
 
@@ -288,7 +288,11 @@ def verify_digest(path: Path | str) -> str:
         See `read_ragged`; also a digest that does not match.
     """
     info = read_info(path)
-    digest = content_digest(read_ragged(path), info.splits)
+    if info.n_constituents <= _MANY:
+        digest = content_digest(read_ragged(path), info.splits)
+    else:
+        with open_hdf5(path) as file:
+            digest = file_digest(file, info.columns, info.splits, info.classes)
     if digest != info.digest:
         raise DataError(
             f"{path}: content digest must be {info.digest}, got {digest}; the file was changed, make it again"

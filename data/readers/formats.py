@@ -8,9 +8,10 @@ from pathlib import Path
 import h5py
 
 from tritag.closed import closed, require_file
+from tritag.data.jets.content import FORMAT
 from tritag.data.jets.hdf5 import attribute, open_hdf5
 from tritag.data.jets.jets import JetBatch
-from tritag.data.jets.store import FORMAT, read_jets
+from tritag.data.jets.store import read_jets
 from tritag.data.readers.arrays import read_arrays
 from tritag.data.readers.fields import FieldMap
 from tritag.data.readers.jetclass import read_jetclass

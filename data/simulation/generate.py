@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import shutil
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,16 +24,17 @@ from tritag.data.simulation.shards import (
     write_shard,
 )
 from tritag.environment import cache_folder
-from tritag.errors import DataError, ToolError
+from tritag.errors import DataError
+from tritag.farm import Farm
 from tritag.helper_files import HELPERS, only_one
 from tritag.progress import Progress
+from tritag.tasks import Report, Task, run_tasks
 from tritag.terminal import print_progress
-from tritag.workers import available_cores, follow_parent
 
 _MERGE_STREAM = 2
 
 
-def ensure_data(name: str | Path, processes: int | None = None) -> Path:
+def ensure_data(name: str | Path, processes: Farm | int | None = None) -> Path:
     """The jet file of a configuration: the cached one when it is there and whole, otherwise a new one.
 
     A damaged one is made again, which is said: tritag itself has made it, and the same settings give the same jets.
@@ -48,7 +43,7 @@ def ensure_data(name: str | Path, processes: int | None = None) -> Path:
     ----------
     name : str or Path
         A name in ``configs/data`` or a YAML file.
-    processes : int, optional
+    processes : int or Farm, optional
         All available cores by default.
 
     Raises
@@ -83,7 +78,7 @@ def default_path(name: str | Path, config: DataConfig) -> Path:
     return cache_folder("data") / f"{Path(name).stem}-{digest(config.settings())}.h5"
 
 
-def make_data(config: DataConfig, path: Path | str, *, processes: int | None = None) -> Path:
+def make_data(config: DataConfig, path: Path | str, *, processes: Farm | int | None = None) -> Path:
     """Generate the set ``config`` into ``path`` unless it is there already.
 
     Finished shards lie in ``.tritag/<name>.shards/`` beside it until all are done; after a kill the next call goes on
@@ -92,7 +87,7 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
     Raises
     ------
     ToolError
-        A package of the generator is missing, or a process died.
+        A package of the generator is missing, or processes died.
     ConfigError
         No jet passes the cuts.
     DataError
@@ -101,7 +96,6 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         The disk is full or not writable.
     """
     path = Path(path)
-    processes = processes or available_cores()
     folder = shards_folder(path)
     if path.exists():  # reading needs no lock, and no place to write one
         _check_same(path, config)
@@ -117,7 +111,7 @@ def make_data(config: DataConfig, path: Path | str, *, processes: int | None = N
         done = sum(shard.n_jets for shard in shards) - sum(shard.n_jets for shard in missing)
         folder.mkdir(parents=True, exist_ok=True)
         with Progress(path.stem, config.n_jets, "jets", done=done, closing=True) as progress:
-            _make_shards(config, missing, folder, processes, progress.advance)
+            _make_shards(config, missing, folder, Farm.of(processes), progress.advance)
         _merge(config, shards, folder, path)
         shutil.rmtree(folder)
     return path
@@ -135,53 +129,21 @@ def _check_same(path: Path, config: DataConfig) -> None:
         )
 
 
-def _make_shards(
-    config: DataConfig, shards: list[Shard], folder: Path, processes: int, report: Callable[[int], None]
-) -> None:
-    if processes == 1 or len(shards) <= 1:
-        for shard in shards:
-            write_shard(folder, config, shard, make_shard(config, shard, report))
-        return
-    context = multiprocessing.get_context("spawn")
-    counted: Any = context.SimpleQueue()
-    pool = ProcessPoolExecutor(
-        min(processes, len(shards)), mp_context=context, initializer=_start_worker, initargs=(counted, os.getpid())
-    )
-    try:
-        pending = {pool.submit(_work, config, shard, folder) for shard in shards}
-        while pending:
-            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            n_new = 0
-            while not counted.empty():
-                n_new += counted.get()
-            report(n_new)
-            for future in finished:
-                future.result()
-    except BrokenProcessPool as error:
-        raise ToolError(
-            f"a generator process died ({error}); check the memory and run the command again (finished parts are kept)"
-        ) from error
-    finally:
-        # on an error or Ctrl-C nobody wants to wait for the shards under way
-        workers = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.terminate()
-        for worker in workers:
-            worker.join()
+def _make_shards(config: DataConfig, shards: list[Shard], folder: Path, farm: Farm, report: Report) -> None:
+    """Make shards, each a task; the first error ends all, since no set can be made of the others."""
+    where = folder.resolve()
+    tasks = [
+        Task(target.stem, target, _work, (config, shard, where), shard.n_jets)
+        for shard in shards
+        for target in (shard_path(where, config, shard),)
+    ]
+    for _, error in run_tasks(tasks, farm, report):
+        if error is not None:
+            raise error
 
 
-_report: Any = None
-
-
-def _start_worker(counted: Any, parent: int) -> None:
-    global _report
-    _report = counted.put
-    follow_parent(parent)
-
-
-def _work(config: DataConfig, shard: Shard, folder: Path) -> None:
-    write_shard(folder, config, shard, make_shard(config, shard, _report))
+def _work(report: Report, config: DataConfig, shard: Shard, folder: Path) -> None:
+    write_shard(folder, config, shard, make_shard(config, shard, report))
 
 
 def _merge(config: DataConfig, shards: list[Shard], folder: Path, path: Path) -> None:

@@ -35,6 +35,7 @@ typedef long long int64;
 typedef unsigned long long uint64;
 typedef int32 v32 TRITAG_VECTOR(4 * B);
 typedef unsigned u32 TRITAG_VECTOR(4 * B);
+typedef int16 v16 TRITAG_VECTOR(4 * B); // two for each jet
 typedef float f32 TRITAG_VECTOR(4 * B);
 
 // Of 64 bits a register holds half of the jets; compilers split what is wider than a register badly.
@@ -116,6 +117,21 @@ template <class V> TRITAG_INLINE V all(int64 x);
 template <> TRITAG_INLINE v32 all<v32>(int64 x) { return v32{} + (int32)x; }
 template <> TRITAG_INLINE v64 all<v64>(int64 x) { return v64{} + x; }
 template <> TRITAG_INLINE f64 all<f64>(int64 x) { return f64{} + (double)x; }
+
+// The product of 32-bit integers; compilers do not see that half of the bits of a 64-bit one are known.
+TRITAG_INLINE half64 half_product(half64 x, half64 y) {
+#if defined __AVX2__ && !defined __AVX512F__
+    return (half64)_mm256_mul_epi32((__m256i)x, (__m256i)y);
+#elif defined __AVX512F__
+    return (half64)_mm512_mul_epi32((__m512i)x, (__m512i)y);
+#else
+    return x * y;
+#endif
+}
+TRITAG_INLINE v64 wide_product(v32 x, v32 y) {
+    const v64 a = to<v64>(x), b = to<v64>(y);
+    return {half_product(a.low, b.low), half_product(a.high, b.high)};
+}
 
 // 1 where a comparison is true, else 0; one of two values by such a flag.
 TRITAG_INLINE v32 flag(v32 mask) { return -mask; }
@@ -228,13 +244,39 @@ TRITAG_INLINE f64 aligned(f64 x, v32 exponent, int most) {
     return rounded(clip(x, -limit, limit) * power(most - 1 - exponent));
 }
 
-// Two integers of 16 bits in the place of one, and the sum of the products of two such pairs.
-TRITAG_INLINE v32 packed(v32 x, v32 y) { return (x & 0xffff) | y << 16; }
+// Two integers of 16 bits in the place of one: the low halves of x and y, or their high halves; and apart again.
+#if defined __AVX2__ && !defined __AVX512F__
+#define TRITAG_LOW_AND_HIGH(x, y) (v32) _mm256_blend_epi16((__m256i)(x), (__m256i)(y), 0xaa)
+#else
+#define TRITAG_LOW_AND_HIGH(x, y) (((x) & 0xffff) | ((y) & ~0xffff))
+#endif
+TRITAG_INLINE v32 packed(v32 x, v32 y) { return TRITAG_LOW_AND_HIGH(x, y << 16); }
+TRITAG_INLINE v32 packed_high(v32 x, v32 y) { return TRITAG_LOW_AND_HIGH((v32)((u32)x >> 16), y); }
+TRITAG_INLINE void apart(const v32 *pairs, v32 *rows, int count, int width) {
+    for (long pair = 0; pair < count; pair++)
+        for (long i = 0; i < width; i++) {
+            const v32 both = pairs[pair * width + i];
+            rows[2 * pair * width + i] = both << 16 >> 16;
+            rows[(2 * pair + 1) * width + i] = both >> 16;
+        }
+}
+
+// The same on pairs as round_shift and clip.
+TRITAG_INLINE v16 all16(int16 x) { return v16{} + x; }
+TRITAG_INLINE v16 round_shift16(v16 x, int bits) { return (x + all16((1 << (bits - 1)) - 1) + ((x >> bits) & all16(1))) >> bits; }
+TRITAG_INLINE v16 clip16(v16 x, int16 low, int16 high) {
+    x = x > all16(low) ? x : all16(low);
+    return x < all16(high) ? x : all16(high);
+}
+
+// The sum of the products of two such pairs.
 TRITAG_INLINE v32 products(v32 x, v32 y) {
 #if defined __AVX512BW__
     return (v32)_mm512_madd_epi16((__m512i)x, (__m512i)y);
 #elif defined __AVX2__ && !defined __AVX512F__
     return (v32)_mm256_madd_epi16((__m256i)x, (__m256i)y);
+#elif defined __SSE2__ && !defined __AVX__
+    return (v32)_mm_madd_epi16((__m128i)x, (__m128i)y);
 #else
     return (x << 16 >> 16) * (y << 16 >> 16) + (x >> 16) * (y >> 16);
 #endif
@@ -245,14 +287,14 @@ TRITAG_INLINE v32 products(v32 x, v32 y) {
 template <class T> TRITAG_INLINE v32 entries(const T *table, v32 index) {
     const uhalf64 pairs = (uhalf64)index;
     v32 found;
-    for (int b = 0; b < B; b++) found[b] = TRITAG_ENTRY(b);
+    for (long b = 0; b < B; b++) found[b] = TRITAG_ENTRY(b);
     return found;
 }
 template <class H, class T> TRITAG_INLINE Two<H> wide_entries(const T *table, v32 index) {
     const uhalf64 pairs = (uhalf64)index;
     Two<H> found;
-    for (int b = 0; b < B / 2; b++) found.low[b] = TRITAG_ENTRY(b);
-    for (int b = 0; b < B / 2; b++) found.high[b] = TRITAG_ENTRY(b + B / 2);
+    for (long b = 0; b < B / 2; b++) found.low[b] = TRITAG_ENTRY(b);
+    for (long b = 0; b < B / 2; b++) found.high[b] = TRITAG_ENTRY(b + B / 2);
     return found;
 }
 TRITAG_INLINE v32 lookup(const int16 *table, v32 index) { return entries(table, index); }

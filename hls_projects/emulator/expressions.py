@@ -122,6 +122,9 @@ class Expressions(Emitter[str, tuple[str, ...]]):
         return self._form("{0} - {1}", at, a, b)
 
     def mul(self, at: Place, a: str, b: str) -> tuple[str, ...]:
+        factors = {vector_type(node.low, node.high) for node in at.args}
+        if self._vector(at) == "v64" and factors == {"v32"}:
+            return (f"wide_product({a}, {b})",)
         return self._form("{0} * {1}", at, a, b)
 
     def shl(self, at: Place, x: str, bits: int) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ class ProgramText:
             node = self.program.nodes[index]
             start = f"all<{self.expressions.type(index)}>({0 if node.op == 'sumr' else literal(node.low)})"
             lines += self._over_lanes(node.lanes, [f"s{index}[{{lane}}] = {start};"])
-        lines.append(f"for (int row = 0; row < {self.rows}; row++) {{")
+        lines.append(f"for (long row = 0; row < {self.rows}; row++) {{")
         inner = [*self._declare(members), *self._groups(members)]
         self.expressions.inside = set()
         for index in sums:
@@ -129,7 +129,7 @@ class ProgramText:
             copy = f"{name}[{row}{{lane}}] = to<v32>({self.expressions.read(index)});"
             loop = self._over_lanes(node.lanes, [copy])
             if node.per_row:
-                loop = [f"for (int row = 0; row < {self.rows}; row++) {{", *("    " + line for line in loop), "}"]
+                loop = [f"for (long row = 0; row < {self.rows}; row++) {{", *("    " + line for line in loop), "}"]
             lines += loop
         return lines
 
@@ -194,4 +194,4 @@ class ProgramText:
         if lanes == 1:
             return [s.replace("{lane}", "0") for s in statements]
         inner = ["    " + s.replace("{lane}", "lane") for s in statements]
-        return [f"for (int lane = 0; lane < {lanes}; lane++) {{", *inner, "}"]
+        return [f"for (long lane = 0; lane < {lanes}; lane++) {{", *inner, "}"]

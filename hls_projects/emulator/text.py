@@ -11,11 +11,15 @@ import numpy as np
 from tritag.errors import ExportError
 from tritag.export.firmware_layers import FirmwareGraph, Layer, Op, Reshape
 from tritag.export.words import answers_in_words
-from tritag.hls_projects.emulator.layer_text import layer_function
+from tritag.hls_projects.emulator.layer_text import layer_function, reads_pairs
+from tritag.hls_projects.emulator.pairs import paired_tensors
 from tritag.hls_projects.emulator.program_text import ProgramText
 from tritag.hls_projects.word_text import emulator_words
 
 ARITHMETIC = Path(__file__).parent / "arithmetic.h"
+# Vectors between two tensors. Their sizes are often multiples of 4096 bytes; processors take a load for one of what was
+# just stored when the addresses are equal up to such a multiple, and wait.
+_GAP = 3
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,9 @@ class _Writer:
     functions: dict[str, str] = field(default_factory=dict)
     scratch: int = 0
 
+    def __post_init__(self) -> None:
+        self.pairs = paired_tensors(self.graph)
+
     def write(self) -> EmulatorText:
         calls = [self._call(layer) for layer in self.graph.layers if not isinstance(layer, Reshape)]
         places, words = self._places()
@@ -101,6 +108,9 @@ class _Writer:
     def _size(self, tensor: str) -> int:
         return int(np.prod(self.graph.shapes[tensor]))
 
+    def _vectors(self, tensor: str) -> int:
+        return self.pairs[tensor].size if tensor in self.pairs else self._size(tensor)
+
     def _call(self, layer: Layer) -> tuple[Layer, str]:
         """A layer and the name of its function, which equal ops share."""
         if isinstance(layer, Op):
@@ -116,7 +126,7 @@ class _Writer:
             self.scratch = max(self.scratch, text.scratch_words)
             return layer, name
         name = f"layer{len(self.functions)}"
-        self.functions[name] = layer_function(self.graph, layer, name)
+        self.functions[name] = layer_function(self.graph, layer, name, self.pairs)
         return layer, name
 
     def _places(self) -> tuple[dict[str, int], int]:
@@ -134,7 +144,7 @@ class _Writer:
 
         def put(tensor: str) -> None:
             nonlocal end
-            size, start = self._size(tensor), 0
+            size, start = self._vectors(tensor) + _GAP, 0
             for begin, stop, _ in sorted(used):
                 if begin - start >= size:
                     break
@@ -160,17 +170,40 @@ class _Writer:
         named = {layer.name: name for layer, name in calls}
         for layer in self.graph.layers:
             if layer.name in named:
-                tensors = ", ".join(f"work + {places[n]}" for n in (*layer.sources, layer.name))
-                scratch = ", scratch" if isinstance(layer, Op) else ""
-                lines.append(f"    {named[layer.name]}({tensors}{scratch});")
+                lines += [f"    {line}" for line in self._statements(layer, named[layer.name], places)]
             if layer.name in traced:
                 position, size = traced[layer.name]
                 lines += [
-                    f"    for (int i = 0; i < {size}; i++)",
-                    "        for (int b = 0; b < jets; b++)",
-                    f"            trace[b * stride + {position} + i] = work[{places[layer.name]} + i][b];",
+                    f"    for (long i = 0; i < {size}; i++)",
+                    "        for (long b = 0; b < jets; b++)",
+                    f"            trace[b * stride + {position} + i] = {self._traced(layer.name, places[layer.name])};",
                 ]
         return "\n".join([*lines, "}", ""])
+
+    def _statements(self, layer: Layer, function: str, places: dict[str, int]) -> list[str]:
+        """The call of a layer's function, behind what takes apart the pairs of rows that it cannot read."""
+        lines, tensors = [], []
+        for number, source in enumerate(layer.sources):
+            tensor = f"work + {places[source]}"
+            pairs = self.pairs.get(source)
+            if pairs is not None and not reads_pairs(self.graph, layer, number, self.pairs):
+                lines += [
+                    f"    v32 apart{number}[{2 * pairs.size}];",
+                    f"    apart({tensor}, apart{number}, {pairs.rows // 2}, {pairs.width});",
+                ]
+                tensor = f"apart{number}"
+            tensors.append(tensor)
+        scratch = ", scratch" if isinstance(layer, Op) else ""
+        call = f"{function}({', '.join(tensors)}, work + {places[layer.name]}{scratch});"
+        return ["{", *lines, f"    {call}", "}"] if lines else [call]
+
+    def _traced(self, tensor: str, place: int) -> str:
+        """One jet's integer ``i`` of a tensor."""
+        if tensor not in self.pairs:
+            return f"work[{place} + i][b]"
+        width = self.pairs[tensor].width
+        both = f"work[{place} + i / {2 * width} * {width} + i % {width}][b]"
+        return f"i / {width} % 2 ? {both} >> 16 : {both} << 16 >> 16"
 
     def _taken(self, name: str, place: int) -> list[str]:
         """Statements that put one jet's integers of an input into the work memory."""
@@ -180,7 +213,7 @@ class _Writer:
         jet = "jet" if name == self.graph.inputs[0] else f"jet_{name}"
         return [
             f"const int *{jet} = {name} + (first + b) * {size}L;",
-            f"for (int i = 0; i < {size}; i++) work[{place} + i][b] = {jet}[i];",
+            f"for (long i = 0; i < {size}; i++) work[{place} + i][b] = {jet}[i];",
         ]
 
     def _top(self, words: int, places: dict[str, int]) -> str:
@@ -201,12 +234,12 @@ extern "C" long {self.name}_run({arguments}, long long *out, long jets, int *tra
     for (long first = 0; first < jets; first += B) {{
         const int here = jets - first < B ? (int)(jets - first) : B;
         if (here < B) memset(work, 0, work_bytes);
-        for (int b = 0; b < here; b++) {{
+        for (long b = 0; b < here; b++) {{
 {taken}
         }}
         one_block(work, scratch, {step}, {stride}, here);
-        for (int b = 0; b < here; b++)
-            for (int i = 0; i < {n_outputs}; i++) out[(first + b) * {n_outputs} + i] = work[{output} + i][b];
+        for (long b = 0; b < here; b++)
+            for (long i = 0; i < {n_outputs}; i++) out[(first + b) * {n_outputs} + i] = work[{output} + i][b];
     }}
     free(memory);
     return 0;

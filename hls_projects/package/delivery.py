@@ -45,6 +45,8 @@ class Delivery:
         Latency, interval, resources and verdicts with their origins.
     origin : dict
         Where it comes from: run, digests, versions; text values.
+    stream : bool
+        Whether AXI4-Stream stands around the Verilog's words.
     """
 
     naming: Naming
@@ -56,6 +58,7 @@ class Delivery:
     expected: np.ndarray
     facts: Sequence[Fact]
     origin: Mapping[str, str]
+    stream: bool = False
 
     @property
     def top(self) -> str:

@@ -21,7 +21,8 @@ Everything here gives the integers of `model.qonnx.onnx`, bit for bit.
 | `native/` | the fastest emulator: one C++ file, machine integers, C interface |
 | `docs/` | block diagram with widths, timing diagram (WaveDrom), figures |
 
-Check it, from this folder:
+Check it, from this folder. `native/` needs GCC 12 or later, or Clang, and the default rounding mode of the process; all
+other C++ is C++17 for any g++:
 
     sha256sum -c SHA256SUMS
     # HLS C-simulation against the golden jets: needs g++
@@ -39,7 +40,7 @@ With the vendor's tools:
 
 ## The Verilog's ports
 
-A jet's rows enter in {beats} beats; `in_valid` marks the first. The answer stands at the outputs while `out_valid` is
+A jet's rows enter in {beats}; `in_valid` marks the first. The answer stands at the outputs while `out_valid` is
 high, {latency} enabled cycles later. Jets must be {interval} enabled cycles apart. `ce` stops the clock, `rst` forgets
 the jets on their way. `vectors/ports.json` lists all ports.
 
@@ -68,7 +69,7 @@ def readme(delivery: Delivery, flags: tuple[str, ...]) -> str:
         outputs=", ".join(graph.output_names),
         latency=design.latency_cycles,
         interval=design.interval_cycles,
-        beats=design.beats,
+        beats=f"{design.beats} beat{'s' * (design.beats != 1)}",
         part=delivery.target.part,
         mhz=delivery.clock_mhz(),
         target=delivery.target_name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tritag.export.rtl.design.listing import Facts, listing
+from tritag.export.rtl.design.stream import stream_files
 from tritag.hls_projects.package.delivery import Delivery, Files
 
 _XDC = """\
@@ -36,6 +37,7 @@ def verilog_files(delivery: Delivery) -> Files:
     facts = Facts(origin["run"], origin["settings"], naming.name, naming.version, target.part, target.clock_period_ns)
     return {
         f"{design.name}.v": listing(design, delivery.graph, facts),
+        **(stream_files(design) if delivery.stream else {}),
         **design.files,
         f"{design.name}.xdc": _XDC.format(
             top=design.name,

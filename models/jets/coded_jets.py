@@ -21,6 +21,8 @@ from tritag.errors import DataError
 QUANTITIES = ("pt", "mass")
 # Lighter origins count as massless: quarks and gluons.
 _LIGHTEST_GEV = 10.0
+# A fingerprint takes so many jets at a time; their number does not count.
+_JETS_PER_BLOCK = 1 << 20
 # A jet below has no mass that could be corrected by a factor.
 _SMALLEST_MASS_GEV = 1.0
 
@@ -105,11 +107,13 @@ class CodedJets:
         ``ratios``: those count too.
         """
         state = hashlib.sha256(f"{tuple(self.codes.shape)} {self.codes.dtype}".encode())
-        tensors = [self.count.to(torch.int16), self.label.to(torch.int8), self.codes[:: max(1, len(self) // 1024)]]
+        columns = [(self.count, torch.int16), (self.label, torch.int8)]
+        columns += [(self.codes[:: max(1, len(self) // 1024)], self.codes.dtype)]
         if ratios and self.ratios is not None:
-            tensors.append(self.ratios)
-        for tensor in tensors:
-            state.update(tensor.contiguous().cpu().numpy().tobytes())
+            columns.append((self.ratios, self.ratios.dtype))
+        for tensor, dtype in columns:
+            for part in tensor.split(_JETS_PER_BLOCK):
+                state.update(part.to(dtype).contiguous().cpu().numpy().tobytes())
         return state.hexdigest()[:16]
 
 

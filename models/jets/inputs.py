@@ -6,16 +6,24 @@ indexed with a LongTensor or slice and has a class method ``cat(list)``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from tritag.closed import free_memory
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.layers.tagger import Tagger
+
+# What training compares outputs with: of all jets, or how to make it of some.
+Wanted: TypeAlias = "Tensor | Callable[[CodedJets], Tensor]"
+Chosen: TypeAlias = Tensor | slice
+# Inputs of more jets are computed when they are needed, and those that would take half of the free memory.
+MOST_KEPT = 1_000_000
+_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,11 @@ class PreparedJets:
     def __len__(self) -> int:
         return len(self.count)
 
+    @property
+    def device(self) -> torch.device:
+        """Where an index of jets must lie."""
+        return self.count.device
+
     def select(self, index: Tensor) -> PreparedJets:
         """Jets of a LongTensor ``index`` (m,)."""
         return PreparedJets(select(self.inputs, index), self.count.index_select(0, index), self.wanted[index])
@@ -49,7 +62,73 @@ class PreparedJets:
         return PreparedJets(select(self.inputs, part), self.count[part], self.wanted[part])
 
 
-def prepare(tagger: Tagger, jets: CodedJets, chunk: int = 4096, wanted: Tensor | None = None) -> PreparedJets:
+class JetsToPrepare:
+    """Jets whose inputs are computed for a few of them at a time, with the interface of `PreparedJets`.
+
+    Parameters
+    ----------
+    tagger : Tagger
+    jets : CodedJets
+        On the processor.
+    wanted : Tensor or callable
+        What training compares with, of all jets, or how to make it of some.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, tagger: Tagger, jets: CodedJets, wanted: Wanted) -> None:
+        self._tagger, self._jets, self._wanted = tagger, jets, wanted
+
+    def __len__(self) -> int:
+        return len(self._jets)
+
+    @property
+    def wanted(self) -> Tensor:
+        """What the outputs of all jets are compared with, on the device of the tagger."""
+        made = self._wanted if isinstance(self._wanted, Tensor) else self._wanted(self._jets)
+        return made.to(_device(self._tagger), torch.float32)
+
+    def select(self, index: Tensor) -> PreparedJets:
+        """Prepare the jets of a LongTensor ``index`` (m,)."""
+        return self._prepare(index)
+
+    def slice(self, start: int, stop: int) -> PreparedJets:
+        """Prepare the jets from ``start`` up to but without ``stop``."""
+        return self._prepare(slice(start, stop))
+
+    def _prepare(self, index: Chosen) -> PreparedJets:
+        jets = self._jets[index]
+        wanted = self._wanted[index] if isinstance(self._wanted, Tensor) else self._wanted(jets)
+        return prepare(self._tagger, jets, max(1, len(jets)), wanted)
+
+
+def prepare_if_few(tagger: Tagger, jets: CodedJets, wanted: Wanted) -> PreparedJets | JetsToPrepare:
+    """Compute the inputs of all jets now, or, of many, when they are needed; the numbers are the same."""
+    if len(jets) > MOST_KEPT or not _fit(tagger, jets):
+        return JetsToPrepare(tagger, jets, wanted)
+    return prepare(tagger, jets, wanted=wanted if isinstance(wanted, Tensor) else wanted(jets))
+
+
+def _fit(tagger: Tagger, jets: CodedJets) -> bool:
+    """Whether the inputs of all jets leave half of the free memory to others; a few jets always do."""
+    if len(jets) <= 8 * _CHUNK:
+        return True
+    some = prepare(tagger, jets[:_CHUNK])
+    return _n_bytes(some.inputs) / _CHUNK * len(jets) < _free_memory(some.device) / 2
+
+
+def _n_bytes(inputs: Any) -> int:
+    if isinstance(inputs, Tensor):
+        return inputs.numel() * inputs.element_size()
+    parts = inputs if isinstance(inputs, tuple) else vars(inputs).values()
+    return sum(_n_bytes(part) for part in parts if isinstance(part, Tensor | tuple))
+
+
+def _free_memory(device: torch.device) -> int:
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free_memory()
+
+
+def prepare(tagger: Tagger, jets: CodedJets, chunk: int = _CHUNK, wanted: Tensor | None = None) -> PreparedJets:
     """Run ``tagger.inputs`` over all jets, in eval mode and without gradients, on the device of the tagger.
 
     ``wanted`` (n, outputs) is what training compares with; nothing by default.
@@ -92,8 +171,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
+def _device(tagger: Tagger) -> torch.device:
+    return next((p.device for p in tagger.parameters()), torch.device("cpu"))
+
+
 def _prepare_chunk(tagger: Tagger, jets: CodedJets) -> tuple[Any, Tensor]:
-    device = next((p.device for p in tagger.parameters()), torch.device("cpu"))
+    device = _device(tagger)
     # Integer codes travel as int64, whatever they were stored in: quantized inputs multiply them.
     codes = jets.codes.to(device, torch.float64 if jets.codes.is_floating_point() else torch.int64)
     count = jets.count.to(device, torch.int64)

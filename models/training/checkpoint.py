@@ -69,6 +69,9 @@ def write_checkpoint(
         "optimizer": optimizer.state_dict(),
         "rng": torch.get_rng_state(),
     }
+    device = next(model.parameters()).device
+    if device.type == "cuda":
+        content["rng_cuda"] = torch.cuda.get_rng_state(device)
     with atomic_path(directory / CHECKPOINT_FILE) as temporary:
         buffer = io.BytesIO()
         torch.save(content, buffer)
@@ -109,6 +112,9 @@ def resume(directory: Path, settings: dict[str, Any], model: torch.nn.Module, op
         model.load_state_dict(content["model"])
         optimizer.load_state_dict(content["optimizer"])
         torch.set_rng_state(content["rng"])
+        device = next(model.parameters()).device
+        if device.type == "cuda" and "rng_cuda" in content:
+            torch.cuda.set_rng_state(content["rng_cuda"], device)
         plateau = Plateau(**content["state"].pop("plateau"))
         state = TrainingState(**content["state"], plateau=plateau)
     _cut_history(directory / HISTORY_FILE, state.step)

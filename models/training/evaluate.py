@@ -11,7 +11,7 @@ from tritag.errors import DataError
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import SIGNAL_EFFICIENCIES, Metrics
 from tritag.models.jets.coded_jets import CodedJets
-from tritag.models.jets.inputs import PreparedJets, evaluating, prepare
+from tritag.models.jets.inputs import JetsToPrepare, PreparedJets, evaluating, prepare
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.progress import track
@@ -69,7 +69,7 @@ def evaluate(
     return measure_head(scores(tagger, jets, batch_size, progress=progress), jets, head, signal_efficiencies)
 
 
-def prepared_outputs(tagger: Tagger, jets: PreparedJets, batch_size: int) -> Tensor:
+def prepared_outputs(tagger: Tagger, jets: PreparedJets | JetsToPrepare, batch_size: int) -> Tensor:
     """Outputs (n, outputs) from inputs that are already computed, in eval mode without gradients."""
     with evaluating(tagger):
         parts = (jets.slice(i, i + batch_size) for i in range(0, len(jets), batch_size))

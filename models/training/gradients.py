@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from tritag import advice
 from tritag.errors import TritagError
-from tritag.models.jets.inputs import PreparedJets
+from tritag.models.jets.inputs import JetsToPrepare, PreparedJets
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.models.training.config import TrainingConfig
@@ -16,30 +19,33 @@ from tritag.models.training.config import TrainingConfig
 
 def add_gradients(
     tagger: Tagger,
-    jets: PreparedJets,
+    jets: PreparedJets | JetsToPrepare,
     index: Tensor,
     micro_batch: int,
     head: HeadConfig = BINARY,
     weights: Tensor | None = None,
+    outputs_of: Callable[[Any, Tensor], Tensor] | None = None,
 ) -> float:
     """Gradients of the mean loss over the jets of ``index`` and of the tagger's penalty; returns their sum.
 
-    ``weights`` (n,) of all jets, with mean 1, multiply the loss of each.
+    ``weights`` (n,) of all jets, with mean 1, multiply the loss of each. ``outputs_of`` stands for ``tagger.outputs``
+    (compiled). The losses are read once, at the end, so that a GPU need not wait for each micro-batch.
     """
-    total = 0.0
-    for part in index.to(jets.count.device).split(micro_batch):
+    outputs_of = outputs_of or tagger.outputs
+    losses = []
+    for part in index.to(jets.device).split(micro_batch):
         batch = jets.select(part)
-        outputs = tagger.outputs(batch.inputs, batch.count)
-        counted = None if weights is None else weights[part].to(outputs.dtype)
+        outputs = outputs_of(batch.inputs, batch.count)
+        counted = None if weights is None else weights[part].to(outputs)
         loss = head.loss(outputs, batch.wanted.to(outputs.dtype), counted) / len(index)
         loss.backward()
-        total += loss.item()
+        losses.append(loss.detach())
     penalty = tagger.penalty()
     if penalty is not None:
         if penalty.requires_grad:
             penalty.backward()
-        total += penalty.item()
-    return total
+        losses.append(penalty.detach().to(losses[0].device))
+    return sum(torch.stack([part.double() for part in losses]).cpu().tolist())
 
 
 def check_finite(loss: float, gradient_norm: float, step: int, config: TrainingConfig) -> None:

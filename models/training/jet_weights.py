@@ -24,6 +24,7 @@ from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.training.config import BALANCED, TrainingConfig
 
 _LOG = logging.getLogger(__name__)
+_JETS_PER_BLOCK = 1 << 16
 
 
 def jet_weights(jets: CodedJets, config: TrainingConfig) -> Tensor | None:
@@ -93,6 +94,11 @@ def _of_pt(jets: CodedJets, label: NDArray[np.int64], config: TrainingConfig) ->
 
 def jet_pt_gev(jets: CodedJets) -> NDArray[np.float64]:
     """Transverse momentum (n,) in GeV of the sum of each jet's candidates."""
+    parts = (jets[i : i + _JETS_PER_BLOCK] for i in range(0, len(jets), _JETS_PER_BLOCK))
+    return np.concatenate([_pt_gev(part) for part in parts])
+
+
+def _pt_gev(jets: CodedJets) -> NDArray[np.float64]:
     of_pt, _, of_phi = jets.candidates.grid.fields[:3]
     codes = jets.codes.numpy().astype(np.float64)
     real = np.arange(codes.shape[1]) < jets.count.numpy()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tritag.errors import RunError
 from tritag.models.figures.head_metrics import HeadMetrics, read_metrics
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
-from tritag.models.jets.inputs import prepare
+from tritag.models.jets.inputs import prepare_if_few
 from tritag.models.jets.progress import Speed, TrainingProgress
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
@@ -36,6 +36,7 @@ from tritag.models.training.checkpoint import (
     resume,
     write_checkpoint,
 )
+from tritag.models.training.compute import Compute
 from tritag.models.training.config import TrainingConfig
 from tritag.models.training.gradients import add_gradients, check_finite
 from tritag.models.training.jet_weights import jet_weights
@@ -87,6 +88,8 @@ class Training:
         Show a bar on a terminal; otherwise one log line per validation.
     name : str
         Shown with the progress.
+    compute : Compute
+        The device, to which the tagger is moved; it stays there.
     """
 
     tagger: Tagger
@@ -101,6 +104,7 @@ class Training:
     fresh: bool = False
     progress: bool = True
     name: str = ""
+    compute: Compute = field(default_factory=Compute)
 
     def run(self) -> TrainingResult:
         """Train the tagger in place, or finish its interrupted training.
@@ -113,7 +117,7 @@ class Training:
         RunError
             The directory holds the checkpoint of another training, or a finished one.
         ConfigError
-            Fewer training jets than ``batch_size``.
+            Fewer training jets than ``batch_size``, or a device that is not there.
         DataError
             Jets that do not fit the head (:meth:`HeadConfig.check`).
         TritagError
@@ -122,7 +126,8 @@ class Training:
         keep_freed_memory()
         self.head.check(self.training_jets, "training jets")
         self.head.check(self.validation_jets, "validation jets")
-        return _Session(self).run()
+        with self.compute.placed(self.tagger):
+            return _Session(self).run()
 
     def settings(self) -> dict[str, Any]:
         """What decides about the result, as a checkpoint holds it; one is only continued under equal settings."""
@@ -183,10 +188,11 @@ class _Session:
             config.optimizer, [group for _, group in groups], config.learning_rate, config.weight_decay
         )
         self.state = self._begin()
-        targets = training.head.wanted(training.training_jets) if training.targets is None else training.targets
-        self.jets = prepare(self.tagger, training.training_jets, wanted=targets)
+        wanted = training.head.wanted if training.targets is None else training.targets
+        self.jets = prepare_if_few(self.tagger, training.training_jets, wanted)
         weights = jet_weights(training.training_jets, config)
-        self.weights = None if weights is None else weights.to(self.jets.count.device)
+        self.weights = None if weights is None else weights.to(self.jets.device)
+        self.outputs = torch.compile(self.tagger.outputs) if training.compute.compiled else self.tagger.outputs
         self.validation = Validation(self.tagger, training.validation_jets, training.head)
         self.scheduled = [module for module in self.tagger.modules() if hasattr(module, "on_step")]
         self.resumed_at = self.state.step
@@ -241,7 +247,13 @@ class _Session:
             group["lr"] = rate * config.learning_rate_at(step, self.state.plateau.share)
         self.optimizer.zero_grad(set_to_none=True)
         loss = add_gradients(
-            self.tagger, self.jets, self.batches.at(step), config.micro_batch, self.training.head, self.weights
+            self.tagger,
+            self.jets,
+            self.batches.at(step),
+            config.micro_batch,
+            self.training.head,
+            self.weights,
+            self.outputs,
         )
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip).item()
         check_finite(loss, norm, step, config)

@@ -8,7 +8,7 @@ from typing import Any
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
-from tritag.models.jets.inputs import prepare
+from tritag.models.jets.inputs import prepare_if_few
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import HeadConfig
 from tritag.models.training.checkpoint import TrainingState
@@ -22,7 +22,7 @@ class Validation:
 
     def __init__(self, tagger: Tagger, jets: CodedJets, head: HeadConfig) -> None:
         self.tagger, self.jets, self.head = tagger, jets, head
-        self.prepared = prepare(tagger, jets, wanted=head.wanted(jets))
+        self.prepared = prepare_if_few(tagger, jets, head.wanted)
 
     def measure(self) -> tuple[Metrics | HeadMetrics, float]:
         """Figures and mean loss of the tagger as it is now."""

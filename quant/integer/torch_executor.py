@@ -45,8 +45,12 @@ class Runner(Emitter[Tensor, Tensor]):
     def __init__(self, program: Program, inputs: Sequence[Tensor]) -> None:
         super().__init__(program)
         self.inputs = {port.node: tensor for port, tensor in zip(program.inputs, inputs, strict=True)}
-        self.tables = [torch.tensor(program.tables[name], dtype=torch.int64) for name in program.table_names]
+        self.device = inputs[0].device if inputs else torch.device("cpu")
+        self.tables = [self._integers(program.tables[name]) for name in program.table_names]
         self.values: list[Tensor | None] = []
+
+    def _integers(self, values: Sequence[int] | int) -> Tensor:
+        return torch.tensor(values, dtype=torch.int64, device=self.device)
 
     def value(self, index: int) -> Tensor:
         """Value of an instruction that has run."""
@@ -62,10 +66,10 @@ class Runner(Emitter[Tensor, Tensor]):
         return self.inputs[at.index]
 
     def const(self, at: Place, *values: int) -> Tensor:
-        return torch.tensor(values, dtype=torch.int64).reshape(1, 1, -1)
+        return self._integers(values).reshape(1, 1, -1)
 
     def row(self, at: Place, rows: int) -> Tensor:
-        return torch.arange(rows, dtype=torch.int64).reshape(1, -1, 1)
+        return torch.arange(rows, dtype=torch.int64, device=self.device).reshape(1, -1, 1)
 
     def add(self, at: Place, a: Tensor, b: Tensor) -> Tensor:
         return a + b
@@ -83,7 +87,7 @@ class Runner(Emitter[Tensor, Tensor]):
         return x >> bits
 
     def rsh(self, at: Place, x: Tensor, bits: int) -> Tensor:
-        return _round_shift(x, torch.tensor(bits))
+        return _round_shift(x, self._integers(bits))
 
     def rshv(self, at: Place, x: Tensor, bits: Tensor) -> Tensor:
         return _round_shift(x, bits)

@@ -73,7 +73,7 @@ class AsymmetricLinear(nn.Module):
         nothing = np.zeros(self.out_features, np.int64)
         grid = accumulator_grid(weight.T, 0, nothing, 0, codes.known_grid())
         check_float32(grid, f"sum of {self.in_features} products")
-        sums = FixedTensor(F.linear(codes.value, torch.from_numpy(weight).float()), grid)
+        sums = FixedTensor(F.linear(codes.value, torch.from_numpy(weight).to(codes.value)), grid)
         return self.sums(self.from_sums(), sums)
 
     def bit_operations(self, x: FixedTensor) -> Tensor | float:
@@ -93,7 +93,7 @@ class AsymmetricLinear(nn.Module):
     def weight_integers(self) -> np.ndarray:
         """Weights less their zero point (n_out, n_in), int64."""
         codes = codes_less_zero(self.weight.detach(), *scale_and_zero(*self._weight_ends()))
-        return codes.numpy().astype(np.int64)
+        return codes.cpu().numpy().astype(np.int64)
 
     def constant(self) -> PlainAsymmetricLinear:
         """The same map for export."""

@@ -91,7 +91,7 @@ class StaticInput(nn.Module):
     def _observe(self, x: Tensor) -> None:
         flat = x.ravel()
         sample = flat[:: max(1, flat.numel() // _QUANTILE_SAMPLE)]
-        now = torch.quantile(sample, torch.tensor([self.quantile, 1 - self.quantile]))
+        now = torch.quantile(sample, sample.new_tensor([self.quantile, 1 - self.quantile]))
         dynamic = self.progress < self.dynamic_fraction or int(self.observed) == 0
         self.range.copy_(now if dynamic else self.momentum * self.range + (1 - self.momentum) * now)
         self.observed += 1

@@ -74,7 +74,7 @@ class IncrementalTernary(nn.Module):
     def codes(self, weight: Tensor) -> tuple[np.ndarray, int]:
         """Integers (int64, shape of ``weight``) in {-1, 0, 1}, and the scale's fractional bits."""
         self._observe(weight)
-        return self._levels(weight).long().numpy(), fraction_of_scale(self.scale)
+        return self._levels(weight).long().cpu().numpy(), fraction_of_scale(self.scale)
 
     def _levels(self, weight: Tensor) -> Tensor:
         return torch.where(self.fixed, self.level, torch.round(weight.detach() / self.scale).clamp(-1, 1))

@@ -52,7 +52,7 @@ class LearnedWeights(nn.Module):
     def codes(self, weight: Tensor) -> tuple[np.ndarray, int]:
         """Integers (int64, shape of ``weight``) and their common number of fractional bits."""
         fractions = torch.round(self._settled(self._finest(weight)))
-        value = round_to(weight.detach(), fractions.detach()).double().numpy()
+        value = round_to(weight.detach(), fractions.detach()).double().cpu().numpy()
         fraction = int(fractions.max())
         codes = np.rint(value * 2.0**fraction).astype(np.int64)
         # Where the finest grid is not used, neither is it needed.

@@ -125,4 +125,4 @@ def codes(value: Tensor, scale: Tensor) -> tuple[np.ndarray, int]:
         The scale is not a power of two.
     """
     fraction = fraction_of_scale(scale)
-    return np.rint(value.detach().double().numpy() * 2.0**fraction).astype(np.int64), fraction
+    return np.rint(value.detach().double().cpu().numpy() * 2.0**fraction).astype(np.int64), fraction

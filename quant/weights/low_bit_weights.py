@@ -100,14 +100,14 @@ class LowBitWeights(nn.Module):
             The scale is no power of two.
         """
         self._observe(weight)
-        return self._hard(weight.detach()).long().numpy(), fraction_of_scale(self.scale)
+        return self._hard(weight.detach()).long().cpu().numpy(), fraction_of_scale(self.scale)
 
     def _value(self, weight: Tensor) -> Tensor:
         if not (self.training and self.parq):
             return self._hard(weight) * self.scale
         if self.progress < self.schedule[0]:
             return weight
-        levels = torch.tensor([-1.0, 1.0] if self.levels == "binary" else [-1.0, 0.0, 1.0]) * self.scale
+        levels = self.scale.new_tensor([-1.0, 1.0] if self.levels == "binary" else [-1.0, 0.0, 1.0]) * self.scale
         return proximal_map(weight, levels, inverse_slope(self.progress, *self.schedule))
 
     def _hard(self, weight: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from dataclasses import replace
 from importlib.resources import as_file, files
@@ -15,7 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.jets import SAMPLE
+from tritag.data.jets import content, store
 from tritag.data.jets.jets import TWO_CLASSES, JetBatch
+from tritag.data.jets.parts import write_parts
 from tritag.data.jets.ragged import flatten, join
 from tritag.data.jets.store import read_info, read_jets, read_ragged, verify_digest, write_jets
 from tritag.errors import DataError, TritagError
@@ -199,3 +203,21 @@ def test_full_disk_leaves_nothing_behind(tmp_path: Path, batch: JetBatch, monkey
     with pytest.raises(TritagError, match=r"cannot write .*jets\.h5: No space left on device; free space"):
         write_jets(tmp_path / "jets.h5", batch)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_written_in_parts_holds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jets = read_ragged(SAMPLE)
+    splits = {"train": (0, 300), "test": (300, 400)}
+    cuts = [0, 7, 7, 200, 400]
+    parts = [jets.take(np.arange(start, stop)) for start, stop in itertools.pairwise(cuts)]
+    digest = write_parts(tmp_path / "parts.h5", parts, splits=splits, seed=3)
+    assert digest == write_jets(tmp_path / "whole.h5", jets, splits=splits, seed=3)
+    assert read_info(tmp_path / "parts.h5") == read_info(tmp_path / "whole.h5")
+    monkeypatch.setattr(store, "_MANY", 0)  # block by block
+    monkeypatch.setattr(content, "_ROWS_PER_BLOCK", 100)
+    assert verify_digest(tmp_path / "parts.h5") == digest
+    with pytest.raises(DataError, match="must hold jets, got no part"):
+        write_parts(tmp_path / "none.h5", [])
+    with pytest.raises(DataError, match=r"split 'train' must lie in 0\.\.7"):
+        write_parts(tmp_path / "short.h5", parts[:1], splits=splits)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.h5", "whole.h5"]

@@ -19,7 +19,7 @@ from tests.helpers.lock import APART, locked, pins
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE, BILL = REPOSITORY / "docs" / "licences.md", REPOSITORY / "docs" / "sbom.json"
-EXTRAS = ("generate", "readers", "plots", "rtl", "cocotb", "docs")
+EXTRAS = ("generate", "readers", "plots", "farm", "search", "rtl", "cocotb", "docs")
 # What a package's metadata leave out: no licence at all, or that of the wheel's own files alone.
 _KNOWN = {
     "brevitas": "BSD-3-Clause",

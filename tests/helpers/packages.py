@@ -16,6 +16,7 @@ from tritag.export.naming import Naming
 from tritag.export.qonnx_file import export_model
 from tritag.export.rtl.design.design import build
 from tritag.export.rtl.design.prefix import prefixed
+from tritag.export.words import with_word_scores
 from tritag.hls_projects.package.contents import package_files
 from tritag.hls_projects.package.delivery import Delivery
 from tritag.hls_projects.package.summary import facts_of
@@ -32,6 +33,15 @@ def tiny_tagger() -> Delivery:
     graph = read_graph(model)
     jets = random_jets(np.random.default_rng(0), JETS, 1)
     return delivery(graph, jets, OnnxRuntimeExecutor(graph, model).run(*jets), Naming("tiny_tagger", 3))
+
+
+@cache
+def word_tagger() -> Delivery:
+    """The same tagger on words."""
+    model = with_word_scores(export_model(calibrated_tagger(1, "ternary", TINY)))
+    graph = read_graph(model)
+    jets = random_jets(np.random.default_rng(0), JETS, 1)
+    return delivery(graph, jets, OnnxRuntimeExecutor(graph, model).run(*jets), Naming("word_tagger", 1))
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tritag.api.firmware import csim, export, verify
 from tritag.api.foreign import import_file
 from tritag.api.jets import read_jets, score, score_file
+from tritag.api.many import study, sweep
 from tritag.api.package import package
 from tritag.api.runs import open_run, train
 from tritag.api.verilog import rtl, synth, vendor_reports
@@ -23,6 +24,8 @@ __all__ = [
     "rtl",
     "score",
     "score_file",
+    "study",
+    "sweep",
     "synth",
     "train",
     "vendor_reports",

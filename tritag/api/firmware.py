@@ -53,7 +53,12 @@ def export(run: RunLike) -> ExportResult:
 
 
 def csim(
-    run: RunLike, target: str = DEFAULT_TARGET, *, name: str | None = None, version: int | None = None
+    run: RunLike,
+    target: str = DEFAULT_TARGET,
+    *,
+    interface: str = "plain",
+    name: str | None = None,
+    version: int | None = None,
 ) -> CsimResult:
     """Write and compile the hls4ml project of an exported run, and check it against the golden integers.
 
@@ -65,6 +70,8 @@ def csim(
         As :func:`open_run` takes it.
     target : str
         FPGA part, clock and interval: a name in ``configs/targets``, or a YAML file.
+    interface : "plain" or "words"
+        With words the project also has the function on words, which is what is checked.
     name : str, optional
         What namespace, top function, guards and library are called, by default as the run: letters, digits and
         underscores.
@@ -103,8 +110,10 @@ def csim(
 
     naming = Naming.of_run(opened.name, name, version)
     from tritag.pipeline.csim import csim_run
+    from tritag.pipeline.interfaces import check_interface
 
-    return csim_run(opened, target, naming)
+    check_interface(interface)
+    return csim_run(opened, target, naming, interface)
 
 
 def verify(

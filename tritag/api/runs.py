@@ -58,6 +58,9 @@ def train(
     on_grid: bool = True,
     fresh: bool = False,
     progress: bool = True,
+    device: str | None = None,
+    deterministic: bool = False,
+    compiled: bool = False,
 ) -> TrainResult:
     """Train a tagger into a run directory; a killed training is continued by the same call, a finished one found.
 
@@ -89,6 +92,13 @@ def train(
         Train again even when the run is finished.
     progress : bool
         Show a bar on a terminal.
+    device : str, optional
+        ``cpu``, ``cuda`` or ``cuda:1``; by default ``$TRITAG_DEVICE``, else ``cpu``. It is no part of the run's
+        settings (docs/training.md).
+    deterministic : bool
+        On a GPU: only operations that give the same bits every time.
+    compiled : bool
+        Compile the network with ``torch.compile``.
 
     Returns
     -------
@@ -98,7 +108,7 @@ def train(
     Raises
     ------
     ConfigError
-        Unknown names, keys or values; the nearest name is offered.
+        Unknown names, keys or values (the nearest name is offered), or a device that is not there.
     DataError
         The jets do not fit the tagger's head.
     TritagError
@@ -115,6 +125,8 @@ def train(
     check_training_names(tagger, data, precision)
     if start is not None:
         open_run(start)
+    from tritag.environment import default_device
+    from tritag.models.training.compute import Compute
     from tritag.pipeline.recipes import recipe_of, require_distinct, start_of
     from tritag.pipeline.train import train_run
 
@@ -130,4 +142,5 @@ def train(
         on_grid=on_grid,
         start=start_of(start, body_rate),
     )
-    return train_run(tagger, recipe, fresh=fresh, progress=progress)
+    compute = Compute(device or default_device(), deterministic, compiled)
+    return train_run(tagger, recipe, fresh=fresh, progress=progress, compute=compute)

@@ -45,7 +45,7 @@ def rtl(
         Products of so many partial bits (width times width) and more go into DSPs.
     jets : int
         Jets to simulate, besides the crafted ones; 0 writes and schedules the Verilog, and measures nothing.
-    interface : "plain" or "words"
+    interface : "plain", "words" or "stream"
         How the design takes jets: candidates' fields at ports, or candidates' words, and the jet's word as the answer
         (docs/words.md).
     name : str, optional
@@ -80,9 +80,9 @@ def rtl(
 
     opened = open_exported(run, needs=("model.qonnx.onnx",))
     load_target(target)
-    from tritag.pipeline.interfaces import check_interface
+    from tritag.pipeline.interfaces import VERILOG_INTERFACES, check_interface
 
-    check_interface(interface)
+    check_interface(interface, VERILOG_INTERFACES)
     from tritag.export.naming import Naming
 
     naming = Naming.of_run(opened.name, name, version)

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("tritag.commands.data", "Make, convert and inspect jet files."),
     "train": ("tritag.commands.train", "Train a tagger into a new run directory."),
     "study": ("tritag.commands.study", "Train many taggers and seeds, and write their table."),
+    "sweep": ("tritag.commands.sweep", "Choose a tagger and its design: a grid or a search, and its Pareto front."),
     "cost": ("tritag.commands.cost", "MACs, bit operations and energy of a tagger, by formula or as exported."),
     "evaluate": ("tritag.commands.evaluate", "Measure a tagger: AUC, background rejection and its error."),
     "export": ("tritag.commands.export", "Write the tagger as QONNX with golden integer vectors."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tritag import api
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, Name, OldRun, Run, Target, Version
+from tritag.commands.options import AsJson, Interface, Name, OldRun, Run, Target, Version
 from tritag.pipeline.defaults import DEFAULT_TARGET
 from tritag.terminal import print_json, print_result
 
@@ -13,12 +13,13 @@ def command(
     run: Run = None,
     old_run: OldRun = None,
     target: Target = DEFAULT_TARGET,
+    interface: Interface = "plain",
     name: Name = None,
     version: Version = None,
     json: AsJson = False,
 ) -> None:
     """Write and compile the hls4ml project of an exported run; check it against the golden vectors."""
-    result = api.csim(one_run(run, old_run), target, name=name, version=version)
+    result = api.csim(one_run(run, old_run), target, interface=interface, name=name, version=version)
     if json:
         print_json(result.as_dict())
     else:

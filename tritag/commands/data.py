@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import AsJson, FirstJets, JetFile, Plugins, Split
+from tritag.commands.options import AsJson, FarmYaml, FirstJets, JetFile, Plugins, Processes, Scheduler, Split
+from tritag.farm import Farm
 from tritag.terminal import print_json, print_progress, print_result, print_table
 
 Map = Annotated[
@@ -27,15 +28,18 @@ app = typer.Typer(no_args_is_help=True, help="Make, convert and inspect jet file
 def make(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="A name in configs/data, or a YAML file.")],
     out: Annotated[Path | None, typer.Option(help="Output file; by default one in $TRITAG_CACHE/data.")] = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="Processes; by default one a core.")] = None,
+    processes: Processes = None,
+    scheduler: Scheduler = None,
+    farm: FarmYaml = None,
 ) -> None:
     """Generate a set of jets, or find it in the cache; prints the path.
 
     After a kill the same command goes on from the finished parts.
     """
+    where = Farm(processes, scheduler, farm)
     from tritag.pipeline.data import make_file
 
-    print_result(str(make_file(config, out, processes)))
+    print_result(str(make_file(config, out, where)))
 
 
 @app.command()
@@ -103,7 +107,9 @@ def info(
     print_result(f"digest: {info.digest} (verified)")
     print_result(f"seed: {info.seed}")
     for title, values in (("settings", info.settings), ("versions", info.versions)):
-        print_result(f"{title}: " + (", ".join(f"{key}={value}" for key, value in sorted(values.items())) or "none"))
+        print_result(f"{title}:" if values else f"{title}: none")
+        for key, value in sorted(values.items()):
+            print_result(f"  {key}={value}")
 
 
 @app.command()

@@ -24,6 +24,9 @@ Name = Annotated[
 ]
 Version = Annotated[int | None, typer.Option("--version", min=0, help="Version of the artefact.", show_default="1")]
 Interface = Annotated[str, typer.Option(help="How firmware takes jets: plain (integers) or words (docs/words.md).")]
+VerilogInterface = Annotated[
+    str, typer.Option(help="How the design takes jets: plain (integers), words, or stream (words on AXI4-Stream).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Tagger = Annotated[str | None, typer.Argument(help="A name from --list, or a YAML file.")]
 Data = Annotated[str, typer.Option(help="A data configuration, or a jet file with splits.")]
@@ -48,4 +51,21 @@ Plugins = Annotated[
         help="A Python file with taggers, layers or ops of your own; may be repeated.",
     ),
 ]
+Device = Annotated[
+    str, typer.Option(help="Where to compute: cpu, cuda or cuda:1.", envvar="TRITAG_DEVICE", show_envvar=True)
+]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="On a GPU: only operations that give the same bits every time.")
+]
 Split = Annotated[str | None, typer.Option(help="train, val or test.")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="Processes of this machine; by default one a core.", show_default=False)
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler that runs already: tcp://host:8786.")
+]
+FarmYaml = Annotated[
+    Path | None,
+    typer.Option("--farm", metavar="FILE", help="YAML of a batch system that starts workers (docs/farm.md)."),
+]
+Retry = Annotated[bool, typer.Option("--retry", help="Try again what failed in an earlier call.")]

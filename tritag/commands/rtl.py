@@ -9,7 +9,7 @@ import typer
 
 from tritag import api
 from tritag.arguments import one_run
-from tritag.commands.options import AsJson, Interface, Name, OldRun, Run, Target, Version
+from tritag.commands.options import AsJson, Name, OldRun, Run, Target, VerilogInterface, Version
 from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
 from tritag.terminal import print_json, print_result
 
@@ -34,7 +34,7 @@ def command(
     jets: Annotated[
         int, typer.Option(min=0, help="Jets to simulate, besides the crafted ones; 0: only write and schedule.")
     ] = RTL_JETS,
-    interface: Interface = "plain",
+    interface: VerilogInterface = "plain",
     name: Name = None,
     version: Version = None,
     vendor_report: Annotated[

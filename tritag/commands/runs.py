@@ -33,4 +33,6 @@ def command(
     if not shown:
         print_progress(f"no runs in {runs_root()}; 'tritag train TAGGER' makes one, TRITAG_RUNS names another folder")
     elif len(shown) < len(found):
-        print_progress(f"and {len(found) - len(shown)} float runs that quantized ones began from (--all)")
+        hidden = len(found) - len(shown)
+        what = "a float run" if hidden == 1 else f"{hidden} float runs"
+        print_progress(f"and {what} that quantized ones began from (--all)")

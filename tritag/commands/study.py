@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import AsJson, Plugins
+from tritag.commands.options import AsJson, FarmYaml, Plugins, Processes, Retry, Scheduler
 from tritag.configs import load_config
+from tritag.farm import Farm
 from tritag.terminal import print_json, print_result
 
 
@@ -16,15 +17,19 @@ def command(
     name: Annotated[str, typer.Argument(help="A name in configs/studies, or a YAML file.")],
     write: Annotated[Path | None, typer.Option(help="Markdown file whose section of this study is replaced.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for figures of rejection against cost.")] = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="Trainings at a time; by default one a core.")] = None,
+    processes: Processes = None,
+    scheduler: Scheduler = None,
+    farm: FarmYaml = None,
+    retry: Retry = False,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
     """Train every row of a study with every seed and print the table of test figures."""
     load_config("studies", name)  # a wrong name is answered before PyTorch is imported
+    where = Farm(processes, scheduler, farm)
     from tritag.pipeline.study.run import study_run
 
-    result = study_run(name, write, figures, processes)
+    result = study_run(name, write, figures, where, retry)
     if json:
         print_json(result.as_list())
     else:

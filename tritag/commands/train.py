@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tritag.api import train
-from tritag.commands.options import AsJson, Data, Leading, Plugins, Settings, Tagger
+from tritag.commands.options import AsJson, Data, Deterministic, Device, Leading, Plugins, Settings, Tagger
 from tritag.errors import ConfigError
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION
 from tritag.terminal import print_json, print_result, print_table
@@ -17,7 +17,13 @@ def command(
     tagger: Tagger = None,
     data: Data = DEFAULT_DATA,
     constituents: Leading = None,
-    precision: Annotated[str, typer.Option(help="float, or a name in configs/precisions.")] = DEFAULT_PRECISION,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="float, or a name that --list shows: int8-asymmetric goes to firmware bit by bit, asymmetric-int8 is "
+            "simulated in floats only."
+        ),
+    ] = DEFAULT_PRECISION,
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
     settings: Settings = None,
@@ -25,7 +31,10 @@ def command(
     body_rate: Annotated[float, typer.Option(help="With --start: learning rate of the body over the head's.")] = 1.0,
     off_grid: Annotated[bool, typer.Option("--off-grid", help="Float only: unrounded candidates.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again even when the run is finished.")] = False,
-    list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and stop.")] = False,
+    device: Device = "cpu",
+    deterministic: Deterministic = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = False,
+    list_taggers: Annotated[bool, typer.Option("--list", help="List all taggers and precisions and stop.")] = False,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
@@ -48,6 +57,9 @@ def command(
         on_grid=not off_grid,
         fresh=fresh,
         progress=not json,
+        device=device,
+        deterministic=deterministic,
+        compiled=compiled,
     )
     if json:
         print_json(result.as_dict())
@@ -58,7 +70,7 @@ def command(
 def _list(json: bool) -> None:
     from rich.table import Table
 
-    from tritag.pipeline.taggers import list_taggers
+    from tritag.pipeline.taggers import list_precisions, list_taggers
 
     taggers = list_taggers()
     if json:
@@ -68,3 +80,7 @@ def _list(json: bool) -> None:
     for t in taggers:
         table.add_row(t.tagger, str(t.parameters), str(t.constituents), str(t.macs), t.summary)
     print_table(table)
+    recipes = Table("precision", "goes to firmware", "summary")
+    for p in list_precisions():
+        recipes.add_row(p.precision, "yes" if p.exact else "no", p.summary)
+    print_table(recipes)

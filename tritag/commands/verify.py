@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def command(
     run: Run = None,
     old_run: OldRun = None,
-    jets: Annotated[Path | None, typer.Option(help="Jet file (npz or HDF5); by default 10 000 of the run's.")] = None,
+    jets: Annotated[
+        Path | None,
+        typer.Option(help="Jet file (npz or HDF5); by default 10 000 of the run's, and 100 000 through the emulator."),
+    ] = None,
     n_max: FirstJets = None,
     layers: Annotated[bool, typer.Option("--layers", help="Name the first layer that differs.")] = False,
     target: Target = DEFAULT_TARGET,

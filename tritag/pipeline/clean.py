@@ -28,8 +28,11 @@ _COMMON = ("config.yaml", GOLDEN, "fingerprint.json", "provenance.json", "logs",
 _KNOWN = {*_COMMON, *(name for step in STEPS.values() for name in step.files)}
 # The record that a step writes behind its folder.
 _RECORD_OF = {"hls": "csim.json", "rtl": "rtl.json"}
-_BUILT = ("csim", "cmssw", "emulator", "rtl/simulation", "rtl/verilator", "rtl/synthesis")
+_BUILT = ("csim", "cmssw", "emulator", "rtl/simulation", "rtl/verilator")
+# Whose entries are single files: what Yosys counted, and digests of jet files.
+_COUNTED = ("rtl/synthesis", "digests")
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
+_FILE = re.compile(r"[0-9a-f]{16,64}(-[a-z]+)?\.json")
 _SAME_MOMENT_S = 2.0
 
 
@@ -91,7 +94,8 @@ def clean(runs: Sequence[str] = (), *, older_than_days: float = 30.0, remove: bo
     runs : sequence of str
         Whole names of run directories, which are removed entirely; nothing else is then looked at.
     older_than_days : float
-        Age in days from which compiled entries of the cache count as old. Jet files are never touched.
+        Age in days from which entries of the cache count as old: compiled programs, counts of Yosys, digests. Jet files
+        are never touched.
     remove : bool
         False only says what would be removed.
 
@@ -150,18 +154,25 @@ def _foreign(path: Path) -> str:
 
 
 def _of_all(older_than_days: float) -> tuple[list[Removable], list[str]]:
-    caches = [cache_folder(part) for part in (*_BUILT, "data", "digests")]
+    caches = [cache_folder(part) for part in (*_BUILT, *_COUNTED, "data")]
     folders = [runs_root(), *(runs_root() / name for name in list_runs()), *caches]
     left = [path for folder in folders for path in abandoned(folder)]
     found = [Removable(path, "left by a command that was killed", _size(path)) for path in left]
     kept, before = [], time.time() - older_than_days * 86400
-    for folder in caches[: len(_BUILT)]:
+    for folder in caches[:-1]:
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if not _DIGEST.fullmatch(path.name) or not (path / CONTENTS).is_file():
+            if not _is_entry(path, folder in caches[len(_BUILT) :]):
                 kept += [] if path.name == HELPERS or path.suffix in (".log", ".lock") else [f"{path}: not known"]
             elif path.stat().st_mtime < before and not is_held(path):
-                found.append(Removable(path, f"compiled more than {older_than_days:g} days ago", _size(path)))
+                found.append(Removable(path, f"made more than {older_than_days:g} days ago", _size(path)))
     return found, kept
+
+
+def _is_entry(path: Path, single: bool) -> bool:
+    """Whether something is an entry of the cache: a single file by its name, or a folder with its list of contents."""
+    if single:
+        return bool(_FILE.fullmatch(path.name)) and path.is_file() and not path.is_symlink()
+    return bool(_DIGEST.fullmatch(path.name)) and (path / CONTENTS).is_file()
 
 
 def _size(path: Path) -> int:

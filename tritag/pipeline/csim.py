@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tritag.build_cache import copy_entry
+from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors, real_values
 from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
+from tritag.export.word_vectors import words_of_jets
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects.bench import write_testbench
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.hls_projects.vendor import synthesise, vendor_tool
 from tritag.hls_projects.verify import Verdict, compare, require_equal
+from tritag.hls_projects.word_executors import WordCsim, WordReference
 from tritag.pipeline.fingerprint import record_step
+from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.terminal import print_progress
@@ -68,7 +72,12 @@ class CsimResult:
 
 
 @one_writer
-def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Naming | None = None) -> CsimResult:
+def csim_run(
+    opened: OpenedRun,
+    target_name: str = DEFAULT_TARGET,
+    naming: Naming | None = None,
+    interface: str = "plain",
+) -> CsimResult:
     """Write, compile and run the project; the vendor's synthesis follows where it is installed.
 
     Parameters
@@ -77,6 +86,8 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Namin
         A name in ``configs/targets``, or a YAML file.
     naming : Naming, optional
         Name and version that everything in the project carries; by default the run's.
+    interface : "plain" or "words"
+        With words the project also has the function on them, which is compared from packed word to packed word.
 
     Raises
     ------
@@ -88,13 +99,21 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Namin
         No g++ on PATH, or the compiler failed; the message names the log.
     """
     run = opened.run
-    graph = read_graph(run.require("model.qonnx.onnx"))
+    model = model_of(opened, interface)
+    graph = read_graph(model)
     inputs, expected = load_vectors(run.require("vectors.npz"), graph)
+    if interface == "words":
+        expected = OnnxRuntimeExecutor(graph, model).run(*inputs)
     target = load_target(target_name)
     naming = naming or Naming.of_run(opened.name)
     run.discard_from("csim")
     project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
     verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
+    if interface == "words" and not verdict.differ:
+        codes, count = inputs
+        words, tokens = words_of_jets(codes, count, graph.candidates)
+        reference = WordReference(OnnxRuntimeExecutor(graph, model)).run(words, tokens)
+        verdict = compare(CsimExecutor.name, reference, WordCsim(graph, project).run(words, tokens))
     copy_entry(project.entry, run.path("hls"), "*.so", "*.o")
     (output,) = graph.outputs
     some = slice(0, _TESTBENCH_JETS)
@@ -104,7 +123,7 @@ def csim_run(opened: OpenedRun, target_name: str = DEFAULT_TARGET, naming: Namin
     state = "from the cache, " if project.cached else ""
     print_progress(
         f"{opened.name}: C-simulation ({state}compiled in {project.compile_s:.0f} s), "
-        f"{verdict.differ} of {verdict.jets} golden vectors differ"
+        f"{verdict.differ} of {verdict.jets} golden vectors differ{' in words' * (interface == 'words')}"
     )
     print_progress(f"{opened.name}: {strength}")
     vendor = None

@@ -13,6 +13,7 @@ from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.config import load_data_config
 from tritag.data.simulation.generate import ensure_data, make_data
 from tritag.errors import CheckFailed, DataError
+from tritag.farm import Farm
 from tritag.files import JsonObject
 
 
@@ -73,7 +74,7 @@ class FileFacts:
         return {**asdict(self.info), "counts": self.counts}
 
 
-def make_file(name: str, out: Path | None = None, processes: int | None = None) -> Path:
+def make_file(name: str, out: Path | None = None, processes: Farm | int | None = None) -> Path:
     """Generate the set of a configuration, or find it in the cache; returns its path.
 
     Raises

@@ -14,9 +14,10 @@ from tritag.models.figures.comparison import RejectionRatio, rejection_ratio
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head, tag_scores
 from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.training.compute import Compute
 from tritag.models.training.evaluate import scores
 from tritag.pipeline.jets import coded_jets
-from tritag.pipeline.opened import OpenedRun, measured
+from tritag.pipeline.opened import OpenedRun, measured, writing
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ class EvaluateResult:
 
 
 def evaluate_run(
-    opened: OpenedRun, jets: Path | None = None, other: OpenedRun | None = None, progress: bool = True
+    opened: OpenedRun,
+    jets: Path | None = None,
+    other: OpenedRun | None = None,
+    progress: bool = True,
+    compute: Compute | None = None,
 ) -> EvaluateResult:
     """Measure a run; the result of its own test jets goes into ``evaluation.json``.
 
@@ -81,24 +86,34 @@ def evaluate_run(
         A run to compare with on the same jets.
     progress : bool
         Show a bar on a terminal.
+    compute : Compute, optional
+        The device; by default ``$TRITAG_DEVICE``, else the processor.
 
     Raises
     ------
     DataError
         The jets do not fit the head.
     ConfigError
-        The two runs have different classes.
+        The two runs have different classes, or the device is not there.
     """
-    return measured(opened, "evaluation.json", jets, lambda: _evaluated(opened, jets, other, progress))
+    compute = compute or Compute()
+    facts = compute.facts()
+    result = measured(opened, "evaluation.json", jets, lambda: _evaluated(opened, jets, other, progress, compute))
+    if jets is None:
+        with writing(opened.run):
+            opened.run.record_provenance("evaluate", **facts)
+    return result
 
 
-def _evaluated(opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool) -> EvaluateResult:
-    sample, given = _outputs(opened, jets, progress)
+def _evaluated(
+    opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool, compute: Compute
+) -> EvaluateResult:
+    sample, given = _outputs(opened, jets, progress, compute)
     head = opened.recipe.tagger.head
     metrics = measure_head(given, sample, head)
     against = None
     if other is not None:
-        other_sample, other_given = _outputs(other, jets, progress)
+        other_sample, other_given = _outputs(other, jets, progress, compute)
         other_head = other.recipe.tagger.head
         if other_head.classes != head.classes or other_head.qcd != head.qcd:
             raise ConfigError(
@@ -112,7 +127,10 @@ def _evaluated(opened: OpenedRun, jets: Path | None, other: OpenedRun | None, pr
     return EvaluateResult(opened, str(jets) if jets else "test", metrics, against)
 
 
-def _outputs(opened: OpenedRun, jets: Path | None, progress: bool) -> tuple[CodedJets, NDArray[np.float64]]:
+def _outputs(
+    opened: OpenedRun, jets: Path | None, progress: bool, compute: Compute
+) -> tuple[CodedJets, NDArray[np.float64]]:
     tagger = opened.tagger()
     sample = coded_jets(opened.recipe, None if jets else "test", file=jets)
-    return sample, scores(tagger, sample, progress=progress)
+    with compute.placed(tagger):
+        return sample, scores(tagger, sample, progress=progress)

@@ -9,11 +9,13 @@ that finds another fingerprint than the recorded one stops and names what change
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from tritag import advice
 from tritag._version import __version__
+from tritag.configs import digest
 from tritag.errors import RunError
 from tritag.files import write_json
 from tritag.pipeline.names import names_configuration
@@ -95,6 +97,12 @@ def record_step(run: Run, step: str) -> None:
     """Record which sources made the files of ``step``."""
     modules, within = _MADE_BY[step]
     _write(run, step, StepPrint(tritag=__version__, sources=digest_sources(closure(modules, within), run.directory)))
+
+
+@cache
+def sources_of(step: str) -> str:
+    """Digest of the sources that make the files of ``step``, for what is kept outside of a run."""
+    return digest(digest_sources(closure(*_MADE_BY[step]), Path()), 16)
 
 
 def _write(run: Run, step: str, made: StepPrint) -> None:

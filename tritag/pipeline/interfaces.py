@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from onnx import ModelProto
 
 from tritag.errors import ConfigError, unknown_name
@@ -10,10 +12,12 @@ from tritag.export.words import with_word_scores
 from tritag.pipeline.opened import OpenedRun
 
 INTERFACES = ("plain", "words")
+# Verilog may have AXI4-Stream around its words.
+VERILOG_INTERFACES = (*INTERFACES, "stream")
 
 
 def model_of(opened: OpenedRun, interface: str = "plain") -> ModelProto:
-    """The exported file, for firmware that answers in words with the op for it behind its outputs.
+    """The exported file, for firmware that answers in words, streamed or not, with the op for it behind its outputs.
 
     Raises
     ------
@@ -22,18 +26,18 @@ def model_of(opened: OpenedRun, interface: str = "plain") -> ModelProto:
     ExportError
         What the run takes or gives has no words.
     """
-    check_interface(interface)
+    check_interface(interface, VERILOG_INTERFACES)
     model = read_model(opened.run.require("model.qonnx.onnx"))
-    return with_word_scores(model) if interface == "words" else model
+    return with_word_scores(model) if interface != "plain" else model
 
 
-def check_interface(interface: str) -> None:
-    """Refuse an unknown interface.
+def check_interface(interface: str, known: Sequence[str] = INTERFACES) -> None:
+    """Refuse an interface that is not among those ``known``.
 
     Raises
     ------
     ConfigError
-        Neither ``plain`` nor ``words``.
+        Another name.
     """
-    if interface not in INTERFACES:
-        raise ConfigError(unknown_name("interface", interface, INTERFACES))
+    if interface not in known:
+        raise ConfigError(unknown_name("interface", interface, known))

@@ -15,9 +15,13 @@ from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.generate import ensure_data
 from tritag.errors import DataError
 from tritag.models.jets.coded_jets import CodedJets
+from tritag.models.jets.stored_jets import is_large, stored_jets
 from tritag.pipeline.names import names_configuration
 from tritag.quant.recipe import Recipe
 from tritag.terminal import print_progress
+
+# Jets of a large set about which read_source says what is lost.
+_FIRST = 10_000
 
 
 def read_source(
@@ -86,9 +90,14 @@ def coded_jets(
     """
     constituents, candidates = recipe.tagger.n_constituents, recipe.tagger.candidates
     source = recipe.data if file is None else file
-    batch = read_source(source, split, n_max, constituents, candidates)
+    path = ensure_data(source) if names_configuration(source) else Path(source)
+    stored = n_max is None and is_own_file(path) and is_large(path, split)
+    # what there is to say about a large set is said of its first jets
+    batch = read_source(path, split, _FIRST if stored else n_max, constituents, candidates)
     if len(batch) and not batch.n_constituents.any():
         raise DataError(f"{source}: jets must have constituents, got {len(batch)} jets without any; check the file")
+    if stored:
+        return stored_jets(path, split, constituents, rounded=recipe.on_grid, candidates=candidates)
     return CodedJets.from_batch(batch, constituents, rounded=recipe.on_grid, candidates=candidates)
 
 

@@ -105,6 +105,7 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
         expected[:_JETS].reshape(min(_JETS, len(expected)), -1),
         facts,
         {"run": opened.name, "settings": digest(run.config), "tritag": version("tritag")},
+        stream=made.get("interface") == "stream",
     )
     files = package_files(delivery, run.require("model.qonnx.onnx").read_bytes())
     archive = _archive(out, naming)

@@ -7,8 +7,6 @@ import shutil
 from dataclasses import dataclass
 from typing import TypedDict
 
-import numpy as np
-
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import port_values
 from tritag.export.graph import FirmwareGraph, read_graph
@@ -17,16 +15,16 @@ from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.listing import Facts, listing
 from tritag.export.rtl.design.prefix import prefixed
 from tritag.export.rtl.design.search import choose_design
+from tritag.export.rtl.design.stream import stream_files
 from tritag.export.rtl.text.delays import DelayModel
 from tritag.export.rtl.text.fpga import assumptions
 from tritag.export.rtl.text.module import Timing
 from tritag.export.rtl.tools.check import check_design, not_simulated, require_right
 from tritag.export.rtl.tools.simulation import require_tools
-from tritag.export.word_vectors import words_of_jets
 from tritag.export.words import answers_in_words
 from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
-from tritag.hls_projects.word_executors import WordReference, word_ports
+from tritag.hls_projects.word_check import check_words
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.interfaces import model_of
@@ -154,8 +152,8 @@ def rtl_run(
         Products of so many partial bits (width times width) and more go into DSPs.
     naming : Naming, optional
         Name and version that all modules and memories begin with; by default those of the run.
-    interface : "plain" or "words"
-        How the design takes jets.
+    interface : "plain", "words" or "stream"
+        How the design takes jets; a stream is a module of its own around the design on words.
 
     Raises
     ------
@@ -173,9 +171,15 @@ def rtl_run(
     graph = read_graph(model)
     naming = naming or Naming.of_run(opened.name)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits, naming)
-    text = listing(design, graph, facts_of_run(opened, naming, settings["part"], settings["clock_period_ns"]))
+    settings["interface"] = interface
+    texts = {
+        f"{design.name}.v": listing(
+            design, graph, facts_of_run(opened, naming, settings["part"], settings["clock_period_ns"])
+        ),
+        **(stream_files(design) if interface == "stream" else {}),
+    }
     if not jets:
-        _write_verilog(opened, design, text)
+        _write_verilog(opened, design, texts)
         unmeasured = RtlResult(opened, settings, **not_simulated(design))
         record_step(run, "rtl")
         run.record_provenance("rtl")
@@ -183,7 +187,7 @@ def rtl_run(
         print_progress(f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated")
         return unmeasured
     inputs = run_inputs(opened, graph, jets, split="val")
-    _write_verilog(opened, design, text)
+    _write_verilog(opened, design, texts)
     print_progress(
         f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(inputs[0]):,} jets "
         "(compiling the simulation takes minutes the first time)"
@@ -191,12 +195,8 @@ def rtl_run(
     scores = OnnxRuntimeExecutor(graph, model)
     expected = scores.run(*inputs).reshape(len(inputs[0]), -1)
     strength = strength_of(graph, inputs, expected)
-    if interface == "words":
-        codes, count = inputs
-        words, tokens = words_of_jets(codes, count, graph.candidates)
-        checked = check_design(
-            design, word_ports(words, tokens), WordReference(scores).jets(words, tokens).view(np.int64)
-        )
+    if interface != "plain":
+        checked = check_words(design, graph, scores, inputs, stream=interface == "stream")
     else:
         checked = check_design(design, port_values(graph, inputs), expected)
     result = RtlResult(opened, settings, **checked, strength=strength)
@@ -218,12 +218,12 @@ def facts_of_run(opened: OpenedRun, naming: Naming, part: str, clock_period_ns: 
     return Facts(opened.name, opened.run.digest, naming.name, naming.version, part, clock_period_ns)
 
 
-def _write_verilog(opened: OpenedRun, design: Design, text: str) -> None:
+def _write_verilog(opened: OpenedRun, design: Design, texts: dict[str, str]) -> None:
     """Write the design and its memories; what an earlier one left goes."""
     opened.run.discard_from("rtl")
     folder = opened.run.path("rtl")
     shutil.rmtree(folder, ignore_errors=True)
-    for name, content in {**design.files, f"{design.name}.v": text}.items():
+    for name, content in {**design.files, **texts}.items():
         write_text(folder / name, content)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.layers.tagger import Tagger
 from tritag.models.training.checkpoint import CHECKPOINT_FILE
+from tritag.models.training.compute import Compute
 from tritag.models.training.evaluate import scores
 from tritag.models.training.start import weights_hash
 from tritag.models.training.training import train
@@ -34,6 +35,7 @@ from tritag.pipeline.recipes import call_of, load_start, run_name
 from tritag.pipeline.run_files import MetricsFile
 from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
+from tritag.quant.simulated.tagger import why_not_exact
 from tritag.run import Run, list_runs
 from tritag.run_config import identity, plain_values
 from tritag.terminal import print_progress
@@ -60,7 +62,12 @@ class TrainResult:
 
 
 def train_run(
-    tagger: str, recipe: Recipe, fresh: bool = False, progress: bool = True, teacher: bool = False
+    tagger: str,
+    recipe: Recipe,
+    fresh: bool = False,
+    progress: bool = True,
+    teacher: bool = False,
+    compute: Compute | None = None,
 ) -> TrainResult:
     """Train ``recipe`` into its run directory, or find it finished.
 
@@ -78,9 +85,13 @@ def train_run(
         Show a bar on a terminal.
     teacher : bool
         It is trained for the sake of another run, and a tagger's name alone does not find it.
+    compute : Compute, optional
+        The device; by default ``$TRITAG_DEVICE``, else the processor.
 
     Raises
     ------
+    ConfigError
+        The device is not there.
     DataError
         The jets do not fit the tagger's head.
     RunError
@@ -90,7 +101,9 @@ def train_run(
     TritagError
         The loss or its gradient is not finite.
     """
-    asked = _Asked(tagger, recipe, fresh, progress, teacher)
+    compute = compute or Compute()
+    compute.find()
+    asked = _Asked(tagger, recipe, fresh, progress, teacher, compute)
     run = asked.make_run()
     with writing(run):
         return _train_or_discard(asked, run)
@@ -114,15 +127,16 @@ class _Asked:
     fresh: bool
     progress: bool
     teacher: bool
+    compute: Compute = field(default_factory=Compute)
 
     def make_run(self) -> Run:
         """The run's directory; a jet file counts by its content."""
         recipe = self.recipe
-        jets = None if names_configuration(recipe.data) else jets_id(fingerprint.describe_jets(recipe.data)["splits"])
+        jets = _content_of(recipe.data)
         name, call = run_name(Path(self.tagger).stem, recipe), self._call()
         if not self.fresh:
             fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
-            directory = f"{name}-{identity(plain_values(recipe.settings()), jets)}"
+            directory = directory_of(self.tagger, recipe)
             if directory not in list_runs():  # one that was begun goes on
                 refuse_other_plugins(name, recipe.settings(), call)
         return Run.create(name, recipe.settings(), jets, call, self.teacher)
@@ -135,7 +149,18 @@ class _Asked:
     def float_run(self) -> OpenedRun:
         """The float run that a quantized training starts from."""
         part = self.recipe.float_part()
-        return train_run(self.tagger, part, self.fresh, self.progress, teacher=True).run
+        return train_run(self.tagger, part, self.fresh, self.progress, teacher=True, compute=self.compute).run
+
+
+def directory_of(tagger: str, recipe: Recipe) -> str:
+    """Name of the directory of a recipe's run, whether it is there or not."""
+    settings = plain_values(recipe.settings())
+    return f"{run_name(Path(tagger).stem, recipe)}-{identity(settings, _content_of(recipe.data))}"
+
+
+def _content_of(data: str) -> str | None:
+    """Digest of a jet file's content; None of a data configuration."""
+    return None if names_configuration(data) else jets_id(fingerprint.describe_jets(data)["splits"])
 
 
 def _train_run(asked: _Asked) -> TrainResult:
@@ -151,6 +176,8 @@ def _train_run(asked: _Asked) -> TrainResult:
         if finished:
             print_progress(f"{name}: trained already")
             return _result(run)
+    if recipe.quant is not None and not recipe.quant.exact:
+        print_progress(f"{name}: {why_not_exact(recipe.quant)}")
     tell_changes(run)
     keep_plugins(run, recipe.plugins)
     float_run = asked.float_run() if recipe.quant is not None else None
@@ -164,7 +191,7 @@ def _train_run(asked: _Asked) -> TrainResult:
     torch.set_num_threads(fingerprint.TRAINING_THREADS)
     targets = None
     if float_run is not None:
-        targets = _learn_from_float(network, recipe, float_run, jets["train"], progress)
+        targets = _learn_from_float(network, asked, float_run, jets["train"])
     elif recipe.start is not None:
         load_start(network, recipe.start)
     settings = recipe.training if recipe.quant_training is None else recipe.quant_training
@@ -181,10 +208,12 @@ def _train_run(asked: _Asked) -> TrainResult:
         name=name,
         fresh=asked.fresh or run.path(WEIGHTS_FILE).is_file(),
         config_digest=run.digest,
+        compute=asked.compute,
     )
-    test = _test(run, recipe, network, jets["test"], progress)
+    with asked.compute.placed(network):
+        test = _test(run, recipe, network, jets["test"], progress)
     started: JsonObject = {"start": dataclasses.asdict(recipe.start)} if recipe.start is not None else {}
-    run.record_provenance("train", settings.seed, **started)
+    run.record_provenance("train", settings.seed, **started, **asked.compute.facts())
     metrics = {
         "test": test.as_dict(),
         "training": result.as_dict(),
@@ -200,16 +229,16 @@ def _result(run: Run) -> TrainResult:
     return TrainResult(opened, opened.metrics())
 
 
-def _learn_from_float(
-    network: Tagger, recipe: Recipe, float_run: OpenedRun, training_jets: CodedJets, progress: bool
-) -> Tensor:
+def _learn_from_float(network: Tagger, asked: _Asked, float_run: OpenedRun, training_jets: CodedJets) -> Tensor:
     """Load the float tagger's weights into the quantized ``network``; returns what it is to answer (distillation)."""
+    recipe = asked.recipe
     assert recipe.quant is not None
     head = recipe.tagger.head
     teacher = float_run.tagger()
     network.load_float(teacher.state_dict())  # type: ignore[operator]
     head.check(training_jets, "training jets")
-    taught = scores(teacher, training_jets, progress=progress).reshape(len(training_jets), head.n_outputs)
+    with asked.compute.placed(teacher):
+        taught = scores(teacher, training_jets, progress=asked.progress).reshape(len(training_jets), head.n_outputs)
     return head.distilled(training_jets, torch.from_numpy(taught), recipe.quant.distillation)
 
 

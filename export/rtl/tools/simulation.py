@@ -192,7 +192,14 @@ def cache_root() -> Path:
 
 def _compiled(designs: Sequence[Design], optimise: str) -> tuple[Path, bool]:
     texts = {"designs.v": "\n".join([*(d.text for d in designs), wrapper(designs)]), "bench.cpp": bench(designs)}
-    memories = {file: content for d in designs for file, content in d.files.items()}
+    return compiled_program(texts, {file: content for d in designs for file, content in d.files.items()}, optimise)
+
+
+def compiled_program(texts: Mapping[str, str], memories: Mapping[str, str], optimise: str = "-O0") -> tuple[Path, bool]:
+    """The program of ``designs.v`` with its module :data:`.bench.WRAPPER` and ``bench.cpp``, and whether it was there.
+
+    ``memories`` lie beside it, by their file names.
+    """
     state = hashlib.sha256(json.dumps([texts, sorted(memories.items()), _FLAGS, optimise]).encode()).hexdigest()[:16]
 
     def build(folder: Path) -> dict[str, float]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from tritag.configs import build, load_config
 from tritag.errors import ConfigError
-from tritag.pipeline.recipes import recipe_of, start_of
-from tritag.pipeline.train import train_run
+from tritag.pipeline.points.point import Point, run_folder
 from tritag.quant.recipe import Recipe
 
 PRETRAINING = "pretraining"
@@ -75,25 +74,31 @@ def load_study(name: str) -> StudyConfig:
 
 
 def row_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Recipe:
-    """Recipe of a row; trains what it starts from, or finds it, because the weights are part of the recipe."""
+    """Recipe of a row; what it starts from must be trained, because the weights are part of the recipe."""
+    return row_point(config, row, seed).recipe()
+
+
+def row_point(config: StudyConfig, row: StudyRow, seed: int) -> Point:
+    """The training that a row is with a seed."""
     common = [s for s in config.settings if row.precision != "float" or not s.startswith(("quant.", "quant_training."))]
-    changes = [*common, *row.settings, f"training.seed={seed}"]
     start = row.start
     if start == PRETRAINING:
-        start = train_run(row.tagger, pretraining_recipe(config, row, seed), progress=False).run.name
-    return recipe_of(
+        point = pretraining_point(config, row, seed)
+        start = run_folder(point.tagger, point.recipe()).name
+    return Point(
         row.tagger,
         config.data,
-        row.constituents,
         row.precision,
-        changes,
-        on_grid=row.on_grid,
-        start=start_of(start, row.body_rate),
+        row.constituents,
+        row.on_grid,
+        (*common, *row.settings, f"training.seed={seed}"),
+        start,
+        row.body_rate,
     )
 
 
-def pretraining_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Recipe:
-    """Recipe of the training that ``row`` starts from.
+def pretraining_point(config: StudyConfig, row: StudyRow, seed: int) -> Point:
+    """The training that ``row`` starts from.
 
     Raises
     ------
@@ -102,5 +107,5 @@ def pretraining_recipe(config: StudyConfig, row: StudyRow, seed: int) -> Recipe:
     """
     if config.pretraining is None:
         raise ConfigError(f"start: {PRETRAINING} needs the study's key {PRETRAINING} with data and settings, got none")
-    changes = [*config.pretraining.settings, f"training.seed={seed}"]
-    return recipe_of(row.tagger, config.pretraining.data, row.constituents, "float", changes)
+    changes = (*config.pretraining.settings, f"training.seed={seed}")
+    return Point(row.tagger, config.pretraining.data, "float", row.constituents, changes=changes)

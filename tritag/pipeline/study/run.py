@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tritag.farm import Farm, kept
 from tritag.files import JsonObject
 from tritag.pipeline.study.config import load_study
 from tritag.pipeline.study.scheduler import check_all, train_all
@@ -44,7 +45,11 @@ class StudyResult:
 
 
 def study_run(
-    name: str, write: Path | None = None, figures: Path | None = None, processes: int | None = None
+    name: str,
+    write: Path | None = None,
+    figures: Path | None = None,
+    farm: Farm | None = None,
+    retry: bool = False,
 ) -> StudyResult:
     """Train every row of a study with every seed, check its firmware where it asks for it, and make its table.
 
@@ -56,20 +61,25 @@ def study_run(
         Markdown file whose section of this study is replaced.
     figures : Path, optional
         Folder for figures of rejection against cost.
-    processes : int, optional
-        Trainings at a time; by default one a core.
+    farm : Farm, optional
+        Where trainings and checks are done; by default in a process for each core.
+    retry : bool
+        Try points again that failed in an earlier call.
 
     Raises
     ------
     ConfigError
         The study is not valid, or the file of ``write`` has no section for it.
+    RunError
+        Points failed; the others are done.
     """
     config = load_study(name)
     if write is not None:
         find_section(write, Path(name).stem)  # before anything is trained
-    train_all(config, processes)
-    if config.firmware:
-        check_all(config)
+    with kept(farm or Farm()) as workers:
+        train_all(config, workers, name, retry)
+        if config.firmware:
+            check_all(config, workers, name, retry)
     result = StudyResult(Path(name).stem, tuple(study_rows(study_entries(config))))
     if write is not None:
         replace_section(write, result.name, result.markdown)

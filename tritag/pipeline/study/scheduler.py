@@ -1,124 +1,97 @@
-"""Runs what a study still lacks: trainings side by side, then firmware checks one after the other."""
+"""Has done what a study still lacks: trainings, then the firmware checks of those with an exact form."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
-from tritag import plugins
 from tritag.data.simulation.generate import ensure_data
-from tritag.errors import RunError, ToolError, TritagError
+from tritag.environment import runs_root
+from tritag.errors import RunError, TritagError
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
+from tritag.farm import Farm
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.pipeline import fingerprint
-from tritag.pipeline.cost import cost_run
 from tritag.pipeline.csim import csim_run
 from tritag.pipeline.export import export_run
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.study.config import StudyConfig, StudyRow, row_recipe
-from tritag.pipeline.train import train_run
+from tritag.pipeline.points.jobs import Job, do_jobs, require_none
+from tritag.pipeline.points.point import Point, run_folder
+from tritag.pipeline.points.trainings import train_points
+from tritag.pipeline.study.config import PRETRAINING, StudyConfig, pretraining_point, row_point, row_recipe
 from tritag.pipeline.verify import verify_run
-from tritag.progress import Progress
 from tritag.run import Run
+from tritag.tasks import Report
 from tritag.terminal import print_progress
-from tritag.workers import available_cores, follow_parent
 
 # What says that a step of the firmware was done, and what the table of a study reads.
 _FILES = {"export": ("model.qonnx.onnx", "vectors.npz"), "csim": ("csim.json", "hls"), "verify": ("verify.json",)}
 _READ = {"csim": {"compile_s"}, "verify": {"executor", "jets", "differ"}}
-_Group: TypeAlias = list[tuple[StudyRow, int]]
 
 
-def train_all(config: StudyConfig, processes: int | None = None) -> None:
-    """Train what is not trained yet; rows that share a float training stay in one process.
-
-    Parameters
-    ----------
-    processes : int, optional
-        Trainings at a time; by default one a core.
+def train_all(config: StudyConfig, farm: Farm, name: str, retry: bool = False) -> None:
+    """Train what is not trained yet; a point that fails keeps its error, and the others go on.
 
     Raises
     ------
-    ToolError
-        A process died, for want of memory or killed.
+    RunError
+        At the end, when points have failed.
+    ConfigError
+        A row is none, before anything is trained.
     """
+    again = ("tritag", "study", name)
+    rows = [(row, seed) for row in config.rows for seed in config.seeds]
+    first = [pretraining_point(config, row, seed) for row, seed in rows if row.start == PRETRAINING]
+    for row, seed in rows:
+        if row.start != PRETRAINING:
+            row_point(config, row, seed).recipe()
     for data in (config.data, *([config.pretraining.data] if config.pretraining else [])):
         if not Path(data).is_file():
-            ensure_data(data)
-    groups = _groups(config)
-    processes = min(processes or available_cores(), len(groups))
-    with Progress("study", sum(map(len, groups)), "trainings") as shown:
-        if processes == 1:  # a process of its own would import everything again
-            for group in groups:
-                _train_group(config, group)
-                shown.advance(len(group))
-        else:
-            _train_groups(config, groups, processes, shown)
+            ensure_data(data, farm)
+    require_none(_named(train_points(first, farm, "pretraining", retry)), len(first), again)
+    points = [row_point(config, row, seed) for row, seed in rows]
+    require_none(_named(train_points(points, farm, "study", retry)), len(points), again)
 
 
-def _train_groups(config: StudyConfig, groups: Sequence[_Group], processes: int, shown: Progress) -> None:
-    """Train groups side by side, in processes."""
-    pool = ProcessPoolExecutor(
-        processes,
-        get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(os.getpid(), plugins.used_paths()),
-    )
-    with pool:
-        pending = {pool.submit(_train_group, config, group): len(group) for group in groups}
-        for done in as_completed(pending):
-            try:
-                done.result()
-            except BrokenProcessPool as error:
-                raise ToolError(
-                    "a training process died (killed, or out of memory); run the same command again, finished "
-                    "trainings are kept"
-                ) from error
-            shown.advance(pending[done])
+def _named(errors: dict[Point, str]) -> dict[str, str]:
+    return {run_folder(point.tagger, point.recipe()).name: text for point, text in errors.items()}
 
 
-def _start_worker(parent: int, paths: tuple[Path, ...]) -> None:
-    """Initializer of a worker: it ends with its ``parent`` and knows the plug-ins that the user asked for."""
-    follow_parent(parent)
-    plugins.use(paths)
+def check_all(config: StudyConfig, farm: Farm, name: str, retry: bool = False) -> None:
+    """Take the exact rows to C-simulation and bit check; what is checked already stays.
 
-
-def _groups(config: StudyConfig) -> list[_Group]:
-    groups: dict[tuple[str, int | None, bool, str | None, int], _Group] = {}
+    Raises
+    ------
+    RunError
+        At the end, when a row failed.
+    """
+    jobs = []
     for row in config.rows:
-        for seed in config.seeds:
-            key = (row.tagger, row.constituents, row.on_grid, row.start, seed)
-            groups.setdefault(key, []).append((row, seed))
-    return list(groups.values())
-
-
-def _train_group(config: StudyConfig, group: _Group) -> None:
-    for row, seed in group:
-        recipe = row_recipe(config, row, seed)
-        opened = train_run(row.tagger, recipe, progress=False).run
+        recipe = row_recipe(config, row, config.seeds[0])
         if recipe.quant is not None and recipe.quant.exact:
-            cost_run(opened)
+            folder = run_folder(row.tagger, recipe)
+            target = folder / "verify.json"
+            jobs.append(Job(f"{folder.name}.firmware", target, _check, (folder.name,), partial(_is_checked, folder)))
+    failed = do_jobs(jobs, farm, "study", "firmware checks", retry)
+    require_none(failed, len(jobs), ("tritag", "study", name))
 
 
-def check_all(config: StudyConfig) -> None:
-    """Take the exact rows to C-simulation and bit check, one after the other; what is checked already stays."""
-    recipes = [(row, row_recipe(config, row, config.seeds[0])) for row in config.rows]
-    exact = [(row, recipe) for row, recipe in recipes if recipe.quant is not None and recipe.quant.exact]
-    for index, (row, recipe) in enumerate(exact, start=1):
-        opened = train_run(row.tagger, recipe, progress=False).run
-        print_progress(f"firmware {index} of {len(exact)}: {opened.name}")
-        if must_be_done(opened, "export"):
-            export_run(opened)
-        if must_be_done(opened, "csim"):
-            csim_run(opened, DEFAULT_TARGET)
-        if must_be_done(opened, "verify"):
-            verify_run(opened, progress=False)
+def _is_checked(folder: Path) -> bool:
+    opened = OpenedRun(Run.open(folder))
+    return not any(why_again(opened, step) is not None for step in _FILES)
+
+
+def _check(report: Report, name: str) -> None:
+    """Export, C-simulation and bit check of a run, as far as they are not done."""
+    opened = OpenedRun(Run.open(runs_root() / name))
+    print_progress(f"firmware: {opened.name}")
+    if must_be_done(opened, "export"):
+        export_run(opened)
+    if must_be_done(opened, "csim"):
+        csim_run(opened, DEFAULT_TARGET)
+    if must_be_done(opened, "verify"):
+        verify_run(opened, progress=False)
 
 
 def must_be_done(opened: OpenedRun, step: str) -> bool:
@@ -126,18 +99,24 @@ def must_be_done(opened: OpenedRun, step: str) -> bool:
 
     What a step wrote is not believed because it is there.
     """
+    reason = why_again(opened, step)
+    if reason:
+        print_progress(f"{opened.name}: {step} is done again: {reason}")
+    return reason is not None
+
+
+def why_again(opened: OpenedRun, step: str) -> str | None:
+    """Why a step must be done: empty where its files are missing, None where it need not."""
     run = opened.run
     if not all(run.path(name).exists() for name in _FILES[step]):
-        return True
+        return ""
     reason = fingerprint.summary(fingerprint.changes(run, step) or ())
     try:
         if not reason:
             _require_whole(run, step)
-            return False
     except TritagError as error:
         reason = str(error)
-    print_progress(f"{opened.name}: {step} is done again: {reason}")
-    return True
+    return reason or None
 
 
 def _require_whole(run: Run, step: str) -> None:

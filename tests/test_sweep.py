@@ -1,0 +1,121 @@
+"""Sweeps: the same table wherever and however often it is done, and the run to deploy."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.jets import SAMPLE
+from tritag.configs import config_names
+from tritag.farm import Farm
+from tritag.pipeline.points import trainings
+from tritag.pipeline.sweep.config import grid, load_sweep, point_of
+from tritag.pipeline.sweep.rows import SweepRow, best_first, on_front
+from tritag.pipeline.sweep.run import sweep_run
+from tritag.report.pareto import front_numbers
+
+TINY = """
+data: {data}
+axes:
+  tagger: [transformer-2k]
+  constituents: [2]
+  precision: {precisions}
+  training.learning_rate: [0.003, 0.01]
+  sizes.channels: [4]
+settings: [training.iterations=3, training.batch_size=32, training.validate_every=3, quant_training.iterations=2,
+           sizes.blocks=1, sizes.heads=1]
+objectives: {objectives}
+"""
+
+
+def write_sweep(path: Path, precisions: str = "[float]", objectives: str = "[auc]", more: str = "") -> Path:
+    path.write_text(TINY.format(data=SAMPLE, precisions=precisions, objectives=objectives) + more)
+    return path
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in ("table.csv", "table.parquet", "table.json", "report.html")}
+
+
+@pytest.mark.parametrize("name", config_names("sweeps"))
+def test_every_sweep_is_valid(name: str) -> None:
+    config = load_sweep(name)
+    points = grid(config)
+    assert len(points) >= 30
+    assert point_of(config, points[0]).recipe().precision == points[0]["precision"]
+
+
+def test_fronts_in_any_number_of_objectives() -> None:
+    assert front_numbers([(1, 2), (2, 1), (2, 2), (1, 2), (3, 3)]) == [0, 0, 1, 0, 2]
+    assert front_numbers([]) == []
+    rows = [SweepRow(i, {}, 1.0, figures={"auc": a, "latency_ns": t}) for i, (a, t) in enumerate([(0.9, 5), (0.8, 6)])]
+    rows.append(SweepRow(2, {}, 1.0, "failed"))
+    rows.append(SweepRow(3, {}, 1.0, figures={"auc": 0.99, "latency_ns": None}))
+    assert on_front(rows, ("auc", "latency_ns")) == {0}
+    assert [row.number for row in best_first(rows, ("auc", "latency_ns"))] == [0, 1]
+    assert on_front(rows, ("auc",)) == {3}
+
+
+def test_the_table_does_not_depend_on_where_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process; on a cluster of two workers of which one is killed in the middle; interrupted and resumed."""
+    spec = write_sweep(tmp_path / "tiny.yaml", "[float]", "[auc, rejection_0.5]")
+    spec.write_text(spec.read_text() + "halving: {shares: [0.5]}\n")
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "one"))
+    began = []
+    whole = trainings.train_run
+
+    def interrupted(*given: object, **named: object) -> object:
+        began.append(given)
+        if len(began) == 2:
+            raise KeyboardInterrupt
+        return whole(*given, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainings, "train_run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sweep_run(str(spec), Farm(processes=1))
+    weights = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").glob("*/weights.safetensors")}
+    assert len(weights) == 1
+    one = sweep_run(str(spec), Farm(processes=1))
+    assert all(path.stat().st_mtime_ns == at for path, at in weights.items())
+    assert [line["status"] for line in one.points].count("stopped") == 1
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "two"))
+    killed: list[int] = []
+    killer = threading.Thread(target=_kill_a_worker, args=(tmp_path / "two", killed))
+    killer.start()
+    two = sweep_run(str(spec), Farm(processes=2))
+    killer.join()
+    assert killed
+    assert tables(one.folder) == tables(two.folder)
+    names = [{path.name for path in (tmp_path / where).iterdir()} - {".tritag"} for where in ("one", "two")]
+    assert names[0] == names[1]
+    assert not list((tmp_path / "two" / "points").glob("*.failed.json"))
+
+
+def _kill_a_worker(runs: Path, killed: list[int]) -> None:
+    """Kill the first worker that trains."""
+    until = time.monotonic() + 120
+    while not killed and time.monotonic() < until:
+        time.sleep(0.05)
+        locks = {str(lock.resolve()) for lock in runs.glob("*/.tritag/steps.lock")}
+        children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")] if locks else []
+        for pid in {pid for found in children for pid in found}:
+            with suppress(OSError):
+                if locks & {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}:
+                    os.kill(int(pid), signal.SIGKILL)
+                    killed.append(int(pid))
+                    return

@@ -1,0 +1,148 @@
+"""Tasks wherever they are done: a client of the user's own, and jobs of a batch system that a stand-in starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tritag.errors import ConfigError, RunError, ToolError
+from tritag.farm import Farm, kept
+from tritag.farm_file import make_cluster, read_farm
+from tritag.pipeline.points.jobs import Job, do_jobs
+from tritag.tasks import Task, run_tasks
+
+FARM = """
+cluster: condor
+maximum: 1
+options: {cores: 1, memory: 1 GB, disk: 1 GB, scheduler_options: {dashboard_address: '127.0.0.1:0', host: 127.0.0.1}}
+"""
+# What the batch system would do with a job: run its program, as the description says, and tell the number.
+SUBMIT = """#!{python}
+import re, subprocess, sys
+text = open(sys.argv[1]).read()
+open({log!r}, "a").write(text)
+arguments = re.search(r"^Arguments = (.*)$", text, re.M | re.I)[1].strip().strip('"').replace('""', '"')
+inner = re.fullmatch(r"-c '(.*)'", arguments)[1].replace("''", "'")
+subprocess.Popen(["/bin/sh", "-c", inner], stdout=-3, stderr=-3, start_new_session=True)
+print("1 job(s) submitted to cluster 7.")
+"""
+
+
+def write_own(report: Any, target: Path) -> None:
+    report(1)
+    target.write_text(f"{os.getpid()}|{os.environ['TRITAG_RUNS']}|{Path.cwd()}")
+
+
+def end_the_worker(report: Any, target: Path) -> None:
+    with target.with_suffix(".tries").open("a") as file:
+        file.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(report: Any, target: Path) -> None:
+    raise RunError(f"no {target.name} today")
+
+
+def tasks_in(folder: Path, n: int, work: Any = write_own) -> list[Task]:
+    return [Task(f"t{i}", folder / f"t{i}", work, (folder / f"t{i}",), 2) for i in range(n)]
+
+
+def test_a_lost_worker_costs_its_own_task_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that kills its worker is tried three times; errors come back; the others are done, each once."""
+    monkeypatch.setenv("TRITAG_RUNS", "some runs")
+    monkeypatch.chdir(tmp_path)
+    told: list[int] = []
+    asked = tasks_in(tmp_path, 3)
+    asked.insert(1, Task("deadly", tmp_path / "deadly", end_the_worker, (tmp_path / "deadly",), 2))
+    asked.append(Task("wrong", tmp_path / "wrong", fail, (tmp_path / "wrong",), 2))
+    with kept(Farm(processes=2)) as farm:
+        errors = {task.name: error for task, error in run_tasks(asked, farm, told.append)}
+        again = {task.name: error for task, error in run_tasks(tasks_in(tmp_path, 2), farm, told.append)}
+    assert {name for name, error in errors.items() if error is None} == {"t0", "t1", "t2"}
+    assert "its worker process died 3 times" in str(errors["deadly"])
+    assert (tmp_path / "deadly.tries").read_text() == "xxx"
+    assert str(errors["wrong"]) == "no wrong today"
+    assert isinstance(errors["wrong"], RunError)
+    assert set(again.values()) == {None}
+    assert sum(told) == 2 * (len(asked) + 2)
+    assert (tmp_path / "t0").read_text().split("|")[1:] == ["some runs", str(tmp_path)]
+
+
+def test_failed_jobs_keep_their_error_until_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    farm, target = Farm(processes=1), tmp_path / "a"
+    wrong, right = (Job("a", target, work, (target,)) for work in (fail, write_own))
+    assert do_jobs([wrong, wrong], farm, "t", "jobs") == {"a": "no a today"}
+    assert do_jobs([right], farm, "t", "jobs") == {"a": "no a today"}
+    assert not target.exists()
+    assert do_jobs([right], farm, "t", "jobs", retry=True) == {}
+    assert target.exists()
+    assert do_jobs([wrong], farm, "t", "jobs") == {}
+    assert not list((tmp_path / "runs" / "points").glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1]", "must be a mapping with cluster and maximum"),
+        ("cluster: pbs\nmaximum: 1\n", "cluster must be condor, slurm or PACKAGE:CLASS of a site, got 'pbs'"),
+        ("cluster: slurm\nmaximum: 0\n", "maximum must be a whole number of jobs from 1 on, got 0"),
+        ("cluster: slurm\nmaximum: 2\nminimum: 3\n", "minimum must not be above maximum, got 3 and 2"),
+        (
+            "cluster: condor\nmaximum: 1\noptions: {cores: 1}\n",
+            "options must say .* a job asks for; add memory, disk",
+        ),
+        ("cluster: slurm\nmaxim: 1\n", "unknown key 'maxim'; did you mean 'maximum'"),
+    ],
+)
+def test_wrong_farm_files(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "farm.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
+        read_farm(path)
+
+
+def test_work_is_done_in_one_place() -> None:
+    with pytest.raises(ConfigError, match="got processes and scheduler; choose one"):
+        Farm(processes=2, scheduler="tcp://host:1")
+    with pytest.raises(ToolError, match="no Dask scheduler answers at nonsense://x"):
+        list(run_tasks(tasks_in(Path("/nowhere"), 1), Farm(scheduler="nonsense://x")))
+
+
+def test_a_site_without_its_package(tmp_path: Path) -> None:
+    path = tmp_path / "farm.yaml"
+    path.write_text("cluster: no_such_site:Cluster\nmaximum: 1\n")
+    with pytest.raises(ToolError, match=r"needs the package no_such_site, which is missing .*; install no_such_site"):
+        make_cluster(read_farm(path), path)
+
+
+def test_jobs_of_a_batch_system(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job's script starts a worker with a timeout; a stand-in for condor_submit runs it, and the work is done."""
+    pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
+    monkeypatch.setenv("TRITAG_RUNS", "some runs")
+    monkeypatch.chdir(tmp_path)
+    tools, log = tmp_path / "bin", tmp_path / "submitted"
+    tools.mkdir()
+    for name, text in (
+        ("condor_submit", SUBMIT.format(python=sys.executable, log=str(log))),
+        ("condor_rm", "#!/bin/sh\nexit 0\n"),
+    ):
+        (tools / name).write_text(text)
+        (tools / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PYTHONPATH", str(repository))  # where a worker finds this file
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    path = tmp_path / "farm.yaml"
+    path.write_text(FARM)
+    asked = tasks_in(tmp_path, 1)
+    assert [error for _, error in run_tasks(asked, Farm(file=path))] == [None]
+    assert int((tmp_path / "t0").read_text().split("|")[0]) != os.getpid()
+    text = log.read_text()
+    assert "--death-timeout 120" in text
+    assert sys.executable in text
+    assert "--nthreads 1" in text

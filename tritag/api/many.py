@@ -1,0 +1,116 @@
+"""Many runs: studies and sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tritag.configs import load_config
+from tritag.farm import Farm
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from tritag.pipeline.study.run import StudyResult
+    from tritag.pipeline.sweep.run import SweepResult
+
+
+def study(
+    name: str,
+    *,
+    processes: int | None = None,
+    scheduler: str | None = None,
+    farm: str | Path | None = None,
+    client: Client | None = None,
+    retry: bool = False,
+) -> StudyResult:
+    """Train every row of a study with every seed; killed and called again, it goes on with what is missing.
+
+    Parameters
+    ----------
+    name : str
+        A name in ``configs/studies``, or a YAML file.
+    processes : int, optional
+        Processes of this machine; by default one a core. Of this and the next three at most one is given.
+    scheduler : str, optional
+        Address of a Dask scheduler that runs already.
+    farm : str or Path, optional
+        YAML of a batch system (docs/farm.md).
+    client : distributed.Client, optional
+        A client of your own, which stays open.
+    retry : bool
+        Try again what failed in an earlier call.
+
+    Returns
+    -------
+    StudyResult
+        ``rows`` with figures, and ``markdown``.
+
+    Raises
+    ------
+    ConfigError
+        The study is not valid.
+    RunError
+        Points failed; the others are done.
+
+    Examples
+    --------
+    ::
+
+        print(tritag.study("trigger", processes=2).markdown)
+    """
+    load_config("studies", name)
+    where = Farm(processes, scheduler, None if farm is None else Path(farm), client)
+    from tritag.pipeline.study.run import study_run
+
+    return study_run(name, farm=where, retry=retry)
+
+
+def sweep(
+    name: str,
+    *,
+    processes: int | None = None,
+    scheduler: str | None = None,
+    farm: str | Path | None = None,
+    client: Client | None = None,
+    retry: bool = False,
+) -> SweepResult:
+    """Train and schedule the points of a sweep; killed and called again, it goes on with what is missing.
+
+    Parameters
+    ----------
+    name : str
+        A name in ``configs/sweeps``, or a YAML file (docs/farm.md).
+    processes : int, optional
+        Processes of this machine; by default one a core. Of this and the next three at most one is given.
+    scheduler : str, optional
+        Address of a Dask scheduler that runs already.
+    farm : str or Path, optional
+        YAML of a batch system (docs/farm.md).
+    client : distributed.Client, optional
+        A client of your own, which stays open.
+    retry : bool
+        Try again what failed in an earlier call.
+
+    Returns
+    -------
+    SweepResult
+        ``points``, ``front`` and ``folder`` with table and page; points that failed say so.
+
+    Raises
+    ------
+    ConfigError
+        The sweep is not valid.
+
+    Examples
+    --------
+    ::
+
+        for point in tritag.sweep("demo", client=distributed.Client("tcp://host:8786")).front:
+            print(point["run"], point["rejection_0.3"], point["latency_ns"])
+    """
+    load_config("sweeps", name)
+    where = Farm(processes, scheduler, None if farm is None else Path(farm), client)
+    from tritag.pipeline.sweep.run import sweep_run
+
+    return sweep_run(name, where, retry)

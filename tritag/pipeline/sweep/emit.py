@@ -1,0 +1,78 @@
+"""A sweep as the input of other workflow tools, which start one job for each point."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from tritag.errors import ConfigError, unknown_name
+from tritag.pipeline.sweep.config import grid, load_sweep
+from tritag.pipeline.sweep.run import require_independent
+
+KINDS = ("snakemake", "condor")
+
+
+def emitted(name: str, kind: str) -> str:
+    """Text of a Snakefile, or of an HTCondor submit description, for a grid.
+
+    Jobs run ``tritag sweep NAME --point N`` in the folder of the call with its TRITAG_RUNS and TRITAG_CACHE, which all
+    machines must share; ``tritag sweep NAME`` then finds all done and writes the table.
+
+    Raises
+    ------
+    ConfigError
+        Another kind, or a sweep that is not done point by point.
+    """
+    if kind not in KINDS:
+        raise ConfigError(unknown_name("kind of workflow", kind, KINDS))
+    config = load_sweep(name)
+    require_independent(name, config.search, config.halving is not None)
+    n_points = len(grid(config))
+    return _snakemake(name, n_points) if kind == "snakemake" else _condor(name, n_points)
+
+
+def _tritag(name: str) -> str:
+    return f"{shlex.quote(_program())} sweep {shlex.quote(name)}"
+
+
+def _program() -> str:
+    """The command of this environment."""
+    beside = Path(sys.executable).with_name("tritag")
+    return str(beside) if beside.is_file() else "tritag"
+
+
+def _snakemake(name: str, n_points: int) -> str:
+    stem = Path(name).stem
+    return f'''# Points of the sweep {stem}: snakemake --cores 2, or with an executor of your site.
+rule all:
+    input: "{stem}.table"
+
+rule point:
+    output: touch("{stem}.points/{{number}}.done")
+    threads: 1
+    shell: {f"{_tritag(name)} --point {{wildcards.number}}"!r}
+
+rule table:
+    input: expand("{stem}.points/{{number}}.done", number=range({n_points}))
+    output: touch("{stem}.table")
+    shell: {_tritag(name)!r}
+'''
+
+
+def _condor(name: str, n_points: int) -> str:
+    stem, here = Path(name).stem, Path.cwd()
+    return f"""# Points of the sweep {stem}: condor_submit FILE; when all have ended: tritag sweep {shlex.quote(name)}
+universe       = vanilla
+executable     = {_program()}
+arguments      = "sweep '{name}' --point $(Process)"
+initialdir     = {here}
+getenv         = TRITAG_RUNS, TRITAG_CACHE, PATH
+request_cpus   = 1
+request_memory = 2 GB
+max_retries    = 2
+log            = {stem}.log
+output         = {stem}.$(Process).out
+error          = {stem}.$(Process).err
+queue {n_points}
+"""

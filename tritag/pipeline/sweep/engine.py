@@ -1,0 +1,95 @@
+"""Does the points of a sweep: trained side by side, scheduled, and, by halving, the worse ones no further."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tritag.errors import ConfigError, TritagError
+from tritag.farm import Farm
+from tritag.files import JsonObject
+from tritag.pipeline.points.designs import DesignAsked, design_job
+from tritag.pipeline.points.jobs import do_jobs
+from tritag.pipeline.points.point import Point, run_folder
+from tritag.pipeline.points.trainings import train_points
+from tritag.pipeline.sweep.config import SweepConfig, design_of_values, grid, point_of
+from tritag.pipeline.sweep.rows import SweepRow, best_first, figures_of
+from tritag.terminal import print_progress
+
+
+@dataclass(frozen=True)
+class _Where:
+    farm: Farm
+    retry: bool
+
+
+def run_grid(config: SweepConfig, farm: Farm, retry: bool = False) -> list[SweepRow]:
+    """Rows of all points of a grid."""
+    return run_points(config, list(enumerate(grid(config))), farm, retry)
+
+
+def run_points(
+    config: SweepConfig, points: Sequence[tuple[int, JsonObject]], farm: Farm, retry: bool = False
+) -> list[SweepRow]:
+    """Rows of some points, by their numbers; those that halving stops keep the figures of the share they came to.
+
+    Raises
+    ------
+    ConfigError
+        No point is one that can be trained.
+    """
+    rows: dict[int, SweepRow] = {}
+    shares = (*config.halving.shares, 1.0) if config.halving is not None else (1.0,)
+    alive = list(points)
+    for share in shares:
+        if config.halving is not None:
+            print_progress(f"sweep: {len(alive)} points at {share:.3g} of their steps")
+        found = _round(config, alive, share, _Where(farm, retry))
+        rows |= {row.number: row for row in found}
+        if share < 1 and config.halving is not None:
+            kept = best_first(found, config.objectives)
+            kept = kept[: max(1, math.ceil(config.halving.keep * len(kept)))]
+            on = {row.number for row in kept}
+            for row in found:
+                if row.number not in on and row.status != "failed":
+                    rows[row.number] = dataclasses.replace(row, status="stopped")
+            alive = [(number, values) for number, values in alive if number in on]
+    return [rows[number] for number, _ in points]
+
+
+def _round(config: SweepConfig, alive: Sequence[tuple[int, JsonObject]], share: float, where: _Where) -> list[SweepRow]:
+    """Train and schedule points for a share of their steps."""
+    points: dict[int, Point] = {}
+    errors: dict[int, str] = {}
+    for number, values in alive:
+        try:
+            points[number] = point_of(config, values, share)
+            points[number].recipe()
+        except TritagError as error:
+            points.pop(number, None)
+            errors[number] = str(error)
+    if not points and errors:
+        raise ConfigError(f"no point of the sweep can be trained; the first: {next(iter(errors.values()))}")
+    failed = train_points(list(dict.fromkeys(points.values())), where.farm, "sweep", where.retry)
+    errors |= {number: failed[point] for number, point in points.items() if point in failed}
+    folders = {number: run_folder(point.tagger, point.recipe()) for number, point in points.items()}
+    designs: dict[int, DesignAsked] = {}
+    if config.designs:
+        for number, values in alive:
+            quant = points[number].recipe().quant if number not in errors else None
+            if quant is not None and quant.exact:
+                designs[number] = design_of_values(config, values)
+    jobs = {number: design_job(folders[number], design) for number, design in designs.items()}
+    failed_jobs = do_jobs(jobs.values(), where.farm, "sweep", "designs", where.retry)
+    errors |= {number: failed_jobs[job.name] for number, job in jobs.items() if job.name in failed_jobs}
+    rows = []
+    for number, values in alive:
+        run = folders[number].name if number in folders else None
+        if number in errors:
+            rows.append(SweepRow(number, values, share, "failed", run, error=errors[number]))
+        else:
+            figures = figures_of(folders[number], designs.get(number))
+            rows.append(SweepRow(number, values, share, "done", run, figures))
+    return rows

@@ -1,0 +1,128 @@
+"""A sweep from its name to its table, and the run of a table to deploy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tritag.errors import CheckFailed, ConfigError
+from tritag.farm import Farm, kept
+from tritag.files import JsonObject
+from tritag.pipeline.sweep.config import grid, load_sweep
+from tritag.pipeline.sweep.engine import run_grid, run_points
+from tritag.pipeline.sweep.files import folder_of, table_of, write_sweep
+from tritag.pipeline.sweep.search import run_search
+from tritag.report.sweep import sweep_markdown
+from tritag.terminal import print_progress
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The table of a sweep.
+
+    Attributes
+    ----------
+    folder : Path
+        With ``table.csv``, ``table.parquet``, ``table.json`` and ``report.html``.
+    objectives : tuple of str
+        Names of the columns that the front is made of.
+    points : tuple of dict
+        Lines of the table.
+    """
+
+    folder: Path
+    objectives: tuple[str, ...]
+    points: tuple[JsonObject, ...]
+
+    @property
+    def front(self) -> tuple[JsonObject, ...]:
+        """Lines that no other one beats in all objectives."""
+        return tuple(line for line in self.points if line["front"])
+
+    @property
+    def markdown(self) -> str:
+        """The front in Markdown."""
+        return sweep_markdown(self.points, self.objectives)
+
+    def as_dict(self) -> JsonObject:
+        """What ``tritag sweep --json`` prints."""
+        return {"folder": str(self.folder), "objectives": list(self.objectives), "points": list(self.points)}
+
+    def require_done(self) -> None:
+        """Raise when points have failed.
+
+        Raises
+        ------
+        CheckFailed
+            With their number and the first error.
+        """
+        failed = [line for line in self.points if line["status"] == "failed"]
+        if failed:
+            first = f"point {failed[0]['point']}: {failed[0]['error']}"
+            raise CheckFailed(
+                f"{len(failed)} of {len(self.points)} points failed, see the column error of "
+                f"{self.folder / 'table.csv'}; {first}; --retry tries them again"
+            )
+
+
+def sweep_run(name: str, farm: Farm | None = None, retry: bool = False) -> SweepResult:
+    """Do the points of a sweep and write its table and page; those that are done are found.
+
+    Parameters
+    ----------
+    name : str
+        A name in ``configs/sweeps``, or a YAML file.
+    farm : Farm, optional
+        Where it is done; by default in a process for each core.
+    retry : bool
+        Try points again that failed in an earlier call.
+
+    Raises
+    ------
+    ConfigError
+        The sweep is not valid.
+    """
+    config = load_sweep(name)
+    with kept(farm or Farm()) as workers:
+        rows = (run_search if config.search == "optuna" else run_grid)(config, workers, retry)
+    lines = table_of(config, rows)
+    folder = folder_of(name, config)
+    write_sweep(folder, name, config, lines)
+    print_progress(f"wrote {folder / 'table.csv'} and {folder / 'report.html'}")
+    return SweepResult(folder, config.objectives, tuple(lines))
+
+
+def one_point(name: str, number: int, retry: bool = False) -> JsonObject:
+    """Do a single point of a grid in this process; for a batch system that starts one job for each.
+
+    Raises
+    ------
+    ConfigError
+        There is no such point, or points depend on each other.
+    CheckFailed
+        It failed.
+    """
+    config = load_sweep(name)
+    require_independent(name, config.search, config.halving is not None)
+    values = grid(config)
+    if not 0 <= number < len(values):
+        raise ConfigError(f"--point must be 0..{len(values) - 1} of {name}, got {number}")
+    (row,) = run_points(config, [(number, values[number])], Farm(processes=1), retry)
+    if row.status == "failed":
+        raise CheckFailed(f"point {number} of {name} failed: {row.error}")
+    return {"point": number, "run": row.run, **row.figures}
+
+
+def require_independent(name: str, search: str, halving: bool) -> None:
+    """Refuse sweeps whose points follow from the results of others.
+
+    Raises
+    ------
+    ConfigError
+        It searches, or halves.
+    """
+    if search != "grid" or halving:
+        raise ConfigError(
+            f"{name} must be a grid without halving to be done point by point, since a search and halving "
+            "decide as they go; call tritag sweep with --scheduler or --farm"
+        )

@@ -1,0 +1,73 @@
+"""A multi-objective search with Optuna: it proposes as many points at a time as ``batch`` says, whatever does them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from tritag.errors import ToolError
+from tritag.farm import Farm
+from tritag.files import JsonObject, JsonValue
+from tritag.pipeline.sweep.config import SweepConfig, range_of
+from tritag.pipeline.sweep.engine import run_points
+from tritag.pipeline.sweep.objectives import OBJECTIVES
+from tritag.pipeline.sweep.rows import SweepRow
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+
+def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[SweepRow]:
+    """Rows of the points that a search proposes.
+
+    The search keeps nothing: called again it proposes the same points, since its random numbers are seeded and it hears
+    of results batch by batch, and finds their runs finished.
+
+    Raises
+    ------
+    ToolError
+        Optuna is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise ToolError("a search needs the package optuna; pip install 'tritag[search]'") from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    directions: list[Literal["maximize", "minimize"]] = [
+        "maximize" if OBJECTIVES[name] else "minimize" for name in config.objectives
+    ]
+    sampler = optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=min(config.batch, config.trials))
+    study = optuna.create_study(directions=directions, sampler=sampler)
+    rows: list[SweepRow] = []
+    while len(rows) < config.trials:
+        trials = [study.ask() for _ in range(min(config.batch, config.trials - len(rows)))]
+        points = [(len(rows) + i, _proposed(config, trial)) for i, trial in enumerate(trials)]
+        found = run_points(config, points, farm, retry)
+        for trial, row in zip(trials, found, strict=True):
+            if row.objectives(config.objectives) is None:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(trial, [float(row.figures[name]) for name in config.objectives])  # type: ignore[arg-type]
+        rows += found
+    return rows
+
+
+def _proposed(config: SweepConfig, trial: Trial) -> JsonObject:
+    return {axis: _suggested(trial, axis, range_of(config, axis)) for axis in config.axes}
+
+
+def _suggested(trial: Trial, axis: str, values: list[JsonValue] | dict[str, JsonValue]) -> JsonValue:
+    if isinstance(values, list):
+        chosen: JsonValue = values[trial.suggest_categorical(axis, list(range(len(values))))]
+        return chosen
+    low, high, log = values["from"], values["to"], bool(values.get("log"))
+    if isinstance(low, int) and isinstance(high, int) and isinstance(values.get("step", 1), int):
+        step = 1 if log else int(values.get("step", 1))  # type: ignore[arg-type]
+        return trial.suggest_int(axis, low, high, step=step, log=log)
+    given = values.get("step")
+    return trial.suggest_float(
+        axis,
+        float(low),  # type: ignore[arg-type]
+        float(high),  # type: ignore[arg-type]
+        step=None if given is None or log else float(given),  # type: ignore[arg-type]
+        log=log,
+    )

@@ -1,0 +1,251 @@
+"""Long work as tasks: each has a file that says that it was done, wherever it ran.
+
+Results are files, which a folder that all workers see holds. So a command that was killed goes on with what is missing,
+a task whose worker was lost is done by another one, and no result depends on the number of workers or their order.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tritag import plugins
+from tritag.errors import ToolError
+from tritag.farm import Farm, Farmed, connect
+from tritag.helper_files import temporary_folder
+from tritag.terminal import print_progress
+from tritag.verbosity import WANTED
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+Report: TypeAlias = Callable[[int], None]
+Work: TypeAlias = Callable[..., None]
+_PATIENCE_S = 30.0
+# A file that another machine wrote may show up late: attributes are cached by file systems of a network.
+_LATE_S = 60.0
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    target : Path
+        The file that is there when it is done. Who makes tasks leaves out those that are done.
+    work : callable
+        A function of a module, called with the arguments, and first with ``report``: to be told units that were done.
+    arguments : tuple
+        What a process on another machine can be given.
+    units : int
+        What it counts for, in units of the progress that is shown.
+    """
+
+    name: str
+    target: Path
+    work: Work
+    arguments: tuple[Any, ...] = ()
+    units: int = 1
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where and how a command was called, so that a task finds the same on a worker."""
+
+    folder: str
+    variables: dict[str, str | None]
+    plugins: tuple[Path, ...]
+    verbosity: tuple[bool, bool]
+
+    @classmethod
+    def here(cls) -> _Place:
+        variables = {name: os.environ.get(name) for name in ("TRITAG_RUNS", "TRITAG_CACHE")}
+        paths = tuple(path.resolve() for path in plugins.used_paths())
+        return cls(os.getcwd(), variables, paths, (WANTED.quiet, WANTED.verbose))
+
+    def enter(self) -> None:
+        """Work as the command that asked does.
+
+        Raises
+        ------
+        ToolError
+            This machine does not have the command's folder.
+        """
+        try:
+            os.chdir(self.folder)
+        except OSError as error:
+            raise ToolError(
+                f"every worker must see the folder {self.folder}, but {os.uname().nodename} does not "
+                f"({error.strerror}); call tritag in a folder that all machines share"
+            ) from error
+        for name, value in self.variables.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        WANTED.quiet, WANTED.verbose = self.verbosity
+
+
+def run_tasks(
+    tasks: Sequence[Task], farm: Farm, report: Report | None = None
+) -> Iterator[tuple[Task, Exception | None]]:
+    """Do tasks, and give each with its error, or None, as it ends.
+
+    A single process works in this one; more are workers of a Dask cluster (:mod:`tritag.farm`). Whoever stops to
+    iterate ends those under way.
+
+    Parameters
+    ----------
+    farm : Farm
+        Where they are done.
+    report : callable, optional
+        Told how many units more are done, while tasks run; in all those of ``Task.units``.
+
+    Raises
+    ------
+    ToolError
+        The scheduler cannot be reached or went away, or a package is missing.
+    """
+    said = _Said(report or (lambda number: None))
+    with suppress(OSError), temporary_folder():  # sweeps what the cluster of a killed command has left
+        pass
+    if farm.in_process(len(tasks)):
+        for number, task in enumerate(tasks):
+            error = None
+            try:
+                task.work(lambda units, number=number: said.partly(number, units), *task.arguments)
+            except Exception as raised:
+                error = raised
+            said.ended(number, task.units)
+            yield task, error
+    elif tasks:
+        with connect(farm, len(tasks)) as farmed:
+            yield from _farmed_out(tasks, farmed, said)
+
+
+@dataclass
+class _Said:
+    """Units that are done: what a task reports on its way, and at its end what it has not reported."""
+
+    report: Report
+    reported: dict[int, int] = field(default_factory=dict)
+    over: set[int] = field(default_factory=set)
+
+    def partly(self, number: int, units: int) -> None:
+        if number not in self.over:
+            self.reported[number] = self.reported.get(number, 0) + units
+            self.report(units)
+
+    def ended(self, number: int, units: int) -> None:
+        self.over.add(number)
+        self.report(units - self.reported.get(number, 0))
+
+
+def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[tuple[Task, Exception | None]]:
+    client, name = farmed.client, f"tritag-{token_hex(8)}"
+    heard: SimpleQueue[tuple[int, int] | Future] = SimpleQueue()
+    client.subscribe_topic(name, lambda event: heard.put(tuple(event[1])))
+    place = _Place.here()
+    futures: list[Future] = []
+    try:
+        futures = client.map(
+            _perform,
+            [place] * len(tasks),
+            [(name, number) for number in range(len(tasks))],
+            [pickle.dumps(task) for task in tasks],
+            key=[(name, number) for number in range(len(tasks))],
+            pure=False,
+        )
+        numbers = {future.key: number for number, future in enumerate(futures)}
+        for future in futures:
+            future.add_done_callback(heard.put)
+        left = len(tasks)
+        while left:
+            event = _next(heard, farmed)
+            if isinstance(event, tuple):
+                said.partly(*event)
+                continue
+            number = numbers[event.key]
+            left -= 1
+            said.ended(number, tasks[number].units)
+            yield tasks[number], _error_of(event, tasks[number], farmed)
+    finally:
+        client.unsubscribe_topic(name)
+        client.cancel(futures)  # what nobody waits for any more
+
+
+def _next(heard: SimpleQueue[Any], farmed: Farmed) -> Any:
+    """The next thing that happens; who waits long for workers is told so."""
+    from queue import Empty
+
+    while True:
+        try:
+            return heard.get(timeout=_PATIENCE_S)
+        except Empty:
+            if farmed.client.status not in ("running", "connecting"):
+                raise ToolError(f"{farmed.name} must stay until the work is done, but went away; {_AGAIN}") from None
+            if not farmed.client.scheduler_info()["workers"]:
+                print_progress(f"waiting for workers of {farmed.name}")
+
+
+_AGAIN = "run the same command again, what is finished is kept"
+
+
+def _error_of(future: Future, task: Task, farmed: Farmed) -> Exception | None:
+    from distributed import KilledWorker
+
+    if future.status == "finished":
+        return None if _is_seen(task.target) else _unseen(task)
+    if future.status != "error":
+        raise ToolError(f"{farmed.name} must stay until the work is done, but went away; {_AGAIN}")
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        return ToolError(
+            f"{task.name}: its worker process died {farmed.attempts} times (killed, out of memory, or without "
+            "this tritag: see its log); give it more memory, or fewer processes at a time"
+        )
+    return error if isinstance(error, Exception) else ToolError(f"{task.name}: {error}")
+
+
+def _is_seen(target: Path) -> bool:
+    until = time.monotonic() + _LATE_S
+    while not target.exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.5)
+        os.scandir(target.parent if target.parent.is_dir() else ".").close()  # lets a network's file system look again
+    return True
+
+
+def _unseen(task: Task) -> ToolError:
+    return ToolError(
+        f"{task.name} was done, but {task.target} is not seen here; workers and command must share the folders of "
+        "runs and cache (TRITAG_RUNS, TRITAG_CACHE)"
+    )
+
+
+def _perform(place: _Place, address: tuple[str, int], packed: bytes) -> None:
+    """Do a task in a worker process: one at a time, since folder and variables belong to the process.
+
+    The task comes packed: a worker that lacks a module of it would end, where this says so.
+    """
+    from distributed import get_worker
+
+    topic, number = address
+    worker = get_worker()
+    with _ONE_AT_A_TIME:
+        place.enter()
+        with plugins.one_call():
+            plugins.use(place.plugins)
+            task: Task = pickle.loads(packed)
+            task.work(lambda units: worker.log_event(topic, (number, units)), *task.arguments)
