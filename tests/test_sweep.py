@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
+import re
 import signal
 import threading
 import time
@@ -12,12 +15,18 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.jets import SAMPLE
+from tritag import cli
 from tritag.configs import config_names
+from tritag.errors import ConfigError, RunError
 from tritag.farm import Farm
 from tritag.pipeline.points import trainings
+from tritag.pipeline.sweep.best import read_sweep
 from tritag.pipeline.sweep.config import grid, load_sweep, point_of
+from tritag.pipeline.sweep.emit import emitted
 from tritag.pipeline.sweep.rows import SweepRow, best_first, on_front
 from tritag.pipeline.sweep.run import sweep_run
+from tritag.pipeline.train import TrainResult
+from tritag.quant.recipe import Recipe
 from tritag.report.pareto import front_numbers
 
 TINY = """
@@ -119,3 +128,90 @@ def _kill_a_worker(runs: Path, killed: list[int]) -> None:
                     os.kill(int(pid), signal.SIGKILL)
                     killed.append(int(pid))
                     return
+
+
+def test_a_search_proposes_the_same_points_again(tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    spec = write_sweep(tmp_path / "search.yaml", more="search: optuna\ntrials: 3\nbatch: 2\n")
+    spec.write_text(spec.read_text().replace("[0.003, 0.01]", "{from: 0.001, to: 0.01, log: true}"))
+    first = sweep_run(str(spec), Farm(processes=1))
+    rates = [line["training.learning_rate"] for line in first.points]
+    assert len(set(rates)) == 3
+    assert all(0.001 <= float(str(rate)) <= 0.01 for rate in rates)
+    monkeypatch.setattr(trainings, "train_run", lambda *_, **__: pytest.fail("trained twice"))
+    assert sweep_run(str(spec), Farm(processes=1)).points == first.points
+    with pytest.raises(ConfigError, match="must be a grid without halving to be done point by point"):
+        emitted(str(spec), "condor")
+
+
+def test_the_run_to_deploy(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Points done one by one, as an emitted workflow does them, are found by the sweep; its table names the best."""
+    monkeypatch.chdir(tmp_path)
+    write_sweep(tmp_path / "a b.yaml", "[float, int8]", "[auc, latency_ns]", "target: vu13p-360mhz\n")
+    (tmp_path / "a b.yaml").write_text((tmp_path / "a b.yaml").read_text().replace("[0.003, 0.01]", "[0.01]"))
+    assert cli.run(["sweep", "a b.yaml", "--emit", "condor"]) == 0
+    condor = capsys.readouterr().out
+    assert "queue 2" in condor
+    assert cli.run(["sweep", "a b.yaml", "--emit", "snakemake"]) == 0
+    rules = capsys.readouterr().out
+    assert "sweep 'a b.yaml' --point {wildcards.number}" in rules
+    assert cli.run(["sweep", "a b.yaml", "--point", "1"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert cli.run(["sweep", "a b.yaml", "--point", "2"]) == 2
+    assert "--point must be 0..1" in capsys.readouterr().err
+    monkeypatch.setattr(trainings, "train_run", lambda *_, **__: pytest.fail("trained twice"))
+    assert cli.run(["sweep", "a b.yaml", "--processes", "1"]) == 0
+    (line,) = [line for line in read_sweep("a b")[2] if line["front"]]
+    assert printed.items() <= line.items()
+    with next((runs / "sweeps").glob("a b-*/table.csv")).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["precision"] for row in rows] == ["float", "int8"]
+    assert [row["latency_ns"] != "" for row in rows] == [False, True]
+    capsys.readouterr()
+    assert cli.run(["sweep", "best", "--latency-ns", "5000", "--lut-share", "0.9"]) == 0
+    assert capsys.readouterr().out.startswith(f"{line['run']}\n")
+    assert cli.run(["sweep", "best", "a b", "--latency-ns", "1", "--json"]) == 2
+    assert "has latency_ns <= 1 with a known auc; the nearest has latency_ns = " in capsys.readouterr().err
+
+
+def test_a_point_that_fails_keeps_its_error(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = str(write_sweep(tmp_path / "tiny.yaml"))
+    whole = trainings.train_run
+
+    def fails(tagger: str, recipe: Recipe, **named: bool) -> TrainResult:
+        if recipe.training.learning_rate == 0.01:
+            raise RunError("no luck")
+        return whole(tagger, recipe, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainings, "train_run", fails)
+        assert cli.run(["sweep", spec, "--processes", "1"]) == 1
+        assert "1 of 2 points failed" in capsys.readouterr().err
+    assert cli.run(["sweep", spec, "--processes", "1"]) == 1
+    assert "point 1: no luck; --retry tries them again" in capsys.readouterr().err
+    assert cli.run(["sweep", spec, "--processes", "1", "--retry"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("tagger: [transformer-2k]", "taggers: [transformer-2k]"), "unknown axis 'taggers'; did you mean 'tagger'"),
+        (("[auc]", "[auk]"), "unknown objective 'auk'; did you mean 'auc'"),
+        (("[0.003, 0.01]", "[]"), r"axes.training.learning_rate must be different values, got \[\]"),
+        (("[0.003, 0.01]", "{from: 1, to: 2}"), "axes.training.learning_rate must have a step in a grid"),
+        (("[0.003, 0.01]", "{from: 2, to: 1, step: 1}"), "must go upwards in steps above 0"),
+        (("objectives", "halving: {shares: [0.5, 0.2]}\nobjectives"), "halving.shares must rise"),
+        (("sizes.channels: [4]", "sizes.channel: [4]"), "no point of the sweep can be trained; the first: "),
+    ],
+)
+def test_wrong_sweeps(
+    tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], message: str
+) -> None:
+    spec = write_sweep(tmp_path / "tiny.yaml")
+    spec.write_text(spec.read_text().replace(*change))
+    assert cli.run(["sweep", str(spec), "--processes", "1"]) == 2
+    assert re.search(message, capsys.readouterr().err)

@@ -3,12 +3,12 @@
 An entry is the folder ``models/zoo/<name>``: settings, weights, figures and provenance of a run, and golden jets with
 the integers that every executor must give for them. Opening it copies the files into a run directory of their own,
 ``runs/zoo-<name>-<digest>``, with which every step goes on as with a run that was trained here. Neither jets nor a
-training are needed.
+training are needed. Weights are packed with gzip.
 """
 
 from __future__ import annotations
 
-import shutil
+import gzip
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from tritag.run_config import read_config
 PREFIX = "zoo:"
 # Golden jets of an entry: ``codes`` and ``count``, and the integers of the answer, ``logit``.
 GOLDEN = "golden.npz"
+# Packed in an entry: mostly few different numbers.
+_PACKED = "weights.safetensors"
 # What an entry holds; a directory with config.yaml is a run, so that this file is copied last.
 FILES = ("weights.safetensors", "history.jsonl", "metrics.json", "scores.npz", "provenance.json", GOLDEN, "config.yaml")
 _ROOT = files("tritag.models").joinpath("zoo")
@@ -33,6 +35,11 @@ def is_zoo(where: object) -> bool:
 def zoo_names() -> list[str]:
     """Names of all entries without the prefix, sorted."""
     return sorted(entry.name for entry in _ROOT.iterdir() if entry.joinpath("config.yaml").is_file())
+
+
+def name_in_entry(filename: str) -> str:
+    """Name under which an entry holds a file of the run."""
+    return f"{filename}.gz" if filename == _PACKED else filename
 
 
 def unpacked(where: str) -> Path:
@@ -54,16 +61,21 @@ def unpacked(where: str) -> Path:
     with as_file(_ROOT.joinpath(name)) as entry:
         directory = runs_root() / f"zoo-{name}-{read_config(entry / 'config.yaml')['digest']}"
         for filename in FILES:
-            _copy(entry / filename, directory / filename)
+            _copy(_content(entry, filename), directory / filename)
     return directory
 
 
-def _copy(source: Path, goal: Path) -> None:
-    """Copy a file that is missing; one that is there must be the same, but for the provenance, which steps add to."""
+def _content(entry: Path, filename: str) -> bytes:
+    content = (entry / name_in_entry(filename)).read_bytes()
+    return gzip.decompress(content) if filename == _PACKED else content
+
+
+def _copy(content: bytes, goal: Path) -> None:
+    """Write a file that is missing; one that is there must be the same, but for the provenance, which steps add to."""
     if not goal.is_file():
         with atomic_path(goal) as temporary:
-            shutil.copyfile(source, temporary)
-    elif goal.name != "provenance.json" and goal.read_bytes() != source.read_bytes():
+            temporary.write_bytes(content)
+    elif goal.name != "provenance.json" and goal.read_bytes() != content:
         raise RunError(
             f"{goal} must be as this tritag's zoo has it, but it was changed or comes from another release; "
             f"remove {goal.parent}"

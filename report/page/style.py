@@ -28,10 +28,17 @@ figcaption { font-size: .88rem; color: var(--soft); margin-top: .4rem; }
 figcaption, p { overflow-wrap: anywhere; }
 details { margin: .8rem 0; background: var(--card); border-radius: .6rem; padding: .6rem 1rem; }
 summary { cursor: pointer; font-weight: 600; } summary:focus-visible { outline: 2px solid var(--blue); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; font-size: .88rem; width: 100%; }
+.scroll { overflow-x: auto; background:
+  linear-gradient(90deg, var(--card) 50%, transparent) left / 2rem 100% no-repeat local,
+  linear-gradient(270deg, var(--card) 50%, transparent) right / 2rem 100% no-repeat local,
+  linear-gradient(90deg, var(--soft), transparent) left / .5rem 100% no-repeat,
+  linear-gradient(270deg, var(--soft), transparent) right / .5rem 100% no-repeat; }
+table { border-collapse: collapse; margin: .6rem 0; font-size: .88rem; width: 100%; }
 td, th { padding: .22rem .7rem; border-bottom: 1px solid var(--faint); text-align: left; vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 pre { overflow: auto; font-size: .8rem; } code { font-size: .9em; }
 .swatch { display: inline-block; width: .8em; height: .8em; border-radius: .2em; margin-right: .5em; }
-@media print { details { display: none; } figure, .tile { break-inside: avoid; } }
+@media (max-width: 46rem) { figure.wide figcaption::before { content: "The drawing moves sideways. "; } }
+@media print { .scroll { overflow: visible; background: none; } figure.wide svg { min-width: 0; }
+  details { display: none; } figure, .tile { break-inside: avoid; } }
 """

@@ -10,13 +10,17 @@ from tritag.report.plots.style import TAGGERS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_UNITS = ((1_000_000, ", millions"), (1000, ", thousands"), (1, ""))
+
 
 def _draw(axes: Axes, report: Report) -> None:
-    for name, steps in report["history"].items():
-        if steps:
-            jets = [step["jets_seen"] / 1e6 for step in steps]
-            axes.plot(jets, [s["validation_loss"] for s in steps], "o-", ms=3, color=TAGGERS[name], label=name)
-    axes.set_xlabel("training jets seen, millions")
+    histories = {name: steps for name, steps in report["history"].items() if steps}
+    most = max(step["jets_seen"] for steps in histories.values() for step in steps)
+    unit, told = next(((unit, told) for unit, told in _UNITS if most >= unit), _UNITS[-1])
+    for name, steps in histories.items():
+        jets = [step["jets_seen"] / unit for step in steps]
+        axes.plot(jets, [s["validation_loss"] for s in steps], "o-", ms=3, color=TAGGERS[name], label=name)
+    axes.set_xlabel(f"training jets seen{told}")
     axes.set_ylabel("loss of the validation jets")
     axes.legend()
 

@@ -8,9 +8,9 @@ table of docs/zoo.md again. Do so only where a change of integers, C++ or Verilo
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,14 @@ from tests.helpers.pins import digest_of, project_digest, verilog_digest
 from tritag.export.graph import read_graph
 from tritag.export.model_file import read_model
 from tritag.files import write_json, write_text
+from tritag.models.training.weights import WEIGHTS_FILE, write_weights
 from tritag.pipeline.export import export_run
 from tritag.pipeline.opened import OpenedRun, open_run
 from tritag.pipeline.rtl import design_of
+from tritag.quant.recipe import trained_tagger
+from tritag.quant.weights.incremental_weights import IncrementalTernary
 from tritag.terminal import print_result
-from tritag.zoo import FILES, GOLDEN, PREFIX, zoo_names
+from tritag.zoo import FILES, GOLDEN, PREFIX, name_in_entry, zoo_names
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 DIGESTS = Path(__file__).resolve().parents[1] / "zoo.json"
@@ -41,12 +44,26 @@ def make_entry(where: str, name: str) -> Path:
     entry = ZOO / name
     entry.mkdir(parents=True, exist_ok=True)
     for filename in FILES:
-        source = "vectors.npz" if filename == GOLDEN else filename
-        shutil.copyfile(opened.run.path(source), entry / filename)
-        (entry / filename).chmod(0o644)
+        source = opened.run.path("vectors.npz" if filename == GOLDEN else filename)
+        content = (
+            source.read_bytes() if filename != WEIGHTS_FILE else gzip.compress(_without_latents(opened), 9, mtime=0)
+        )
+        (entry / name_in_entry(filename)).write_bytes(content)
     # the float run stays behind
     write_json(entry / "metrics.json", {**opened.metrics(), "float_run": None})
     return entry
+
+
+def _without_latents(opened: OpenedRun) -> bytes:
+    """The weights' file, in which a weight that is fixed to a level stands there: what it was before has no effect."""
+    tagger = trained_tagger(opened.recipe, opened.run.require(WEIGHTS_FILE))
+    for layer in tagger.modules():
+        coder = getattr(layer, "coder", None)
+        if isinstance(coder, IncrementalTernary) and bool(coder.fixed.all()):
+            layer.weight.data.copy_(coder.level * coder.scale)
+    with tempfile.TemporaryDirectory() as folder:
+        write_weights(Path(folder) / WEIGHTS_FILE, tagger)
+        return (Path(folder) / WEIGHTS_FILE).read_bytes()
 
 
 def entry_digests(opened: OpenedRun) -> dict[str, Any]:
@@ -77,7 +94,7 @@ def table() -> str:
         cells = (
             f"`zoo:{name}`",
             f"{run.recipe.tagger.n_constituents}",
-            f"{(entry / 'weights.safetensors').stat().st_size:,}",
+            f"{(entry / name_in_entry(WEIGHTS_FILE)).stat().st_size:,}",
             f"{run.recipe.training.iterations:,} + {metrics['training']['steps']:,}",
             *(low, high),
             f"{test['auc']['value']:.4f} ± {test['auc']['error']:.4f}",
