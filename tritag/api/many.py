@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tritag.configs import load_config
-from tritag.farm import Farm
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -60,6 +59,8 @@ def study(
         print(tritag.study("trigger", processes=2).markdown)
     """
     load_config("studies", name)
+    from tritag.farm import Farm
+
     where = Farm(processes, scheduler, None if farm is None else Path(farm), client)
     from tritag.pipeline.study.run import study_run
 
@@ -110,6 +111,8 @@ def sweep(
             print(point["run"], point["rejection_0.3"], point["latency_ns"])
     """
     load_config("sweeps", name)
+    from tritag.farm import Farm
+
     where = Farm(processes, scheduler, None if farm is None else Path(farm), client)
     from tritag.pipeline.sweep.run import sweep_run
 
