@@ -29,11 +29,21 @@ ADDED = {"added": True}
 INFINITE = {"infinite": True}
 
 
+# Folder of configurations that are used by name, ``paper/lloca-2m``, and that no list of all names has.
+PAPER = "paper"
+
+
 def config_names(kind: str) -> list[str]:
-    """Names of the YAML files in ``configs/<kind>/``, sorted."""
+    """Names of the YAML files in ``configs/<kind>/``, sorted; those of a folder in it by ``<kind>/<folder>``."""
     return sorted(
         p.name.removesuffix(".yaml") for p in files(__name__).joinpath(kind).iterdir() if p.name.endswith(".yaml")
     )
+
+
+def paper_names(kind: str) -> list[str]:
+    """Names of what ``configs/<kind>/paper/`` has: the sizes and studies of the paper, ``paper/lloca-2m``."""
+    there = files(__name__).joinpath(kind, PAPER).is_dir()
+    return [f"{PAPER}/{name}" for name in config_names(f"{kind}/{PAPER}")] if there else []
 
 
 def precision_names() -> list[str]:
@@ -52,8 +62,9 @@ def load_config(kind: str, name: str | Path) -> dict[str, Any]:
     if str(name).endswith((".yaml", ".yml")):
         loaded = read_yaml(name)
     else:
-        if str(name) not in config_names(kind):
-            raise ConfigError(unknown_name(kind.removesuffix("s"), str(name), config_names(kind)))
+        names = [*config_names(kind), *paper_names(kind)]
+        if str(name) not in names:
+            raise ConfigError(unknown_name(kind.removesuffix("s"), str(name), names))
         text = files(__name__).joinpath(kind, f"{name}.yaml").read_text(encoding="utf-8")
         loaded = parse_yaml(text, f"configuration {name}")
     if not isinstance(loaded, dict):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from tritag.errors import ConfigError
 from tritag.models.layers.lorentz import real_tokens
-from tritag.models.layers.products import masked_softmax, row_products, weighted_sums
+from tritag.models.layers.products import attention
 
 
 class Attention(nn.Module):
@@ -18,11 +18,9 @@ class Attention(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, count: Tensor) -> Tensor:
         """Map q, k, v (B, N, C) and count (B, 1) to (B, N, C)."""
-        query, key, value = (x.unflatten(-1, (self.heads, self.d_head)).transpose(1, 2) for x in (q, k, v))
         # A jet without constituents attends to its first (zero) token: a finite number instead of NaN.
-        real = real_tokens(count.clamp(min=1), self.n_tokens, self.n_tokens)[:, None, None, :]
-        weights = masked_softmax(row_products(query * self.d_head**-0.5, key), real)
-        return weighted_sums(weights, value).transpose(1, 2).flatten(2)
+        real = real_tokens(count.clamp(min=1), self.n_tokens, self.n_tokens)[:, None, :]
+        return attention(q, k, v, self.heads, real)
 
 
 class LinearAttention(nn.Module):
@@ -40,6 +38,4 @@ class LinearAttention(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Map q (B, N, C) and k, v (B, M, C) to (B, N, C)."""
-        query, key, value = (x.unflatten(-1, (self.heads, self.d_head)).transpose(1, 2) for x in (q, k, v))
-        weights = row_products(query * self.d_head**-0.5, key).softmax(-1)
-        return weighted_sums(weights, value).transpose(1, 2).flatten(2)
+        return attention(q, k, v, self.heads)

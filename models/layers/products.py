@@ -66,6 +66,58 @@ class _WeightedSums(torch.autograd.Function):
         return g @ values.mT, by_values
 
 
+class _Attention(torch.autograd.Function):
+    """Attention head by head: products of slices, which the library takes as they lie, and no copy in another order."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, heads: int, scale: float, together: bool
+    ) -> Tensor:
+        ctx.scale = scale
+        if together:
+            a, b, c = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+            w = ((a * scale) @ b.mT + mask[:, None]).softmax(-1)
+            ctx.save_for_backward(q, k, v, *w.unbind(1))
+            return (c.mT @ w.mT).mT.transpose(1, 2).flatten(2)
+        weights, results = [], []
+        for a, b, c in zip(*(_heads(x, heads) for x in (q, k, v)), strict=True):
+            weights.append(torch.baddbmm(mask, a, b.mT, alpha=scale).softmax(-1))
+            results.append(weights[-1] @ c)
+        ctx.save_for_backward(q, k, v, *weights)
+        return torch.cat(results, dim=-1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, *weights = ctx.saved_tensors
+        rows = (_heads(x, len(weights)) for x in (q, k, v, gradients[0]))
+        by_q, by_k, by_v = [], [], []
+        for a, b, c, g, w in zip(*rows, weights, strict=True):
+            by_scores = torch.ops.aten._softmax_backward_data(g @ c.mT, w, -1, w.dtype)
+            by_q.append(by_scores @ b)
+            by_k.append(by_scores.mT @ a)
+            by_v.append(w.mT @ g)
+        scaled = [torch.cat(parts, dim=-1).mul_(ctx.scale) for parts in (by_q, by_k)]
+        return *scaled, torch.cat(by_v, dim=-1), None, None, None, None
+
+
+def _heads(x: Tensor, heads: int) -> tuple[Tensor, ...]:
+    return x.chunk(heads, dim=-1)
+
+
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, heads: int, real: Tensor | None = None, *, together: bool = False
+) -> Tensor:
+    """Multi-head attention, scale 1/sqrt(d_head): q (B, N, C), k and v (B, M, C) to (B, N, C), heads side by side.
+
+    ``real`` (B, 1, M): which of the M rows count; all by default. A jet without any has equal weights.
+    ``together``: the forward pass takes all heads at once, which adds in another order and is slower.
+    """
+    limit = torch.finfo(q.dtype).max
+    mask = q.new_zeros(()) if real is None else (real.to(q.dtype) - 1) * limit
+    mask = mask.expand(len(q), 1, k.shape[1])
+    return _Attention.apply(q, k, v, mask, heads, (q.shape[-1] // heads) ** -0.5, together)
+
+
 def row_products(a: Tensor, b: Tensor) -> Tensor:
     """Products of the rows, ``a b^T``: (..., N, d) and (..., M, d) to (..., N, M)."""
     return _RowProducts.apply(a, b)

@@ -12,6 +12,7 @@ from tests.helpers.references import ReferenceSlim
 from tritag.errors import ConfigError
 from tritag.models.layers.lorentz import four_momenta, jet_tokens
 from tritag.models.layers.minkowski import GatedUnit, JointNorm, MinkowskiProduct, SlimTokens, components
+from tritag.models.layers.products import attention
 from tritag.models.nets.lgatr_slim import SlimConfig
 from tritag.models.nets.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger
 
@@ -257,3 +258,18 @@ def test_whole_tagger_agrees_with_the_reference(name):
     given = tagger.score((vectors, scalars.double()), count)[:, 0]
     torch.testing.assert_close(given, expected, rtol=0, atol=1000 * EXACT)
     assert expected.std() > 1e-3
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+def test_the_written_gradient_of_the_norm(lowered: bool) -> None:
+    generator = torch.Generator().manual_seed(1)
+    v, s = (torch.randn(*shape, dtype=torch.float64, generator=generator) for shape in ((1, 8, 4), (1, 2, 6)))
+    norm = JointNorm(4, 6, heads=2, lowered=lowered).double()
+    assert torch.autograd.gradcheck(norm, (v.requires_grad_(), s.requires_grad_()))
+
+
+def test_the_written_gradient_of_attention() -> None:
+    generator = torch.Generator().manual_seed(1)
+    rows = [torch.randn(2, m, 4, dtype=torch.float64, generator=generator).requires_grad_() for m in (2, 3, 3)]
+    real = torch.tensor([[[1, 1, 0]], [[1, 0, 0]]])
+    assert torch.autograd.gradcheck(lambda *x: attention(*x, 2, real), tuple(rows))
