@@ -41,6 +41,13 @@ NAMES = (
 # Random programs that reach every instruction; the others go through the executors in make test-all.
 RANDOM = ("random_0", "random_2", "random_4")
 LONG = tuple(name for name in NAMES if name.startswith("random_") and name not in RANDOM)
+# The longest C++, which g++ compiles in make test-all only: here it compiles the same block and ops at other sizes,
+# and whole taggers that have them.
+LONG_IN_CPP = (
+    *LONG,
+    *("frame_of_vectors_candidate", "token_frames", "jet_pair_frames"),
+    *("jet_scalars_k1", "jet_scalars_k64", "local_scalars", "local_directions", "local_directions_alone"),
+)
 
 
 @cache

@@ -36,7 +36,7 @@ from tritag.tools import compiler
 
 AP_TYPES = Path(hls4ml.__file__).parent / "templates" / "vivado" / "ap_types"
 FLAGS = ("-std=c++14", "-O0", "-fPIC", "-w")
-UNITS = 4
+UNITS = 2
 
 Arrays = list[np.ndarray]
 

@@ -115,7 +115,7 @@ def exported(network: str, k: int = K):
 
 
 # Their layers are those of the others.
-LONG_TAGGERS = ("transformer", "lloca-global", "lloca-trigger")
+LONG_TAGGERS = ("transformer", "lloca-global", "lloca-local", "lloca-trigger")
 
 
 @pytest.mark.parametrize("network", often(NETWORKS, LONG_TAGGERS))

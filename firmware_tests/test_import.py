@@ -48,7 +48,7 @@ class Foreign:
     inputs: tuple[np.ndarray, ...]
 
 
-@pytest.fixture(scope="module", params=often(NETWORKS, ("deep_sets",)))
+@pytest.fixture(scope="module", params=often(NETWORKS, ("mlp", "deep_sets")))
 def foreign(request: pytest.FixtureRequest) -> Foreign:
     """An imported network with 600 random and 100 extreme inputs."""
     make, shape, *_ = NETWORKS[request.param]

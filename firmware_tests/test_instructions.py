@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from firmware_tests.cases import LONG, NAMES, RANDOM, make_case
+from firmware_tests.cases import LONG, LONG_IN_CPP, NAMES, RANDOM, make_case
 from firmware_tests.harness import Library, check_equal, differences, run_onnxruntime, run_qonnx, run_torch
 from tests.helpers.interpreter import interpret_all
 from tests.helpers.marks import asked, often
@@ -44,10 +44,12 @@ class TestEveryExecutor:
         case = make_case(name)
         check_equal(case, run_torch(case), run_qonnx(case), "QONNX")
 
-    def test_cpp(self, name, library):
-        # Without optimisation C++ takes half a minute for the Lorentz blocks' many thousand vectors.
-        case = make_case(name).thinned(MOST_IN_CPP)
-        check_equal(case, run_torch(case), library.run(case), "C++")
+
+@pytest.mark.parametrize("name", often(NAMES, LONG_IN_CPP))
+def test_cpp(name, library):
+    # Without optimisation C++ takes half a minute for the Lorentz blocks' many thousand vectors.
+    case = make_case(name).thinned(MOST_IN_CPP)
+    check_equal(case, run_torch(case), library.run(case), "C++")
 
 
 class TestCoverage:

@@ -50,7 +50,7 @@ def toy_jets(n: int, seed: int) -> CodedJets:
 
 # Their exported files have the form of another recipe's here; ONNX Runtime and QONNX run all in tests/quant.
 LONG = (
-    *("int8-ternary-parq", "int8-ternary-incremental", "int8-binary"),
+    *("int8-ternary-parq", "int8-ternary-incremental", "int8-binary", "int8-binary-parq"),
     *("learned-bits-ternary", "learned-bits-incremental"),
 )
 

@@ -20,8 +20,8 @@ PART = {"embed": [4], "pair_embed": [2], "blocks": 1, "class_blocks": 1, "heads"
 TAGGERS = {"transformer": TINY, "lloca": TINY | FAST, "part": PART}
 
 
-# Simulated with words in test_words.py.
-LONG = ("transformer",)
+# The transformer is simulated with words in test_words.py, ParT's ops one by one in tests/export/rtl.
+LONG = ("transformer", "part")
 
 
 @pytest.mark.parametrize("network", often(TAGGERS, LONG))

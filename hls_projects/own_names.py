@@ -89,14 +89,7 @@ _BUILD = """\
 set -e
 cd "$(dirname "$0")"
 CXX="${{CXX:-g++}}"
-FLAGS="${{1:--O1}} -fPIC -w -Ifirmware/ap_types/"
-
-# half and bfloat16 types need C++23; older compilers refuse it.
-if echo "" | "$CXX" -Werror -fsyntax-only -std=c++23 -xc++ - -o /dev/null &> /dev/null; then
-    FLAGS+=" -std=c++23"
-else
-    FLAGS+=" -std=c++11"
-fi
+FLAGS="${{1:--O1}} -std=c++17 -fPIC -w -Ifirmware/ap_types/"
 
 "$CXX" $FLAGS -c firmware/{name}.cpp -o {name}.o
 "$CXX" $FLAGS -c {name}_bridge.cpp -o {name}_bridge.o

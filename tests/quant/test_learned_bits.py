@@ -206,6 +206,7 @@ class TestTagger:
             assert parameter.grad is not None, name
             assert parameter.grad.abs().sum() > 0, name
 
+    @pytest.mark.long  # two trainings more
     def test_a_stronger_penalty_leaves_fewer_bit_operations(self):
         costs = [count_cost(graph_after(penalty))["stages"] for penalty in PENALTIES]
         linear = [stages["linear"]["effective_bit_operations"] for stages in costs]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.marks import often
 from tests.helpers.report_numbers import Page, wrong_numbers
 from tests.helpers.reports import report_of
 from tritag.report.page.comparison import comparison_page
@@ -19,20 +20,24 @@ from tritag.report.plots.style import COLOURS, inline_svg, write_static
 NETWORKS = ("transformer", "lloca-trigger-fast")
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=often(NETWORKS, ("transformer",)))
 def report(request: pytest.FixtureRequest) -> dict[str, Any]:
     return report_of(request.param)
 
 
-def test_every_number_is_that_of_the_report(report):
-    text = report_page(report)
+@pytest.fixture(scope="module")
+def text(report: dict[str, Any]) -> str:
+    """The page, drawn once."""
+    return report_page(report)
+
+
+def test_every_number_is_that_of_the_report(report, text):
     assert wrong_numbers(text, report) == []
     sources = {source for source, _, _ in Page(text).numbers}
     assert {"/physics/quantized/rejections/0/value", "/rtl/scheduled_latency_cycles", "/rtl/estimate/lut"} <= sources
 
 
-def test_every_figure_is_there_in_the_colours_of_the_page(report):
-    text = report_page(report)
+def test_every_figure_is_there_in_the_colours_of_the_page(report, text):
     for plot in PLOTS:
         assert f'<figure id="{plot.key}">' in text or f'<figure class="wide" id="{plot.key}">' in text
         svg = inline_svg(plot, report)
@@ -42,15 +47,15 @@ def test_every_figure_is_there_in_the_colours_of_the_page(report):
     assert "have not run" not in text
 
 
-def test_names_inside_the_page_are_unique_and_found(report):
-    page = Page(report_page(report))
+def test_names_inside_the_page_are_unique_and_found(text):
+    page = Page(text)
     assert len(set(page.ids)) == len(page.ids)
     assert page.references
     assert set(page.references) <= set(page.ids)
 
 
-def test_the_same_report_gives_the_same_bytes(report):
-    assert report_page(report) == report_page(copy.deepcopy(report))
+def test_the_same_report_gives_the_same_bytes(report, text):
+    assert text == report_page(copy.deepcopy(report))
 
 
 def test_foreign_text_is_escaped(report):

@@ -10,7 +10,7 @@ from tritag.errors import ConfigError
 from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
-from tritag.export.rtl.design.kernel import Placed
+from tritag.export.rtl.design.placed import Placed
 from tritag.export.rtl.text.clock import clock_estimate
 from tritag.export.rtl.text.delays import DelayModel
 from tritag.export.rtl.text.fpga import Device, Figures, assumptions

@@ -31,12 +31,18 @@ def matrix(
         for column in weight.T
     ]
     signals = list(x)
-    while True:
-        pair, times = _most_common(rows)
-        if times < 2:
-            break
+    pairs = [_pairs_in(row) for row in rows]
+    found: Counter[_Pair] = Counter()
+    for counts in pairs:
+        found.update(counts)
+    while found and found[pair := _most_common(found)] >= 2:
         signals.append(_pair_sum(m, signals, pair))
-        rows = [_without(row, pair, len(signals) - 1) for row in rows]
+        for i, row in enumerate(rows):
+            if pair in pairs[i]:
+                found.subtract(pairs[i])
+                rows[i] = _without(row, pair, len(signals) - 1)
+                pairs[i] = _pairs_in(rows[i])
+                found.update(pairs[i])
     results = []
     for row, constant_term, grid in zip(rows, bias, grids, strict=True):
         terms: list[Term] = [(signals[i], power + shifts[0], minus) for i, power, minus in row]
@@ -52,18 +58,14 @@ def _pair_of(first: _Term, second: _Term) -> tuple[_Pair, int, bool]:
     return (first[0], second[0], second[1] - first[1], first[2] != second[2]), first[1], first[2]
 
 
-def _most_common(rows: list[list[_Term]]) -> tuple[_Pair, int]:
-    found: Counter[_Pair] = Counter()
-    for row in rows:
-        seen: Counter[_Pair] = Counter()
-        for k, first in enumerate(row):
-            for second in row[k + 1 :]:
-                seen[_pair_of(first, second)[0]] += 1
-        found.update(seen)
-    if not found:
-        return (0, 0, 0, False), 0
-    best = max(found.items(), key=lambda item: (item[1], tuple(-int(v) for v in item[0])))
-    return best
+def _pairs_in(row: list[_Term]) -> Counter[_Pair]:
+    """How often each pair of terms stands in a row."""
+    return Counter(_pair_of(first, second)[0] for k, first in enumerate(row) for second in row[k + 1 :])
+
+
+def _most_common(found: Counter[_Pair]) -> _Pair:
+    """The pair that stands in the rows most often; of several the one whose numbers are least."""
+    return max(found.items(), key=lambda item: (item[1], tuple(-int(v) for v in item[0])))[0]
 
 
 def _without(row: list[_Term], pair: _Pair, number: int) -> list[_Term]:

@@ -16,11 +16,11 @@ import numpy as np
 
 from tritag.errors import ExportError
 from tritag.export.graph import CutTo, FirmwareGraph, Layer, Linear, Sum
-from tritag.export.rtl.design.kernel import Placed
 from tritag.export.rtl.design.layers import place_layer
 from tritag.export.rtl.design.layout import spread
 from tritag.export.rtl.design.op_kernels import place_program
 from tritag.export.rtl.design.pieces import Draft, Tensor, identifier
+from tritag.export.rtl.design.placed import Placed
 from tritag.export.rtl.design.ports import place_port
 from tritag.export.rtl.design.word_ports import finish_words, place_word_inputs
 from tritag.export.rtl.estimate.resources import Cost, estimate, output_ports

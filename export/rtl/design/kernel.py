@@ -5,41 +5,15 @@ A kernel is one module: the logic of one row, in as many instances as rows pass 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tritag.export.rtl.design.layout import Layout
-from tritag.export.rtl.estimate.resources import Cost, estimate
+from tritag.export.rtl.design.placed import Placed
 from tritag.export.rtl.text.module import Module, Timing
 from tritag.export.rtl.text.signals import Hold, Signal, constant, extend, literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-
-@dataclass
-class Placed:
-    """A kernel in the design: its module, and how often it stands there.
-
-    Attributes
-    ----------
-    first_stage, last_stage : int
-        When it works on a jet: cycles after the jet's first beat.
-    """
-
-    module: str
-    layer: str
-    instances: int
-    text: str
-    files: dict[str, str]
-    first_stage: int
-    last_stage: int
-
-    @cached_property
-    def cost(self) -> Cost:
-        """Resources of one instance, estimated from its Verilog."""
-        return estimate(self.text, self.files)
 
 
 class Top:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tritag.export.firmware_layers import CutTo, FirmwareGraph, Layer, Linear, Op, Product, Sum
 from tritag.export.rtl.design.design import Design
-from tritag.export.rtl.design.kernel import Placed
+from tritag.export.rtl.design.placed import Placed
 from tritag.export.rtl.design.ports import input_port
 from tritag.export.words import SCORE_BITS, TOKEN_BITS, WORD_BITS, answers_in_words
 

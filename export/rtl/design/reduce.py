@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from tritag.export.rtl.circuits.arithmetic import total
 from tritag.export.rtl.circuits.multiplexers import largest
-from tritag.export.rtl.design.kernel import Placed, Top
+from tritag.export.rtl.design.kernel import Top
 from tritag.export.rtl.design.layout import Layout
+from tritag.export.rtl.design.placed import Placed
 from tritag.export.rtl.text.module import Module
 from tritag.export.rtl.text.signals import Hold, Signal, constant, literal
 from tritag.quant.integer.passes import OVER_ROWS

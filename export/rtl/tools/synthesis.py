@@ -23,7 +23,7 @@ from typing import Any
 
 from tritag.errors import ToolError
 from tritag.export.rtl.design.design import Design
-from tritag.export.rtl.design.kernel import Placed
+from tritag.export.rtl.design.placed import Placed
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools.depth import stage_depth
 from tritag.export.rtl.tools.simulation import INSTALL, cache_root
