@@ -19,8 +19,9 @@ from tritag.tools import compiler, run_tool
 # Wrapping sums: partial sums of a linear layer may leave 32 bits, their end does not.
 FLAGS = ("-std=c++17", "-O3", "-funroll-loops", "-fPIC", "-shared", "-fwrapv", "-fno-math-errno", "-w", "-Wno-psabi")
 NATIVE = ("-march=native",)
-# Two passes that take g++ a third of its time on long functions, and make a per cent of the speed.
-_LARGE_LINES, _LARGE = 5000, ("-fno-tree-pre", "-fno-gcse-after-reload")
+# Passes that take g++ a third to a half of its time on long functions and make a few per cent of the speed, by the
+# number of lines from which on they are left out.
+_LEFT_OUT = {5000: ("-fno-tree-pre", "-fno-gcse-after-reload"), 10_000: ("-fno-gcse",)}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def compile_text(source: str, flags: tuple[str, ...] = NATIVE) -> Path:
         No g++ on PATH, or it refuses the text: the message holds its first lines.
     """
     program = compiler("the native emulator")
-    flags = (*flags, *_LARGE) if source.count("\n") > _LARGE_LINES else flags
+    lines = source.count("\n")
+    flags = (*flags, *(flag for least, passes in _LEFT_OUT.items() if lines > least for flag in passes))
     state = hashlib.sha256("\0".join([source, *FLAGS, _machine(program, flags)]).encode())
 
     def build(folder: Path) -> dict[str, float]:
