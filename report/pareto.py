@@ -10,22 +10,19 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 
     In order of cost, cheapest first.
     """
-    front = [
-        i
-        for i, (cost, gain) in enumerate(points)
-        if not any(c <= cost and g >= gain and (c, g) != (cost, gain) for c, g in points)
-    ]
-    return sorted(front, key=lambda i: points[i])
+    numbers = front_numbers([(cost, -gain) for cost, gain in points], most=1)
+    return sorted((i for i, number in enumerate(numbers) if number == 0), key=lambda i: points[i])
 
 
-def front_numbers(points: Sequence[tuple[float, ...]]) -> list[int]:
+def front_numbers(points: Sequence[tuple[float, ...]], most: int | None = None) -> list[int]:
     """For each point, in all of whose coordinates less is better, the number of its front.
 
-    Front 0 are those that no other point beats; front 1 those that only points of front 0 beat, and so on.
+    Front 0 are those that no other point beats; front 1 those that only points of front 0 beat, and so on. After
+    ``most`` fronts the points that are left have -1.
     """
     numbers = [-1] * len(points)
     left, number = list(range(len(points))), 0
-    while left:
+    while left and number != most:
         front = [i for i in left if not any(_beats(points[j], points[i]) for j in left)]
         for i in front:
             numbers[i] = number

@@ -10,6 +10,7 @@ from tritag.configs import load_config
 if TYPE_CHECKING:
     from distributed import Client
 
+    from tritag.farm import Farm
     from tritag.pipeline.study.run import StudyResult
     from tritag.pipeline.sweep.run import SweepResult
 
@@ -59,9 +60,7 @@ def study(
         print(tritag.study("trigger", processes=2).markdown)
     """
     load_config("studies", name)
-    from tritag.farm import Farm
-
-    where = Farm(processes, scheduler, None if farm is None else Path(farm), client)
+    where = _farm(processes, scheduler, farm, client)
     from tritag.pipeline.study.run import study_run
 
     return study_run(name, farm=where, retry=retry)
@@ -111,9 +110,13 @@ def sweep(
             print(point["run"], point["rejection_0.3"], point["latency_ns"])
     """
     load_config("sweeps", name)
-    from tritag.farm import Farm
-
-    where = Farm(processes, scheduler, None if farm is None else Path(farm), client)
+    where = _farm(processes, scheduler, farm, client)
     from tritag.pipeline.sweep.run import sweep_run
 
     return sweep_run(name, where, retry)
+
+
+def _farm(processes: int | None, scheduler: str | None, farm: str | Path | None, client: Client | None) -> Farm:
+    from tritag.farm import Farm
+
+    return Farm(processes, scheduler, None if farm is None else Path(farm), client)
