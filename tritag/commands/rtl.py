@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tritag import api
 from tritag.arguments import one_run
 from tritag.commands.options import AsJson, Name, OldRun, Run, Target, VerilogInterface, Version
+from tritag.errors import ConfigError
+from tritag.numbers_as_written import number_of
 from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
-from tritag.terminal import print_json, print_result
+from tritag.terminal import print_json, print_result, print_table
+
+if TYPE_CHECKING:
+    from tritag.pipeline.clocks import ClockFigures
 
 
 def command(
@@ -41,6 +47,10 @@ def command(
         list[Path] | None,
         typer.Option(help="Only read a report of Vivado or Vitis HLS back into the run; may be repeated."),
     ] = None,
+    clocks: Annotated[
+        str | None,
+        typer.Option(metavar="MHZ,...", help="Only schedule for these clocks in MHz, and print what each would give."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Write Verilog of an exported run, simulate it bit by bit, and measure latency and II in cycles.
@@ -52,6 +62,20 @@ def command(
         kept = api.vendor_reports(where, vendor_report)
         if json:
             print_json(kept)
+        return
+    if clocks is not None:
+        _print_clocks(
+            api.clocks(
+                where,
+                _frequencies(clocks),
+                target,
+                interval=interval,
+                beats=beats,
+                dsp_bits=dsp_bits,
+                interface=interface,
+            ),
+            json,
+        )
         return
     result = api.rtl(
         where,
@@ -69,3 +93,46 @@ def command(
     else:
         print_result(str(result.run.directory / "rtl"))
     result.require_right()
+
+
+def _frequencies(text: str) -> list[float]:
+    """Clocks in MHz as they were written, with commas between them."""
+    found = [number_of(part.strip()) for part in text.split(",")]
+    if None in found:
+        raise ConfigError(
+            f"--clocks must be frequencies in MHz with commas between them, such as 240,360, got {text!r}"
+        )
+    return [float(number) for number in found if number is not None]
+
+
+def _print_clocks(clocks: Sequence[ClockFigures], json: bool) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    from tritag.export.rtl.text.clock import SIZE_ERROR_NS
+
+    if json:
+        print_json([at.as_dict() for at in clocks])
+        return
+    heads = ("MHz", "ns", "levels", "beats", "cycles", "latency", "LUT", "DSP", "size", "latency then")
+    table = Table(*heads, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.title, table.title_justify = "As scheduled, in ns; LUTs and DSPs are estimated", "left"
+    table.caption, table.caption_justify = (
+        f"size: period that published designs of so many LUTs reached, ± {SIZE_ERROR_NS:.2f} ns; latency then: at that "
+        "period, or at the assumed one where that is longer",
+        "left",
+    )
+    for at in clocks:
+        table.add_row(
+            f"{at.clock_mhz:g}",
+            f"{at.clock_period_ns:.2f}",
+            str(at.levels),
+            str(at.beats),
+            f"{at.latency_cycles:,}",
+            f"{at.latency_ns:,.0f}",
+            f"{at.lut:,}",
+            f"{at.dsp:,}",
+            f"{at.size_period_ns:.2f}",
+            f"{at.latency_at_size_ns:,.0f} ± {at.latency_at_size_error_ns:,.0f}",
+        )
+    print_table(table)
