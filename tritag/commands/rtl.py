@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -20,23 +20,33 @@ if TYPE_CHECKING:
     from tritag.pipeline.clocks import ClockFigures
 
 
+Interval = Annotated[int | None, typer.Option(min=1, help="Cycles between two jets; by default the target's.")]
+Beats = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most cycles in which a jet's rows pass; by default as few as one SLR holds (estimate)."),
+]
+DspBits = Annotated[
+    int | None,
+    typer.Option(min=1, help="Products of so many partial bits (width times width) and more go into DSPs."),
+]
+
+
+class Design(TypedDict):
+    """What decides a design besides its target, by the names of the public functions' arguments."""
+
+    interval: int | None
+    beats: int | None
+    dsp_bits: int | None
+    interface: str
+
+
 def command(
     run: Run = None,
     old_run: OldRun = None,
     target: Target = DEFAULT_TARGET,
-    interval: Annotated[
-        int | None, typer.Option(min=1, help="Cycles between two jets; by default the target's.")
-    ] = None,
-    beats: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Most cycles in which a jet's rows pass; by default as few as one SLR holds (estimate)."
-        ),
-    ] = None,
-    dsp_bits: Annotated[
-        int | None,
-        typer.Option(min=1, help="Products of so many partial bits (width times width) and more go into DSPs."),
-    ] = None,
+    interval: Interval = None,
+    beats: Beats = None,
+    dsp_bits: DspBits = None,
     jets: Annotated[
         int, typer.Option(min=0, help="Jets to simulate, besides the crafted ones; 0: only write and schedule.")
     ] = RTL_JETS,
@@ -63,31 +73,11 @@ def command(
         if json:
             print_json(kept)
         return
+    design: Design = {"interval": interval, "beats": beats, "dsp_bits": dsp_bits, "interface": interface}
     if clocks is not None:
-        _print_clocks(
-            api.clocks(
-                where,
-                _frequencies(clocks),
-                target,
-                interval=interval,
-                beats=beats,
-                dsp_bits=dsp_bits,
-                interface=interface,
-            ),
-            json,
-        )
+        _print_clocks(api.clocks(where, _frequencies(clocks), target, **design), json)
         return
-    result = api.rtl(
-        where,
-        target,
-        interval=interval,
-        beats=beats,
-        dsp_bits=dsp_bits,
-        jets=jets,
-        interface=interface,
-        name=name,
-        version=version,
-    )
+    result = api.rtl(where, target, **design, jets=jets, name=name, version=version)
     if json:
         print_json(result.as_dict())
     else:
