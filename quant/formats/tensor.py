@@ -81,15 +81,23 @@ def concatenate_rows(first: FixedTensor, second: FixedTensor) -> FixedTensor:
     return FixedTensor(torch.cat([first.value, second.value], dim=1), grid)
 
 
+def fits_float32(grid: Grid) -> bool:
+    """Whether float32 holds every integer of a grid."""
+    return _int_bits(grid) <= FLOAT32_INT_BITS
+
+
 def check_float32(grid: Grid, where: str) -> Grid:
     """Refuse a grid that float32 cannot carry between nodes of the exported graph."""
-    bits = max(abs(grid.low), abs(grid.high)).bit_length()
-    if bits > FLOAT32_INT_BITS:
+    if not fits_float32(grid):
         raise WidthError(
-            f"{where}: integers must fit {FLOAT32_INT_BITS} bits to be exact in float32, got {bits} bits; give "
-            "what goes in fewer bits"
+            f"{where}: integers must fit {FLOAT32_INT_BITS} bits to be exact in float32, got {_int_bits(grid)} bits; "
+            "give what goes in fewer bits"
         )
     return grid
+
+
+def _int_bits(grid: Grid) -> int:
+    return max(abs(grid.low), abs(grid.high)).bit_length()
 
 
 class _FakeQuantize(torch.autograd.Function):

@@ -10,27 +10,36 @@ from tritag.models.layers.norms import LayerNorm
 from tritag.models.layers.pool import MeanPool
 from tritag.models.layers.residual import Residual
 from tritag.models.layers.scalars import JetScalars
-from tritag.quant.formats.tensor import FixedTensor, check_float32
+from tritag.quant.formats.tensor import FixedTensor, fits_float32
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.attention import Attention as QuantAttention
+from tritag.quant.ops.combined import Add
 from tritag.quant.ops.jet_scalars import JetScalars as JetScalarsOp
 from tritag.quant.ops.layer_norm import TrainableLayerNorm
 from tritag.quant.ops.mean_pool import TrainableMeanPool
-from tritag.quant.ops.modules import FixedOp
+from tritag.quant.ops.modules import FixedOp, NamedOp
 from tritag.quant.weights.cut import Cut
 
 
 class QuantResidual(nn.Module):
-    """Exact sum of the residual stream and a branch, cut to the residual's width."""
+    """Exact sum of the residual stream and a branch, cut to the residual's width.
+
+    Where the branch is so much smaller than the stream that float32 does not carry their sum between two nodes of the
+    exported graph, sum and cut are one integer program.
+    """
 
     def __init__(self, cut: Cut) -> None:
         super().__init__()
-        self.cut = cut
+        self.cut, self.add = cut, NamedOp()
 
     def forward(self, h: FixedTensor, branch: FixedTensor) -> FixedTensor:
-        """Add and cut."""
-        grid = h.grid.plus(branch.grid) if h.grid and branch.grid else None
-        return self.cut(FixedTensor(h.value + branch.value, grid and check_float32(grid, "residual sum")))
+        """Add and cut tensors (B, rows, lanes)."""
+        if self.training:
+            return self.cut(FixedTensor(h.value + branch.value, None))
+        grid = h.known_grid().plus(branch.known_grid())
+        if not fits_float32(grid):
+            return self.add(Add(self.cut.grid), h, branch)
+        return self.cut(FixedTensor(h.value + branch.value, grid))
 
 
 class NormAndCut(nn.Module):

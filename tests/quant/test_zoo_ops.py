@@ -17,6 +17,7 @@ from tritag.quant.formats.fixed import FixedType, Grid, product_grid
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.minkowski import QuantJointNorm, QuantSlimTokens
 from tritag.quant.layers.particle_transformer import QuantBatchNorm, QuantPairFeatures
+from tritag.quant.layers.transformer import QuantResidual
 from tritag.quant.ops.biased_weights import BiasedWeights
 from tritag.quant.ops.channel_affine import TrainableChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
@@ -232,3 +233,14 @@ def test_head_mean(rng, components, heads):
         )
     )
     assert np.abs(given - expected).max() <= tolerances.head_mean_lsb(512)
+
+
+@pytest.mark.parametrize("finer", range(0, 24, 3))
+def test_residual_sums_round_once_however_fine_the_branch(rng, finer):
+    stream, result = grid(16, 6), grid(16, 7)
+    branch = Grid.of(FixedType(True, 14, 14 - stream.fraction - finer))
+    h, b = (fixed(spread(rng, (64, 4, 2), of), of) for of in (stream, branch))
+    exact = h.integers().double() * 2**finer + b.integers()  # below 2^53
+    y = QuantResidual(cut_to(result)).eval()(h, b)
+    down = stream.fraction + finer - result.fraction
+    assert torch.equal(y.integers(), (exact / 2**down).round().clamp(result.low, result.high).long())
