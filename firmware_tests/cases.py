@@ -68,7 +68,7 @@ def make_case(name: str) -> Case:
         bound = unscaled(program)
     # Fewer jets where each has many rows: the C++ is compiled without optimisation.
     inputs = edge_inputs(bound.program, rows, rng, n_random=40 if rows < 50 else 8)
-    if name.startswith("jet_scalars"):
+    if name.startswith(("jet_scalars", "seed_scalars")):
         jets = [random_jets(rng, 100, rows), crafted_jets(rng, rows)] if rows < 50 else [random_jets(rng, 30, rows)]
         codes, count = (np.concatenate(parts) for parts in zip(*jets, strict=True))
         inputs = [np.concatenate([inputs[0], codes]), np.concatenate([inputs[1], count[:, None, None]])]

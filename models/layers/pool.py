@@ -33,6 +33,22 @@ class SumPool(nn.Module):
         return (h * mask).sum(1, keepdim=True)
 
 
+class SlotMean(nn.Module):
+    """Sum over the first ``count`` tokens divided by the power of two that is at least ``n_tokens``.
+
+    For a full jet of 16 tokens it is their mean; firmware needs no product for it.
+    """
+
+    def __init__(self, n_tokens: int) -> None:
+        super().__init__()
+        self.n_tokens, self.shift = n_tokens, (n_tokens - 1).bit_length()
+
+    def forward(self, h: Tensor, count: Tensor) -> Tensor:
+        """Map h (B, N, C) and count (B, 1) to (B, 1, C)."""
+        mask = real_tokens(count, self.n_tokens, self.n_tokens)[..., None]
+        return (h * mask).sum(1, keepdim=True) / 2**self.shift
+
+
 class MaxPool(nn.Module):
     """Largest value of the first ``count`` tokens, channel by channel; zero for a jet without constituents."""
 

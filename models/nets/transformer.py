@@ -6,7 +6,7 @@ No positional encoding, no final norm, no dropout.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import nn
@@ -18,9 +18,10 @@ from tritag.models.layers.factory import Layers
 from tritag.models.layers.gelu import Gelu
 from tritag.models.layers.linear import Linear
 from tritag.models.layers.norms import BatchNorm, LayerNorm
-from tritag.models.layers.pool import MeanPool
+from tritag.models.layers.pool import MeanPool, SlotMean
 from tritag.models.layers.residual import Residual
 from tritag.models.layers.scalars import N_SCALARS, JetScalars, n_field_inputs
+from tritag.models.layers.seed_scalars import N_SEED_SCALARS, SeedScalars
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import register
 
@@ -34,6 +35,12 @@ class TransformerConfig:
     norm : "layer" or "batch"
         What stands before attention and MLP: LayerNorm, as in the paper, or batch normalisation of the real tokens,
         which in firmware is a shift and a constant per channel.
+    pool : "mean" or "slots"
+        How tokens become one row: their mean, as in the paper, or their sum divided by a power of two that is at least
+        the number of constituents, which in firmware needs no product.
+    features : "jet" or "seed"
+        Seven scalars about the jet's axis, as in the paper, or five about its leading constituent, which firmware has
+        within a few cycles.
     """
 
     blocks: int = 1
@@ -41,6 +48,8 @@ class TransformerConfig:
     heads: int = 2
     mlp_factor: int = 1
     norm: Literal["layer", "batch"] = "layer"
+    pool: Literal["mean", "slots"] = field(default="mean", metadata={"added": True})
+    features: Literal["jet", "seed"] = field(default="jet", metadata={"added": True})
 
     def __post_init__(self) -> None:
         check_range(self, ("blocks", "heads", "mlp_factor"), 1, 256)
@@ -90,20 +99,22 @@ class Block(nn.Module):
 
 @register("transformer", TransformerConfig)
 class Transformer(Tagger):
-    """Transformer over the K leading constituents, seven scalars each, and the fields that the tagger names."""
+    """Transformer over the K leading constituents, their scalars, and the fields that the tagger names."""
 
     takes_fields = True
 
     def __init__(self, layers: Layers, n_constituents: int, config: TransformerConfig) -> None:
         super().__init__()
-        self.scalars = layers(JetScalars, n_constituents, layers.candidates)
-        self.embed = layers(Linear, N_SCALARS + n_field_inputs(layers.candidates), config.channels, role="input")
+        seeded = config.features == "seed"
+        self.scalars = layers(SeedScalars if seeded else JetScalars, n_constituents, layers.candidates)
+        n_scalars = N_SEED_SCALARS if seeded else N_SCALARS
+        self.embed = layers(Linear, n_scalars + n_field_inputs(layers.candidates), config.channels, role="input")
         self.blocks = nn.ModuleList(Block(layers, n_constituents, config) for _ in range(config.blocks))
-        self.pool = layers(MeanPool, n_constituents)
+        self.pool = layers(SlotMean if config.pool == "slots" else MeanPool, n_constituents)
         self.head = layers(Linear, config.channels, layers.n_outputs, role="output")
 
     def inputs(self, codes: Any, count: Any) -> Any:
-        """Seven scalars and the inputs of the fields (B, K, 7 + inputs)."""
+        """Scalars and the inputs of the fields (B, K, 7 or 5 + inputs)."""
         return self.scalars(codes, count)
 
     def score(self, inputs: Any, count: Any) -> Any:

@@ -64,6 +64,12 @@ def quantized_sum_pool(layers: QuantLayers, n_tokens: int) -> nn.Module:
     return TrainableOnGrid(layers.residual_cut(), pools.SumPool, pool.SumPool(n_tokens))
 
 
+@quantizes(pool.SlotMean)
+def quantized_slot_mean(layers: QuantLayers, n_tokens: int) -> nn.Module:
+    """Sum over the candidates less its low bits, on the grid of the residual stream."""
+    return pools.TrainableSlotMean(n_tokens)
+
+
 @quantizes(pool.MaxPool)
 def quantized_max_pool(layers: QuantLayers, n_tokens: int) -> nn.Module:
     """Largest of the candidates, exact."""

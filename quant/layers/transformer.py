@@ -10,6 +10,7 @@ from tritag.models.layers.norms import LayerNorm
 from tritag.models.layers.pool import MeanPool
 from tritag.models.layers.residual import Residual
 from tritag.models.layers.scalars import JetScalars
+from tritag.models.layers.seed_scalars import SeedScalars
 from tritag.quant.formats.tensor import FixedTensor, fits_float32
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.attention import Attention as QuantAttention
@@ -18,6 +19,7 @@ from tritag.quant.ops.jet_scalars import JetScalars as JetScalarsOp
 from tritag.quant.ops.layer_norm import TrainableLayerNorm
 from tritag.quant.ops.mean_pool import TrainableMeanPool
 from tritag.quant.ops.modules import FixedOp, NamedOp
+from tritag.quant.ops.seed_scalars import SeedScalars as SeedScalarsOp
 from tritag.quant.weights.cut import Cut
 
 
@@ -58,6 +60,12 @@ class NormAndCut(nn.Module):
 def quantized_jet_scalars(layers: QuantLayers, n_constituents: int, candidates: CandidateInputs = PLAIN) -> nn.Module:
     """Seven scalars per candidate, and the inputs of its fields."""
     return FixedOp(JetScalarsOp(candidates))
+
+
+@quantizes(SeedScalars)
+def quantized_seed_scalars(layers: QuantLayers, n_constituents: int, candidates: CandidateInputs = PLAIN) -> nn.Module:
+    """Five scalars per candidate about the leading one, and the inputs of its fields."""
+    return FixedOp(SeedScalarsOp(candidates))
 
 
 @quantizes(LayerNorm)

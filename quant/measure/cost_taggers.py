@@ -54,8 +54,15 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], Sizes]] = {"transformer": _transf
 def cost_tagger_names() -> list[str]:
     """All names that :func:`cost_sizes` knows."""
     configs = {name: load_tagger_config(name) for name in tagger_names()}
-    known = [name for name, config in configs.items() if config.network in NETWORKS and not config.fields]
+    known = [name for name, config in configs.items() if config.network in NETWORKS and not _beside(config)]
     return sorted([*known, *PAPER_TAGGERS])
+
+
+def _beside(config: TaggerConfig) -> str:
+    """What of a tagger the formulas do not know; empty where they know all."""
+    if config.fields:
+        return f"fields {', '.join(config.fields)}"
+    return "features seed" if config.network == "transformer" and config.sizes.get("features") == "seed" else ""
 
 
 def cost_sizes(name: str) -> Sizes:
@@ -84,9 +91,9 @@ def sizes_of(config: TaggerConfig) -> Sizes:
     if config.network not in NETWORKS:
         known = ", ".join(sorted(NETWORKS))
         raise ConfigError(f"cost formulas exist for the networks {known}, got {config.network!r}")
-    if config.fields:
+    if other := _beside(config):
         raise ConfigError(
-            f"cost formulas exist for pt, eta and phi alone, got fields {', '.join(config.fields)}; count the exported "
-            "run with tritag cost RUN"
+            f"cost formulas exist for seven scalars of pt, eta and phi alone, got {other}; count the exported run with "
+            "tritag cost RUN"
         )
     return NETWORKS[config.network](config.sizes)

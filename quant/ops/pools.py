@@ -1,4 +1,4 @@
-"""Sum and maximum over the real tokens, and zeros in the others. Specification: docs/ops/pools.md."""
+"""Sum, share and maximum over the real tokens, and zeros in the others. Specification: docs/ops/pools.md."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ class SumPool(Op):
 
 
 @dataclass(frozen=True)
+class SlotMean(Op):
+    """Sum of the first ``count`` rows divided by the power of two that is at least their number, on their grid."""
+
+    def bind(self, h: TensorSpec, count: TensorSpec) -> BoundProgram:
+        """Program: exact masked sum, rounded once; it cannot leave the grid with zero in it."""
+        t = Tracer("slot_mean", h.rows)
+        value, number = h.declare(t, "h"), count.declare(t, "count", per_row=False)
+        total = t.row_index().less(number).where(value, 0).sum_rows()
+        t.output("y", total.round_shift((h.rows - 1).bit_length()))
+        return BoundProgram(t.program, fractions(h, count), (h.grid.fraction,))
+
+
+@dataclass(frozen=True)
 class MaxPool(Op):
     """Largest of the first ``count`` rows, lane by lane, on the grid of the input; zero for an empty jet."""
 
@@ -52,6 +65,28 @@ class MaskTokens(Op):
         return BoundProgram(t.program, fractions(h, count), (h.grid.fraction,))
 
 
+def _with_zero(grid: Grid) -> Grid:
+    """The grid, zero among its integers: what a row that does not count has."""
+    return Grid(min(grid.low, 0), max(grid.high, 0), grid.fraction)
+
+
+class TrainableSlotMean(TrainableOp):
+    """The op over ``n_tokens`` rows, with a gradient; training does not round the mean."""
+
+    def __init__(self, n_tokens: int) -> None:
+        super().__init__()
+        self.reference = pool.SlotMean(n_tokens)
+
+    def frozen(self) -> SlotMean:
+        """Make the op; it has no settings."""
+        return SlotMean()
+
+    def surrogate(self, h: FixedTensor, count: FixedTensor) -> FixedTensor:
+        """Float sum and division."""
+        grid = None if h.grid is None else _with_zero(h.grid)
+        return FixedTensor(self.reference(h.value, count.value), grid)
+
+
 class TrainableChoice(TrainableOp):
     """An op that only chooses among values, with the float layer that chooses the same as its surrogate."""
 
@@ -65,5 +100,5 @@ class TrainableChoice(TrainableOp):
 
     def surrogate(self, h: FixedTensor, count: FixedTensor) -> FixedTensor:
         """Choose in floats, which is what the program does."""
-        grid = None if h.grid is None else Grid(min(h.grid.low, 0), max(h.grid.high, 0), h.grid.fraction)
+        grid = None if h.grid is None else _with_zero(h.grid)
         return FixedTensor(self.reference(h.value, count.value), grid, h.bits)

@@ -10,7 +10,7 @@ from tritag.quant.ops.attention import ExpWeights
 from tritag.quant.ops.combined import Add, EdgeSum, Multiply
 from tritag.quant.ops.free_scale import FromSums, ToCodes
 from tritag.quant.ops.op import BoundProgram, TensorSpec
-from tritag.quant.ops.pools import MaskTokens, MaxPool, SumPool
+from tritag.quant.ops.pools import MaskTokens, MaxPool, SlotMean, SumPool
 from tritag.quant.ops.softmax import Softmax
 from tritag.quant.ops.word_score import WordScore
 
@@ -43,6 +43,8 @@ def layer_ops() -> dict[str, Bound]:
         "tanh": (Table(grid(6, 0), "tanh").bind(x), 3),
         "sum_pool": (SumPool(grid(12, 4)).bind(x, counts(3)), 3),
         "sum_pool_finer": (SumPool(grid(16, 4)).bind(TensorSpec(odd, 5, 2), counts(5)), 5),
+        "slot_mean": (SlotMean().bind(x, counts(3)), 3),
+        "slot_mean_wide": (SlotMean().bind(TensorSpec(odd, 5, 2), counts(5)), 5),
         "max_pool": (MaxPool().bind(x, counts(3)), 3),
         "max_pool_positive": (MaxPool().bind(TensorSpec(Grid(5, 300, 2), 5, 1), counts(5)), 5),
         "mask_tokens": (MaskTokens().bind(x, counts(3)), 3),

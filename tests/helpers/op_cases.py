@@ -37,6 +37,7 @@ from tritag.quant.ops.pair_features import PairFeatures
 from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
 from tritag.quant.ops.pair_masses import PairMasses, SpurionMasses
 from tritag.quant.ops.pair_sum import PairSum, TokenScalars
+from tritag.quant.ops.seed_scalars import SeedScalars
 from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
@@ -60,6 +61,11 @@ def result(bound: BoundProgram, rows: int) -> TensorSpec:
 def jet_scalars(k: int) -> Bound:
     """Scalars of ``k`` constituents."""
     return JetScalars().bind(codes(k), counts(k)), k
+
+
+def seed_scalars(k: int) -> Bound:
+    """Scalars of ``k`` constituents about the first one."""
+    return SeedScalars().bind(codes(k), counts(k)), k
 
 
 def layer_norm(rows: int, channels: int, x: Grid, bits: int = 8) -> Bound:
@@ -232,6 +238,8 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "jet_scalars_k5": lambda: jet_scalars(5),
     "jet_scalars_k16": lambda: jet_scalars(16),
     "jet_scalars_k64": lambda: jet_scalars(64),
+    "seed_scalars_k1": lambda: seed_scalars(1),
+    "seed_scalars_k5": lambda: seed_scalars(5),
     "layer_norm_c16": lambda: layer_norm(16, 16, grid(12, 3)),
     "layer_norm_c16_16bit": lambda: layer_norm(5, 16, grid(16, 6)),
     "layer_norm_c3_6bit": lambda: layer_norm(1, 3, grid(6, 8), bits=6),

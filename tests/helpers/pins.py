@@ -41,6 +41,7 @@ CONSTITUENTS, JETS = 3, 12
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "transformer": ("transformer", TINY),
     "transformer-batch": ("transformer", {**TINY, "norm": "batch"}),
+    "transformer-seed": ("transformer", {**TINY, "norm": "batch", "pool": "slots", "features": "seed"}),
     "lloca-local": ("lloca", {"blocks": 1, "channels": 16, "heads": 2, "frames": "local"}),
     "lloca-global": ("lloca", TINY),
     "lloca-trigger": ("lloca", {**TINY, "frames_net": "tokens", "features": "directions"}),

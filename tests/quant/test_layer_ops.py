@@ -23,7 +23,7 @@ from tritag.quant.layers.factory import QuantLayers
 from tritag.quant.ops.activation import CURVES, Clamp, Relu, Table
 from tritag.quant.ops.combined import Add, EdgeSum, Multiply
 from tritag.quant.ops.op import TensorSpec
-from tritag.quant.ops.pools import MaskTokens, MaxPool, SumPool
+from tritag.quant.ops.pools import MaskTokens, MaxPool, SlotMean, SumPool
 from tritag.quant.ops.softmax import Softmax
 
 QUICK = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -113,6 +113,14 @@ def test_sum_pool(x, y):
 
 @QUICK
 @given(x=tensors(4, 2))
+def test_slot_mean(x):
+    count, mask = counts(4)
+    y = Grid(min(x.grid.low, 0), max(x.grid.high, 0), x.grid.fraction)
+    check_rounded(SlotMean()(x.tensor, count), y, (x.value * mask).sum(1, keepdims=True) / 4)
+
+
+@QUICK
+@given(x=tensors(4, 2))
 def test_choices_are_exact(x):
     count, mask = counts(4)
     masked = np.where(mask, x.integers, x.grid.low - 1).max(1, keepdims=True)
@@ -173,7 +181,7 @@ def test_surrogates_are_what_the_programs_compute():
     count = FixedTensor((torch.arange(64) % 5)[:, None].float(), Grid(0, 4, 0))
     cases = [
         *[(layers(kind), (x,)) for kind in (activations.Relu, activations.Clip)],
-        *[(layers(kind, 4), (x, count)) for kind in (pool.SumPool, pool.MaxPool, pool.MaskTokens)],
+        *[(layers(kind, 4), (x, count)) for kind in (pool.SumPool, pool.SlotMean, pool.MaxPool, pool.MaskTokens)],
         *[(layers(kind), (x, row)) for kind in (broadcast.Add, broadcast.Multiply)],
         (layers(broadcast.EdgeSum, 4), (x, x, count)),
     ]

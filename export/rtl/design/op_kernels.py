@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tritag.export.rtl.design.layout import Layout
 from tritag.export.rtl.design.pieces import Draft, Tensor, common_layout
 from tritag.export.rtl.design.programs import Body
-from tritag.export.rtl.design.reduce import reduced
+from tritag.export.rtl.design.reduce import first_of_rows, reduced
 from tritag.export.rtl.text.signals import Signal, constant
 from tritag.quant.integer.passes import OVER_ROWS, pass_times
 from tritag.quant.integer.program import Program
@@ -39,9 +39,11 @@ def place_program(draft: Draft, name: str, program: Program, rows: int, sources:
             else:
                 values[port.node, lane] = [source.cells[i // sub][(i % sub) * lanes + lane] for i in range(instances)]
     wanted = {p.node for p in program.outputs}
-    for node, time in zip(program.nodes, times, strict=True):
-        wanted.update(a for a in node.args if times[a] != time or node.op in OVER_ROWS)
-    passes = _Passes(draft, name, program, times, layout, sub, values)
+    firsts = first_rows(program)
+    for index, (node, time) in enumerate(zip(program.nodes, times, strict=True)):
+        read = (firsts[index],) if index in firsts else node.args
+        wanted.update(a for a in read if times[a] != time or node.op in OVER_ROWS)
+    passes = _Passes(draft, name, program, times, layout, sub, values, firsts)
     for time in sorted(set(times)):
         passes.sums(time)
         here = [i for i, t in enumerate(times) if t == time and i in wanted]
@@ -56,6 +58,27 @@ def place_program(draft: Draft, name: str, program: Program, rows: int, sources:
         cells = [[values[output.node, n][s * sub + k] for k in range(sub) for n in all_lanes] for s in slots]
         results.append(Tensor(layout, cells))
     return results
+
+
+def first_rows(program: Program) -> dict[int, int]:
+    """Sums over the rows of which all but the first are zero, and the instruction whose first row each of them is."""
+
+    def constant_of(index: int) -> int | None:
+        node = program.nodes[index]
+        return node.low if node.op == "const" and node.low == node.high else None
+
+    found = {}
+    for index, node in enumerate(program.nodes):
+        chosen = program.nodes[node.args[0]] if node.op == "sumr" else node
+        if node.op != "sumr" or chosen.op != "select" or constant_of(chosen.args[2]) != 0:
+            continue
+        condition, value = (program.nodes[a] for a in chosen.args[:2])
+        if condition.op != "eq" or not value.per_row or value.lanes != node.lanes:
+            continue
+        row, number = condition.args
+        if program.nodes[row].op == "row" and constant_of(number) == 0:
+            found[index] = chosen.args[1]
+    return found
 
 
 @dataclass
@@ -74,6 +97,8 @@ class _Passes:
         Rows of the program in one row of the layout.
     values : dict
         Signals of every instruction's lane so far.
+    firsts : dict
+        Sums that are nothing but the first row of another instruction, and that instruction.
     """
 
     draft: Draft
@@ -83,6 +108,7 @@ class _Passes:
     layout: Layout | None
     sub: int
     values: Values
+    firsts: dict[int, int]
 
     def sums(self, time: int) -> None:
         """Place the reductions over the rows whose result belongs to ``time``."""
@@ -90,11 +116,14 @@ class _Passes:
         for index, node in enumerate(program.nodes):
             if node.op in OVER_ROWS and self.times[index] == time:
                 for lane in range(node.lanes):
-                    x = self.values[node.args[0], lane]
+                    x = self.values[self.firsts.get(index, node.args[0]), lane]
+                    name = self.draft.name_of(f"{self.owner}_{node.op}{index}_{lane}")
                     if layout is None:
                         self.values[index, lane] = [x[0]]
+                    elif index in self.firsts:
+                        first = first_of_rows(self.draft.top, name, layout, self.sub, x, node.low, node.high)
+                        self.values[index, lane] = [first]
                     else:
-                        name = self.draft.name_of(f"{self.owner}_{node.op}{index}_{lane}")
                         self.values[index, lane] = [
                             reduced(self.draft.top, name, self.owner, node.op, layout, self.sub, x, node.low, node.high)
                         ]

@@ -129,3 +129,16 @@ def reduced(
     t.lines.append(f"{name} {name}_i ({', '.join(f'.{p}({w})' for p, w in wires.items())});")
     top.placed.append(Placed(name, layer, 1, m.text(), m.files, stage, m.last_stage))
     return result
+
+
+def first_of_rows(top: Top, name: str, layout: Layout, sub: int, x: Sequence[Signal], low: int, high: int) -> Signal:
+    """The first row as a value of the jet: a wire to where it passes; ``x``: one signal per instance."""
+    beat, slot = layout.places[0]
+    row = x[slot * sub]
+    if row.const is not None:
+        return constant(row.const)
+    result = Signal(f"{name}_y", max(low, row.low), min(high, row.high), row.stage + beat, row.offset, jet=True)
+    result.holds = [Hold(result.name, result.stage, result.stage)]
+    t = top.module
+    t.lines.append(f"wire [{result.width - 1}:0] {result.name} = {t.operand(row, row.stage, result.width)};")
+    return result
