@@ -3,8 +3,8 @@
     python -m benchmarks.join_many_jets --jets 1000000 2000000
 
 For each number two files of random jets are made, joined with splits, and the joint file is converted, each in a
-process of its own. "Own" is what the process took for itself (anonymous memory, the most at any time); what it mapped from its
-files the system may drop at will. One JSON line each.
+process of its own. "Own" is what the process took for itself (anonymous memory, the most at any time); what it mapped
+from its files the system may drop at will. One JSON line each.
 """
 
 from __future__ import annotations

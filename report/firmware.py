@@ -2,7 +2,7 @@
 
 Cycles are *measured* in the simulation, or only *scheduled* where none was run. LUT, FF, DSP and BRAM are *estimated*
 from the Verilog, *counted* by Yosys, or the vendor's. Nanoseconds are cycles at the *assumed* clock of the target: no
-place and route has confirmed it.
+place and route has confirmed it. Beside them stands what published designs of the same number of LUTs reached.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tritag.export.rtl.text.clock import SIZE_ERROR_NS, latency_at_size_ns, size_period_ns
 from tritag.export.rtl.text.fpga import Part, find_part
 
 MEASURED = "measured"
@@ -58,7 +59,7 @@ def firmware_rows(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None) -> It
     name = rtl.get("part")
     part = find_part(name) if name else None
     yield "part", _part_text(name, part)
-    yield from _timing_rows(rtl)
+    yield from _timing_rows(rtl, synth)
     sources = {ESTIMATED: estimated_counts(rtl)}
     if synth:
         sources[COUNTED] = synth["total"]
@@ -67,14 +68,7 @@ def firmware_rows(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None) -> It
     for resource, title in RESOURCES.items():
         for origin, counts in sources.items():
             yield f"{title} ({origin})", count_text(counts[resource], resource, part)
-    if synth:
-        clock = synth["clock_estimate"]
-        yield "clock period (estimated)", f"{clock['levels_ns']:.2f} ns from {clock['levels']} logic levels"
-        yield (
-            "clock period (estimated)",
-            f"{clock['size_ns']:.2f} ± {clock['size_error_ns']:.2f} ns from the size (VU13P)",
-        )
-    else:
+    if not synth:
         yield f"resources ({COUNTED})", "not run (tritag synth)"
     for sentence in rtl.get("assumptions", []):
         yield "assumption", sentence
@@ -100,7 +94,25 @@ def _part_text(name: str | None, part: Part | None) -> str:
     return f"{part.name}, {regions}"
 
 
-def _timing_rows(rtl: Mapping[str, Any]) -> Iterator[Row]:
+def luts(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None) -> tuple[float, str]:
+    """LUTs of the whole design and their origin: counted where Yosys was run, else estimated."""
+    return (synth["total"]["lut"], COUNTED) if synth else (rtl["estimate"]["lut"], ESTIMATED)
+
+
+def latency_text(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None = None) -> str:
+    """Latency in a line: cycles, ns at the assumed clock with its levels, ns at the period of designs of its size."""
+    latency, period_ns = cycles(rtl)[0], rtl["clock_period_ns"]
+    lut, origin = luts(rtl, synth)
+    at_size, error = latency_at_size_ns(latency, lut, period_ns)
+    levels = (synth["clock_estimate"]["levels"], COUNTED) if synth else (rtl.get("levels", "?"), SCHEDULED)
+    return (
+        f"{latency:,} cycles = {latency * period_ns:,.0f} ns at the assumed {1e3 / period_ns:.0f} MHz (at most "
+        f"{levels[0]} logic levels, {levels[1]}), {at_size:,.0f} ± {error:,.0f} ns at the period that "
+        f"published designs of its size reached ({size_period_ns(lut):.2f} ns for {lut:,.0f} LUTs, {origin})"
+    )
+
+
+def _timing_rows(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None) -> Iterator[Row]:
     latency, interval, origin = cycles(rtl)
     differ, jets = simulated_jets(rtl)
     yield "Verilog = ONNX Runtime", f"{differ:,} / {jets:,} jets differ" if jets else "not simulated"
@@ -110,3 +122,12 @@ def _timing_rows(rtl: Mapping[str, Any]) -> Iterator[Row]:
     yield "clock (assumed)", f"{1e3 / period_ns:.1f} MHz, {period_ns:g} ns"
     yield "latency (at that clock)", f"{latency * period_ns:,.0f} ns"
     yield "II (at that clock)", f"{interval * period_ns:,.0f} ns"
+    if "levels" in rtl:  # not in files of older versions
+        yield f"logic levels ({SCHEDULED})", f"{rtl['levels']} at most"
+    if synth:
+        clock = synth["clock_estimate"]
+        yield f"logic levels ({COUNTED})", f"{clock['levels']} at most: {clock['levels_ns']:.2f} ns (estimated)"
+    lut, _ = luts(rtl, synth)
+    at_size, error = latency_at_size_ns(latency, lut, period_ns)
+    yield "clock period (by size)", f"{size_period_ns(lut):.2f} ± {SIZE_ERROR_NS:.2f} ns"
+    yield "latency (at that period)", f"{at_size:,.0f} ± {error:,.0f} ns"

@@ -27,6 +27,7 @@ FUNCTIONS = (
     "csim",
     "verify",
     "rtl",
+    "clocks",
     "synth",
     "score",
     "score_file",

@@ -326,6 +326,24 @@ def test_synth_and_compare(
     assert [result[name] for name in ("holds", "part_shares", "slr_shares")] == [None, None, None]
 
 
+def test_clocks(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A slower clock takes fewer cycles; nothing of the run changes; bad frequencies are refused in one line."""
+    before = sorted(path.name for path in run.iterdir())
+    assert cli.run(["rtl", str(run), "--clocks", "240,360", "--beats", "4", "--json"]) == 0
+    slow, fast = json.loads(capsys.readouterr().out)
+    design, settings = design_of(read_graph(run / "model.qonnx.onnx"), "vu13p-360mhz", None, 4)
+    assert (fast["latency_cycles"], fast["lut"]) == (design.latency_cycles, design.estimate()["lut"])
+    assert (fast["levels"], slow["levels"]) == (settings["levels"], 7)
+    assert slow["latency_cycles"] < fast["latency_cycles"]
+    for at in (slow, fast):
+        period_ns = max(at["size_period_ns"], at["clock_period_ns"])
+        assert at["latency_at_size_ns"] == pytest.approx(at["latency_cycles"] * period_ns)
+    for bad in ("", "360,fast", "0", "-1,360", "nan", "inf"):
+        assert cli.run(["rtl", str(run), f"--clocks={bad}"]) == 2
+        assert "--clocks must be frequencies in MHz" in capsys.readouterr().err
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
 def test_an_interrupted_scoring_goes_on(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed behind two chunks, the same command scores the rest; the file is that of an unbroken scoring."""
     monkeypatch.setattr(score_file, "CHUNK_JETS", 60)

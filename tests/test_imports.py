@@ -62,6 +62,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         *("vectors", "strength", "train", "export", "exported", "import_file", "check_onnx", "cost", "csim"),
         *(
             "rtl",
+            "clocks",
             "check_network",
             "check_costs",
             "check_tagger",

@@ -26,6 +26,7 @@ from types import ModuleType
 
 from tritag._version import __version__
 from tritag.api import (
+    clocks,
     csim,
     export,
     import_file,
@@ -45,6 +46,7 @@ from tritag.api import (
 
 __all__ = [
     "__version__",
+    "clocks",
     "csim",
     "export",
     "import_file",

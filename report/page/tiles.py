@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from tritag.export.rtl.text.clock import latency_at_size_ns
 from tritag.export.rtl.text.fpga import find_part
-from tritag.report.firmware import COUNTED, ESTIMATED, VENDOR, cycles, is_measured
+from tritag.report.firmware import COUNTED, ESTIMATED, VENDOR, cycles, is_measured, luts
 from tritag.report.page.numbers import number
 from tritag.report.plots.plot import Report, value_at
 from tritag.report.working_point import working_point
@@ -79,8 +80,25 @@ def _firmware(report: Report) -> str:
     latency, interval = ("latency_cycles", "interval_cycles") if measured else ("scheduled_latency_cycles", "interval")
     period_ns, origin = rtl["clock_period_ns"], cycles(rtl)[2]
     ns = f"{cycles(rtl)[0] * period_ns:,.0f} ns at the assumed {1e3 / period_ns:.0f} MHz"
-    lines = [f"latency, {origin}: {ns}", f"a jet every {number(report, f'/rtl/{interval}')} cycles", _share(report)]
+    lut, of_lut = luts(rtl, report.get("synth"))
+    at_size, error = latency_at_size_ns(cycles(rtl)[0], lut, period_ns)
+    lines = [
+        f"latency, {origin}: {ns}",
+        f"{at_size:,.0f} ± {error:,.0f} ns at the period that published designs of its size reached (LUTs {of_lut})",
+        _levels(report),
+        f"a jet every {number(report, f'/rtl/{interval}')} cycles",
+        _share(report),
+    ]
     return _tile("Latency and size", f"{number(report, f'/rtl/{latency}')} cycles", lines)
+
+
+def _levels(report: Report) -> str:
+    """Most logic levels between registers, counted where Yosys was run."""
+    if report.get("synth"):
+        return f"at most {number(report, '/synth/clock_estimate/levels')} logic levels, {COUNTED}"
+    if "levels" not in report["rtl"]:
+        return f"logic levels: {_command('synth', report)} counts them"
+    return f"at most {number(report, '/rtl/levels')} logic levels, scheduled"
 
 
 def _share(report: Report) -> str:

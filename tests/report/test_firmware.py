@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tritag.export.rtl.text.fpga import assumptions, find_part
 from tritag.report.comparison import SCHEDULED
-from tritag.report.firmware import count_text, cycles, firmware_rows, simulated_jets
+from tritag.report.firmware import count_text, cycles, firmware_rows, latency_text, simulated_jets
 from tritag.report.page.document import report_page
 from tritag.report.verdict import verdict_rows, verdict_table
 
@@ -71,6 +71,8 @@ def test_every_figure_has_its_origin():
         "clock (assumed)": "400.0 MHz, 2.5 ns",
         "latency (at that clock)": "275 ns",
         "II (at that clock)": "135 ns",
+        "clock period (by size)": "3.30 ± 0.29 ns",
+        "latency (at that period)": "363 ± 32 ns",
         "LUT (estimated)": "108,000 = 6.2% (SLR 25.0%)",
         "FF (estimated)": "345,600 = 10.0% (SLR 40.0%)",
         "DSP (estimated)": "3,072 = 25.0% (SLR 100.0%)",
@@ -89,8 +91,14 @@ def test_counts_stand_beside_estimates():
     vendor = {"lut": 172_800, "ff": 1, "dsp": 2, "bram18": 3}
     rows = dict(firmware_rows(_rtl(), SYNTH | {"vendor": vendor}))
     assert rows["LUT (Vivado synthesis)"] == "172,800 = 10.0% (SLR 40.0%)"
-    periods = [figure for what, figure in firmware_rows(_rtl(), SYNTH) if what == "clock period (estimated)"]
-    assert periods == ["2.55 ns from 5 logic levels", "3.40 ± 0.26 ns from the size (VU13P)"]
+    assert rows["logic levels (counted by Yosys)"] == "5 at most: 2.55 ns (estimated)"
+    assert rows["clock period (by size)"] == "4.10 ± 0.29 ns"
+    assert rows["latency (at that period)"] == "452 ± 32 ns"
+    assert dict(firmware_rows(_rtl(levels=4), None))["logic levels (scheduled)"] == "4 at most"
+    assert latency_text(_rtl(levels=4)).startswith(
+        "110 cycles = 275 ns at the assumed 400 MHz (at most 4 logic levels, "
+    )
+    assert "452 ± 32 ns at the period that published designs of its size reached" in latency_text(_rtl(), SYNTH)
 
 
 def test_shares_are_those_of_the_targets_part():

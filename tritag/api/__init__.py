@@ -12,9 +12,10 @@ from tritag.api.jets import read_jets, score, score_file
 from tritag.api.many import study, sweep
 from tritag.api.package import package
 from tritag.api.runs import open_run, train
-from tritag.api.verilog import rtl, synth, vendor_reports
+from tritag.api.verilog import clocks, rtl, synth, vendor_reports
 
 __all__ = [
+    "clocks",
     "csim",
     "export",
     "import_file",

@@ -10,6 +10,7 @@ from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
 
 if TYPE_CHECKING:
     from tritag.files import JsonObject
+    from tritag.pipeline.clocks import ClockFigures
     from tritag.pipeline.opened import RunLike
     from tritag.pipeline.rtl import RtlResult
     from tritag.pipeline.synth import SynthResult
@@ -89,6 +90,69 @@ def rtl(
     from tritag.pipeline.rtl import rtl_run
 
     return rtl_run(opened, target, interval, beats, jets, dsp_bits, naming, interface)
+
+
+def clocks(
+    run: RunLike,
+    clocks_mhz: Sequence[float] = (240, 280, 320, 360),
+    target: str = DEFAULT_TARGET,
+    *,
+    interval: int | None = None,
+    beats: int | None = None,
+    dsp_bits: int | None = None,
+    interface: str = "plain",
+) -> list[ClockFigures]:
+    """Schedule an exported run's Verilog for several clocks, to see which latency may be believed; nothing is written.
+
+    Parameters
+    ----------
+    run : OpenedRun, str or Path
+        As :func:`open_run` takes it.
+    clocks_mhz : sequence of float
+        Clocks in MHz.
+    target : str
+        FPGA part, uncertainty and interval: a name in ``configs/targets``, or a YAML file; its clock is not used.
+    interval : int, optional
+        Clock cycles between two jets; by default the target's.
+    beats : int, optional
+        Most cycles in which a jet's rows pass; by default as few as one SLR holds at the first clock, for all clocks.
+    dsp_bits : int, optional
+        Products of so many partial bits (width times width) and more go into DSPs.
+    interface : "plain", "words" or "stream"
+        How the design takes jets, as in :func:`rtl`.
+
+    Returns
+    -------
+    list of ClockFigures
+        For each clock cycles, ns, logic levels in a stage and estimated resources, and the ns at the period that
+        published designs of that many LUTs reached, with its error.
+
+    Raises
+    ------
+    ConfigError
+        No clock, or one that is not > 0.
+    RunError
+        No such run, or one that is not exported.
+    ExportError
+        A clock so fast that a stage cannot hold a product, or beats that exceed the interval.
+
+    Examples
+    --------
+    ::
+
+        for at in tritag.clocks("transformer-2k", (240, 360), beats=4):
+            print(at.clock_mhz, at.latency_cycles, at.latency_at_size_ns)
+    """
+    from tritag.hls_projects.target import load_target
+    from tritag.pipeline.exported import open_exported
+
+    opened = open_exported(run, needs=("model.qonnx.onnx",))
+    load_target(target)
+    from tritag.pipeline.clocks import clock_figures
+    from tritag.pipeline.interfaces import VERILOG_INTERFACES, check_interface
+
+    check_interface(interface, VERILOG_INTERFACES)
+    return list(clock_figures(opened, clocks_mhz, target, interval, beats, dsp_bits, interface))
 
 
 def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObject]:

@@ -62,6 +62,7 @@ def _print(result: SynthResult) -> None:
         for sentence in whole.assumptions:
             print_progress(f"assumption: {sentence}")
         clock = whole.clock_estimate
+        print_result(f"latency: {result.latency_text()}")
         print_result(
             f"period (estimates): {clock['levels_ns']:.2f} ns from {clock['levels']} levels, "
             f"{clock['size_ns']:.2f} ± {clock['size_error_ns']:.2f} ns from the size; "

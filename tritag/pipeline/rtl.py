@@ -23,7 +23,7 @@ from tritag.export.rtl.tools.check import check_design, not_simulated, require_r
 from tritag.export.rtl.tools.simulation import require_tools
 from tritag.export.words import answers_in_words
 from tritag.files import JsonObject, write_json, write_text
-from tritag.hls_projects.target import DEFAULT_TARGET, load_target
+from tritag.hls_projects.target import DEFAULT_TARGET, TargetConfig, load_target
 from tritag.hls_projects.word_check import check_words
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.fingerprint import record_step
@@ -31,7 +31,7 @@ from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
-from tritag.report.firmware import simulated_jets
+from tritag.report.firmware import latency_text, simulated_jets
 from tritag.terminal import print_progress
 
 
@@ -56,7 +56,10 @@ class Scenario(TypedDict):
 
 
 class DesignSettings(TypedDict):
-    """Name, what decides a design, what is assumed of the part, what is estimated; clock period and latency in ns."""
+    """Name, what decides a design, what is assumed of the part, what is estimated; clock period and latency in ns.
+
+    ``levels`` are the most logic levels that the schedule puts between two registers.
+    """
 
     name: str
     version: int
@@ -64,6 +67,7 @@ class DesignSettings(TypedDict):
     part: str
     assumptions: list[str]
     clock_period_ns: float
+    levels: int
     interval: int
     beats: int
     dsp_bits: int
@@ -184,7 +188,10 @@ def rtl_run(
         record_step(run, "rtl")
         run.record_provenance("rtl")
         write_json(run.path("rtl.json"), unmeasured.as_dict())
-        print_progress(f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated")
+        print_progress(
+            f"{opened.name}: Verilog of {len(design.kernels)} kernels, not simulated; latency as scheduled "
+            + latency_text(unmeasured.as_dict())
+        )
         return unmeasured
     inputs = run_inputs(opened, graph, jets, split="val")
     _write_verilog(opened, design, texts)
@@ -205,9 +212,8 @@ def rtl_run(
     write_json(run.path("rtl.json"), result.as_dict())  # last: it says that the step was done
     differ, simulated = simulated_jets(result.as_dict())
     print_progress(
-        f"{opened.name}: {differ} of {simulated:,} simulated jets differ; latency "
-        f"{result.latency_cycles} cycles = {settings['latency_ns']:.0f} ns at the assumed "
-        f"{1e3 / settings['clock_period_ns']:.0f} MHz, II {result.interval_cycles} cycles"
+        f"{opened.name}: {differ} of {simulated:,} simulated jets differ; latency {latency_text(result.as_dict())}, "
+        f"II {result.interval_cycles} cycles"
     )
     print_progress(f"{opened.name}: {strength}")
     return result
@@ -227,6 +233,13 @@ def _write_verilog(opened: OpenedRun, design: Design, texts: dict[str, str]) -> 
         write_text(folder / name, content)
 
 
+def timing_of(target: TargetConfig, interval: int | None = None, dsp_bits: int | None = None) -> Timing:
+    """Delays, interval and rule for DSPs of a target, with what a command asks for instead."""
+    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
+    timing = Timing(delays, interval or target.interval_cycles)
+    return timing if dsp_bits is None else dataclasses.replace(timing, dsp_bits=dsp_bits)
+
+
 def design_of(
     graph: FirmwareGraph,
     target_name: str,
@@ -237,10 +250,8 @@ def design_of(
 ) -> tuple[Design, DesignSettings]:
     """Design of a firmware graph for a target, under the name of an artefact, and the settings that decide it."""
     target = load_target(target_name)
-    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
-    timing = Timing(delays, interval or target.interval_cycles)
-    if dsp_bits is not None:
-        timing = dataclasses.replace(timing, dsp_bits=dsp_bits)
+    timing = timing_of(target, interval, dsp_bits)
+    delays = timing.delays
     naming = naming or Naming("tagger")
     design, beats = choose_design(graph, timing, beats, target.fpga)
     design = prefixed(design, naming)
@@ -251,6 +262,7 @@ def design_of(
         "part": target.part,
         "assumptions": assumptions(target.part),
         "clock_period_ns": target.clock_period_ns,
+        "levels": delays.stage_levels,
         "interval": timing.interval,
         "beats": beats,
         "dsp_bits": timing.dsp_bits,

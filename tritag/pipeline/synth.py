@@ -23,6 +23,7 @@ from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import DesignFile
 from tritag.progress import Progress
+from tritag.report.firmware import latency_text
 from tritag.terminal import print_progress
 
 
@@ -95,6 +96,11 @@ class SynthResult:
     run: OpenedRun
     kernels: tuple[KernelFigures, ...]
     whole: DesignFigures | None
+
+    def latency_text(self) -> str:
+        """Latency in one line: at the assumed clock, and at the period of designs of the counted size."""
+        made = self.run.run.read_json("rtl.json")
+        return latency_text(made, self.as_dict() if self.whole else None)
 
     def as_dict(self) -> JsonObject:
         """Content of ``synth.json``; of some kernels these alone."""

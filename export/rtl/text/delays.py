@@ -57,6 +57,11 @@ class DelayModel:
         return math.ceil((delay_ns + REGISTER_NS) / (1 - self.uncertainty_percent / 100) * 100 - 1e-9) / 100
 
     @property
+    def stage_levels(self) -> int:
+        """Most levels of LUTs that fit between two registers."""
+        return int(self.stage_ns / self.lut_ns + 1e-9)
+
+    @property
     def longest_ns(self) -> float:
         """The longest logic that cannot be divided: a product inside a DSP."""
         return max(self.product_ns, self.product_out_ns, self.rom_ns, self.rom_out_ns)

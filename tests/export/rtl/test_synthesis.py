@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import re
 import stat
+from pathlib import Path
 
 import pytest
 
 from tests.helpers.op_cases import OP_CASES
 from tests.helpers.rtl import op_design, timing
 from tritag.errors import ToolError
-from tritag.export.rtl.text.clock import SIZE_NS, clock_estimate
+from tritag.export.rtl.text.clock import (
+    SIZE_ERROR_NS,
+    SIZE_NS,
+    SIZE_NS_PER_LUT,
+    clock_estimate,
+    latency_at_size_ns,
+    residuals,
+    size_period_ns,
+)
 from tritag.export.rtl.text.fpga import Figures
+from tritag.export.rtl.text.routed import ROUTED, size_line
 from tritag.export.rtl.tools import synthesis
 from tritag.export.rtl.tools.synthesis import module_figures, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
@@ -75,8 +85,25 @@ def test_clock():
     total = Figures(lut=100_000, dsp=3072, levels=6)
     clock = clock_estimate(total, timing(1).delays, 2.7777)
     assert clock["levels_ns"] == pytest.approx(0.3 + 6 * 0.45)
-    assert clock["size_ns"] == pytest.approx(SIZE_NS + 0.685)
+    assert clock["size_ns"] == pytest.approx(SIZE_NS + 1e5 * SIZE_NS_PER_LUT)
     assert clock["slack_ns"] == pytest.approx(2.7777 - clock["size_ns"])
+    assert latency_at_size_ns(100, 1e5, 2.5) == pytest.approx((100 * clock["size_ns"], 100 * SIZE_ERROR_NS))
+    assert latency_at_size_ns(100, 1e5, 4.0)[0] == pytest.approx(400), "a stage is as long as it was scheduled"
+
+
+def test_published_designs_beside_the_estimates():
+    """The residuals are those of the table in docs/rtl-results.md, which quotes them row by row."""
+    rows = residuals(timing(1).delays)
+    assert [r["size_residual_ns"] for r in rows] == pytest.approx([d.period_ns - size_period_ns(d.lut) for d in ROUTED])
+    assert sum(r["size_residual_ns"] for r in rows) == pytest.approx(0, abs=1e-9)
+    assert size_line(ROUTED[:-2]) == pytest.approx((2.546, 0.685e-5, 0.262), rel=2e-3)
+    deep = {r["levels"]: r["levels_residual_ns"] for r in rows if r["levels"]}
+    assert deep == pytest.approx({14: -0.149, 16: -1.284}, abs=1e-3)
+    page = (Path(__file__).parents[3] / "docs" / "rtl-results.md").read_text(encoding="utf-8")
+    for design, row in zip(ROUTED, rows, strict=True):
+        line = f"| {design.name} | {design.lut:,} | {design.period_ns:.2f} | {row['size_residual_ns']:+.2f} |"
+        assert line in page, line
+    assert f"{SIZE_NS:.2f} + {1e5 * SIZE_NS_PER_LUT:.2f} ns for each 100 000 LUTs, rms {SIZE_ERROR_NS:.2f} ns" in page
 
 
 def test_vivado_where_it_is_installed(tmp_path, monkeypatch):
