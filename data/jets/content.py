@@ -55,7 +55,7 @@ def digest_of_arrays(
         if name.startswith(COLUMNS):
             digest.update(name.encode())
         for block in blocks:
-            digest.update(np.ascontiguousarray(block))
+            digest.update(np.ascontiguousarray(block).data)
     if classes != TWO_CLASSES:
         digest.update(json.dumps(classes).encode())
     return digest.hexdigest()

@@ -7,6 +7,7 @@ label and what the caller keeps, an order for example; everything else is done b
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,14 +86,15 @@ class Spool:
         told : callable, optional
             Given each block, to look at.
         """
-        labels, digests = [], {}
+        labels: list[NDArray[np.int8]] = []
+        digests: defaultdict[str, Any] = defaultdict(hashlib.sha256)
         for block in blocks:
             arrays = stored_arrays(block)
             labels.append(arrays.pop("label"))
             ends = arrays.pop("offsets")[1:]
             for name in ("px", "py", "pz", *_OF_JETS):
-                digests.setdefault(name, hashlib.sha256()).update(arrays[name])
-            digests.setdefault("count", hashlib.sha256()).update(np.diff(ends, prepend=0))
+                digests[name].update(arrays[name].data)
+            digests["count"].update(np.diff(ends, prepend=0).data)
             for name, values in (arrays | {"ends": ends + self._n_constituents}).items():
                 path = self._paths.setdefault(name, self._folder / f"{len(self._paths)}")
                 with path.open("ab") as file:

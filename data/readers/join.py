@@ -174,7 +174,7 @@ def _left_out(parts: Sequence[SpooledPart]) -> Iterator[str]:
     if any(some_ids) and not all(some_ids):
         yield "PDG numbers of constituents are left out: not all files have them"
     columns = [part.columns for part in parts]
-    if lost := sorted(set.union(*columns) - set.intersection(*columns)):
+    if lost := sorted({name for some in columns for name in some if not all(name in other for other in columns)}):
         yield f"{', '.join(lost)} of constituents are left out: not all files have them"
 
 
