@@ -53,6 +53,9 @@ hls-synth: $(STAMP) need-compiler ## firmware of RUN: C-simulation, bit check, V
 	$(if $(COUNTED),$(TRITAG) synth $(RUN) --workers $$(nproc))
 	$(TRITAG) report $(RUN)
 
+# C-simulations of a few hundred jets: what more optimisation gains in speed is less than what it takes to compile.
+test firmware-test: export CXXFLAGS ?= -Og
+
 firmware-test: $(STAMP) need-compiler ## the bit-accuracy suite
 	$(BIN)/python -m pytest firmware_tests $(PYTEST_ARGS)
 

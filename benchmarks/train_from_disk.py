@@ -20,19 +20,23 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tritag.data.jets.ragged import RaggedJets
 
 TAGGER, CONSTITUENTS, PER_PART, STORED = "transformer-2k", 16, 100_000, 20
 VALIDATION = 10_000
 
 
-def parts(n_jets: int) -> Iterator[object]:
-    """Random jets, ``PER_PART`` at a time."""
+def parts(n_jets: int, first: int = 0) -> Iterator[RaggedJets]:
+    """Random jets, ``PER_PART`` at a time; other ones for another ``first``."""
     from tritag.data.jets.ragged import RaggedJets
 
     for start in range(0, n_jets, PER_PART):
-        rng, n = np.random.default_rng(start), min(PER_PART, n_jets - start)
+        rng, n = np.random.default_rng(first + start), min(PER_PART, n_jets - start)
         counts = rng.integers(5, STORED + 1, n)
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         label = rng.integers(0, 2, n).astype(np.int8)
@@ -100,7 +104,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
             path, began = Path(folder) / "jets.h5", time.perf_counter()
             splits = {"train": (0, n_jets), "val": (n_jets, n_jets + VALIDATION)}
-            write_parts(path, parts(n_jets + VALIDATION), splits=splits)  # type: ignore[arg-type]
+            write_parts(path, parts(n_jets + VALIDATION), splits=splits)
             made = {"jets": n_jets, "file_gb": round(path.stat().st_size / 1e9, 2)}
             made["written_s"] = round(time.perf_counter() - began, 1)
             call = [

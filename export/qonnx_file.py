@@ -171,7 +171,7 @@ def _attach_functions(model: ModelProto, programs: dict[str, BoundProgram]) -> N
 def _write_shapes(model: ModelProto, example: dict[str, np.ndarray]) -> None:
     """Run one jet and note every tensor's shape, with the batch axis symbolic."""
     outputs = [name for node in model.graph.node for name in node.output]
-    values = dict(zip(outputs, run_all(model, example, outputs), strict=True))
+    values = dict(zip(outputs, run_all(model, example, outputs, as_written=True), strict=True))
     constants = _constant_outputs(model)
     final = {x.name for x in model.graph.output}
     for name, value in values.items():
@@ -192,8 +192,10 @@ def _constant_outputs(model: ModelProto) -> set[str]:
     return constant - {i.name for i in model.graph.initializer}
 
 
-def run_all(model: ModelProto, feeds: dict[str, np.ndarray], names: list[str]) -> list[np.ndarray]:
-    """Values of the tensors ``names``, graph outputs or not, by plain ONNX Runtime."""
+def run_all(
+    model: ModelProto, feeds: dict[str, np.ndarray], names: list[str], as_written: bool = False
+) -> list[np.ndarray]:
+    """Values of the tensors ``names``, graph outputs or not, by plain ONNX Runtime; ``as_written``: see `session`."""
     probe = ModelProto()
     probe.CopyFrom(model)
     # Without shapes: ONNX Runtime takes very long to carry the symbolic batch axis through the ops' bodies.
@@ -204,7 +206,7 @@ def run_all(model: ModelProto, feeds: dict[str, np.ndarray], names: list[str]) -
     probe.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name not in known
     )
-    return session(probe).run(names, feeds)
+    return session(probe, as_written).run(names, feeds)
 
 
 def session(model: ModelProto, as_written: bool = False) -> onnxruntime.InferenceSession:

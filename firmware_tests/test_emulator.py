@@ -33,25 +33,12 @@ K = 3
 QUICK = ("-march=native", "-O1")
 
 
-def _fits(case: Case) -> bool:
-    """Whether every input and output has 32 bits at most, as every tensor between the layers of a tagger has."""
-    ports = [*case.bound.program.inputs, *case.bound.program.outputs]
-    nodes = [case.bound.program.nodes[port.node] for port in ports]
-    return all(node.low >= -(2**31) and node.high < 2**31 for node in nodes)
-
-
-@cache
-def fitting() -> tuple[str, ...]:
-    """Names of the cases whose ports fit."""
-    return tuple(name for name in NAMES if _fits(make_case(name)))
-
-
 @pytest.fixture(scope="module")
 def library(request: pytest.FixtureRequest) -> ctypes.CDLL:
     """The cases of this session in one library; each is a function on one block of jets."""
     functions, entries = [], []
     names = asked(request.session, __file__, "test_program")
-    for name in [name for name in fitting() if name in names]:
+    for name in [name for name in NAMES if name in names]:
         case = make_case(name)
         text = ProgramText(case.bound, case.rows, f"op_{name}")
         functions.append(text.text())
@@ -95,14 +82,14 @@ def _aligned(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-@pytest.mark.parametrize("name", often(fitting(), LONG))
+@pytest.mark.parametrize("name", often(NAMES, LONG))
 def test_program(name, library):
     case = make_case(name)
     check_equal(case, run_torch(case), run_emulator(library, case), "the emulator")
 
 
 def test_every_instruction_is_in_the_cases():
-    seen = {node.op for name in fitting() for node in make_case(name).bound.program.nodes}
+    seen = {node.op for name in NAMES for node in make_case(name).bound.program.nodes}
     assert seen == set(INSTRUCTIONS)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.jets import random_jets, with_fields
+from tests.helpers.marks import often
 from tests.helpers.rtl import timing
 from tests.helpers.taggers import TINY, calibrated_tagger
 from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs, load_grid
@@ -52,7 +53,7 @@ class Case:
         self.expected = self.reference.run(self.words, self.tokens)
 
 
-@pytest.fixture(scope="module", params=HEADS)
+@pytest.fixture(scope="module", params=often(HEADS, (1,)))
 def case(request: Any) -> Case:
     """Three candidates and three classes, or one candidate and a logit."""
     return Case(request.param)

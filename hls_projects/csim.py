@@ -20,7 +20,7 @@ import numpy as np
 from numpy.ctypeslib import ndpointer
 
 from tritag.build_cache import Entry, built
-from tritag.environment import cache_folder
+from tritag.environment import cache_folder, compiler_settings
 from tritag.errors import ToolError
 from tritag.export.executors import Executor
 from tritag.export.graph import CutTo, FirmwareGraph, Linear
@@ -34,7 +34,7 @@ from tritag.tools import compiler, run_tool
 from tritag.workers import available_cores
 
 # Version of the project writer: raise it when a project's content changes for another reason than its inputs.
-_WRITER = 3
+_WRITER = 4
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def project_digest(graph: FirmwareGraph, target: TargetConfig, trace: bool, nami
             state.update(layer.equation.encode())
     state.update(ops_header(graph).encode() + INTEGER_HEADER.read_bytes())
     state.update(json.dumps([asdict(target), trace, version("hls4ml"), _WRITER, naming.full]).encode())
+    state.update(json.dumps(compiler_settings()).encode())
     return state.hexdigest()[:16]
 
 

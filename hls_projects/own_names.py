@@ -49,7 +49,7 @@ def take_names(folder: Path, naming: Naming) -> None:
 
 def keeping_object(script: str, naming: Naming) -> str:
     """The build script's text without the removal of the top function's object, which other libraries link."""
-    return script.replace(f"rm -f {naming.full}.o ", "rm -f ")
+    return script.replace(f"rm -f {naming.full}.o\n", "")
 
 
 def own_text(text: str, file: str, naming: Naming) -> str:
@@ -86,14 +86,15 @@ def _drop_unused_headers(folder: Path, naming: Naming) -> None:
 _BUILD = """\
 #!/bin/bash
 # build_lib.sh [-O0]: the C-simulation as firmware/{name}.so, which exports the functions {name}_* and nothing else.
+# $CXX names another compiler, $CXXFLAGS further options.
 set -e
 cd "$(dirname "$0")"
 CXX="${{CXX:-g++}}"
-FLAGS="${{1:--O1}} -std=c++17 -fPIC -w -Ifirmware/ap_types/"
+FLAGS="${{1:--O1}} -std=c++17 -fPIC -w -Ifirmware/ap_types/ ${{CXXFLAGS:-}}"
 
-"$CXX" $FLAGS -c firmware/{name}.cpp -o {name}.o
-"$CXX" $FLAGS -c {name}_bridge.cpp -o {name}_bridge.o
-"$CXX" -shared {name}.o {name}_bridge.o -Wl,--version-script={exports} -o firmware/{name}.so.part
-rm -f {name}.o {name}_bridge.o
+# one unit: the headers are read once
+"$CXX" $FLAGS -include firmware/{name}.cpp -c {name}_bridge.cpp -o {name}.o
+"$CXX" -shared {name}.o -Wl,--version-script={exports} -o firmware/{name}.so.part
+rm -f {name}.o
 mv firmware/{name}.so.part firmware/{name}.so
 """

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from tests.helpers.advised import advised
 from tests.helpers.jets import SAMPLE
+from tests.helpers.vendor import UTILIZATION
 from tritag import cli
 from tritag.configs import load_config
 from tritag.data.simulation.sample import read_sample
 
 SMALL = ["--data", str(SAMPLE), "-K", "2", "--set", "training.batch_size=64", "--set", "training.validate_every=4"]
-
-
-def advised(message: str) -> list[list[str]]:
-    """Words of the commands in a message, as a shell takes what stands between the outer quotes."""
-    found = []
-    for start in re.finditer(r"'(?=tritag )", message):
-        for end in re.finditer(r"'(?=[;,.)\s]|$)", message[start.end() :]):
-            text = message[start.end() :][: end.start()]
-            try:
-                found.append(shlex.split(text)[1:])
-            except ValueError:  # a quote inside
-                continue
-            break
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +59,7 @@ def cut(path: Path) -> None:
         ),
         ("weights.safetensors", cut, ["evaluate", "{run}"]),
         ("scores.npz", cut, ["report", "{run}"]),
+        ("fingerprint.json", cut, ["evaluate", "{run}"]),
         pytest.param("weights.safetensors", Path.unlink, ["evaluate", "{run}"], marks=pytest.mark.long),
         pytest.param("metrics.json", Path.unlink, ["report", "{run}"], marks=pytest.mark.long),
     ],
@@ -117,3 +104,11 @@ def test_jets_are_made(run, tmp_path, capsys):
 @pytest.mark.long
 def test_verilog_is_made(run, tmp_path, capsys):
     follow(["package", str(run), "--out", str(tmp_path / "tagger.tar.gz")], capsys)
+
+
+@pytest.mark.long
+def test_a_vendor_s_report_finds_the_verilog(run, tmp_path, capsys):
+    (run / "rtl.json").unlink(missing_ok=True)
+    report = tmp_path / "utilization.rpt"
+    report.write_text(UTILIZATION)
+    follow(["rtl", str(run), "--vendor-report", str(report)], capsys)

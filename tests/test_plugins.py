@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from tests.helpers.advised import advised
 from tests.helpers.jets import SAMPLE
 from tritag import cli, plugins
 from tritag.errors import ConfigError
@@ -238,7 +239,11 @@ def test_a_run_keeps_its_source_and_says_what_changed(tmp_path, monkeypatch, cap
         write(edited, before)
     write(extra, "x = 2\n")
     forget()
-    assert cli.run([*call, "--fresh"]) == 0
+    capsys.readouterr()
+    assert cli.run(call) == 2
+    (words,) = [words for words in advised(capsys.readouterr().err) if words[0] == "train"]
+    forget()
+    assert cli.run(words) == 0, words
     assert len(list((tmp_path / "runs").glob("deep_sets-k4-int8-*"))) == 3
     forget()
     kept._SAID.clear()

@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 
 from tests.helpers.rooms import SOURCES
-from tests.test_seals import FLIPS, flip
+from tests.test_seals import FLIPS, check_flips, flip
 from tritag.data.jets import identity
-from tritag.errors import DataError
+from tritag.errors import DataError, RunError
 from tritag.export.rtl.tools.synthesis import Figures, Job
+from tritag.files import JsonObject, write_json
 from tritag.pipeline.import_file import imported_again
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.points import designs, jobs
 from tritag.pipeline.score_parts import ScoreParts
+from tritag.pipeline.sweep.best import best_point
 from tritag.run import Run
 from tritag.seals import seal
 from tritag.steps import STEPS
@@ -99,6 +102,41 @@ def test_flipped_bits_of_an_interrupted_scoring_are_seen(tmp_path: Path) -> None
         assert again.jets == 2
         np.testing.assert_array_equal(np.concatenate(list(again)), scores[:2])
     assert ScoreParts(folder, {"run": "b"}, 2).jets == 0
+
+
+def test_flipped_bits_of_a_point_s_records_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of points of studies and sweeps: a damaged error or design is as good as none, and is made again."""
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path))
+    run, asked, rng = tmp_path / "run", designs.DesignAsked("vu13p-360mhz", 9, 4, None), random.Random(1)
+    run.mkdir()
+    (run / "weights.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(designs, "_made_of", lambda run: {"weights": "1"})
+    figures: JsonObject = {"latency_cycles": 180}
+    design = designs.design_job(run, asked).target
+    design.parent.mkdir(parents=True)
+    write_json(design, {"name": "d", "made_of": {"weights": "1"}, "figures": figures})
+    jobs._keep("p", RunError("batch_size must be smaller"))
+    error = design.with_name("p.failed.json")
+    for path, read, whole in (
+        (design, lambda: designs.read_design(run, asked), figures),
+        (error, lambda: jobs.failure_of("p"), "batch_size must be smaller"),
+    ):
+        assert read() == whole
+        content = path.read_bytes()
+        for _ in range(FLIPS):
+            flip(path, rng)
+            assert read() is None
+            path.write_bytes(content)
+
+
+def test_flipped_bits_of_a_sweep_s_table_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path))
+    table = tmp_path / "sweeps" / "s-1" / "table.json"
+    table.parent.mkdir(parents=True)
+    point: JsonObject = {"point": 1, "status": "done", "run": "r", "rejection_0.3": 50.0, "latency_ns": 400.0}
+    write_json(table, {"objectives": ["rejection_0.3"], "target": "vu13p-360mhz", "points": [point]})
+    assert best_point(None, {"latency_ns": 500.0}).point["run"] == "r"
+    check_flips(table, lambda: best_point(None, {"latency_ns": 500.0}))
 
 
 def test_flipped_bits_of_kept_digests_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

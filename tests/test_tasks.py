@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +150,43 @@ def test_jobs_of_a_batch_system(tmp_path: Path, repository: Path, monkeypatch: p
     assert "--death-timeout 120" in text
     assert sys.executable in text
     assert "--nthreads 1" in text
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path, repository: Path) -> Iterator[str]:
+    """Address of a scheduler and a worker that somebody else has started, each in a process of its own."""
+    found, started = tmp_path / "scheduler.json", []
+    variables = {**os.environ, "PYTHONPATH": str(repository)}  # where the worker finds this file
+    for words in (
+        "scheduler --host 127.0.0.1 --port 0 --no-dashboard",
+        "worker --nthreads 1 --no-nanny --no-dashboard",
+    ):
+        call = [sys.executable, "-m", "dask", *words.split(), "--scheduler-file", str(found)]
+        started.append(subprocess.Popen(call, env=variables, cwd=tmp_path, stderr=subprocess.DEVNULL))
+    try:
+        until = time.monotonic() + 60
+        while not found.is_file() and time.monotonic() < until:
+            time.sleep(0.05)
+        yield json.loads(found.read_text())["address"]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def test_workers_of_a_scheduler_that_runs_already(
+    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its address and by a client of it, which both stay as they are."""
+    from distributed import Client
+
+    monkeypatch.setenv("TRITAG_RUNS", "some runs")
+    first, second = tasks_in(tmp_path, 2), tasks_in(tmp_path / "more", 2)
+    (tmp_path / "more").mkdir()
+    assert [error for _, error in run_tasks(first, Farm(scheduler=scheduler))] == [None, None]
+    with Client(scheduler, set_as_default=False) as client:
+        assert [error for _, error in run_tasks(second, Farm(client=client))] == [None, None]
+        (worker,) = client.run(os.getpid).values()
+    done_by = {int(task.target.read_text().split("|")[0]) for task in first + second}
+    assert done_by == {worker}
+    assert worker != os.getpid()

@@ -25,3 +25,8 @@ def runs_root() -> Path:
 def default_device() -> str:
     """Where trainings and evaluations compute: ``$TRITAG_DEVICE``, by default ``cpu``."""
     return os.environ.get("TRITAG_DEVICE") or "cpu"
+
+
+def compiler_settings() -> dict[str, str]:
+    """What decides how C-simulations are compiled beside their sources: ``$CXX`` and ``$CXXFLAGS`` where set."""
+    return {name: os.environ[name] for name in ("CXX", "CXXFLAGS") if os.environ.get(name)}

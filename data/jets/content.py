@@ -21,12 +21,13 @@ FORMAT = "tritag-jets"
 FORMAT_VERSION = 1
 # the file layout of HDF5 1.10 (2016): smaller than the oldest one, and readable everywhere
 LIBVER = ("v110", "v110")
+ROWS_PER_CHUNK = 65536
 _ROWS_PER_BLOCK = 1 << 20
 
 
 def content_digest(jets: RaggedJets, splits: Mapping[str, tuple[int, int]]) -> str:
     """Sha256 of what the file holds (not of the file: HDF5 writes its own version into it)."""
-    return _digest({name: [values] for name, values in stored_arrays(jets).items()}, splits, jets.classes)
+    return digest_of_arrays({name: [values] for name, values in stored_arrays(jets).items()}, splits, jets.classes)
 
 
 def file_digest(
@@ -35,7 +36,7 @@ def file_digest(
     """:func:`content_digest` of an open file, read a block at a time; ``columns`` are known beside the momenta."""
     names = [*DATASETS, *(name for name in OPTIONAL_DATASETS if name in file), *(COLUMNS + x for x in sorted(columns))]
     blocks = {name: _blocks(plain_dataset(file, name)) for name in names}
-    return _digest(blocks, splits, classes)
+    return digest_of_arrays(blocks, splits, classes)
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterable[np.ndarray]:
@@ -43,9 +44,10 @@ def _blocks(dataset: h5py.Dataset) -> Iterable[np.ndarray]:
         yield np.ascontiguousarray(read_rows(dataset, start, start + _ROWS_PER_BLOCK))
 
 
-def _digest(
+def digest_of_arrays(
     arrays: Mapping[str, Iterable[np.ndarray]], splits: Mapping[str, tuple[int, int]], classes: tuple[str, ...]
 ) -> str:
+    """Sha256 of datasets in the order of :func:`stored_arrays`, each given block by block, of splits and of classes."""
     digest = hashlib.sha256(
         json.dumps({name: list(bounds) for name, bounds in splits.items()}, sort_keys=True).encode()
     )
@@ -53,10 +55,18 @@ def _digest(
         if name.startswith(COLUMNS):
             digest.update(name.encode())
         for block in blocks:
-            digest.update(block.tobytes())
+            digest.update(np.ascontiguousarray(block).data)
     if classes != TWO_CLASSES:
         digest.update(json.dumps(classes).encode())
     return digest.hexdigest()
+
+
+def storage_of(shape: tuple[int, ...], compression: str = "lzf") -> dict[str, Any]:
+    """How a dataset of that shape is stored; HDF5 has no chunks, and so no filters, for what is empty."""
+    if not all(shape):
+        return {}
+    chunks = (min(shape[0], ROWS_PER_CHUNK), *shape[1:])
+    return {"compression": compression, "shuffle": True, "fletcher32": True, "chunks": chunks}
 
 
 def file_attributes(

@@ -5,6 +5,8 @@ A wrong convention gives numbers that look like jets: a tagger trained on them i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,31 +114,51 @@ def _check_unit(p4: NDArray[np.float64], count: NDArray[np.int64], where: str) -
         )
 
 
+@dataclass
+class GridLosses:
+    """Counts constituents that the trigger's grid cannot hold as they are, batch by batch."""
+
+    inputs: CandidateInputs = PLAIN
+    clipped: int = 0
+    steep: int = 0
+    soft: int = 0
+    total: int = 0
+
+    def add(self, batch: JetBatch) -> None:
+        """Count those of a batch."""
+        of_pt, of_eta, _ = self.inputs.fields[:3]
+        self.total += int(batch.n_constituents.sum())
+        for start in range(0, len(batch), _JETS_CHECKED):
+            part = batch[start : start + _JETS_CHECKED]
+            px, py, pz = (part.p4[..., i][part.mask].astype(np.float64) for i in (1, 2, 3))
+            pt = np.hypot(px, py)
+            kept = pt > of_pt.lsb / 2
+            self.clipped += int(np.sum(pt > (of_pt.max + 0.5) * of_pt.lsb))
+            self.soft += int(np.sum(~kept))
+            self.steep += int(np.sum(np.abs(np.arcsinh(pz[kept] / pt[kept])) > (of_eta.max + 0.5) * of_eta.lsb))
+
+    def sentence(self, soft_too: bool = True, more: Sequence[str] = ()) -> str:
+        """What was counted, and ``more`` phrases; empty when there is nothing to say."""
+        of_pt, of_eta, _ = self.inputs.fields[:3]
+        parts = [
+            f"{number:,} {what}"
+            for number, what in (
+                (self.clipped, f"saturate at {(of_pt.max + 1) * of_pt.lsb:g} GeV"),
+                (self.steep, f"are clipped at |eta| = {of_eta.max * of_eta.lsb:.1f}"),
+                (self.soft * soft_too, f"lie below {of_pt.lsb / 2:g} GeV and are dropped"),
+            )
+            if number
+        ]
+        found = [*parts, *more]
+        return f"of {self.total:,} constituents on the trigger's grid, {' and '.join(found)}" if found else ""
+
+
 def grid_losses(batch: JetBatch, soft_too: bool = True, inputs: CandidateInputs = PLAIN) -> str:
     """One sentence about constituents that a grid cannot hold as they are; empty when there are none.
 
     Of each kind their number, on the trigger's grid: pT at or above 4095.75 GeV and |eta| beyond 8.9 are clipped, pT
     below 0.125 GeV is dropped; a few soft ones are in every set, and are left out of the sentence without ``soft_too``.
     """
-    of_pt, of_eta, _ = inputs.fields[:3]
-    clipped = steep = soft = 0
-    for start in range(0, len(batch), _JETS_CHECKED):
-        part = batch[start : start + _JETS_CHECKED]
-        px, py, pz = (part.p4[..., i][part.mask].astype(np.float64) for i in (1, 2, 3))
-        pt = np.hypot(px, py)
-        kept = pt > of_pt.lsb / 2
-        clipped += int(np.sum(pt > (of_pt.max + 0.5) * of_pt.lsb))
-        soft += int(np.sum(~kept))
-        steep += int(np.sum(np.abs(np.arcsinh(pz[kept] / pt[kept])) > (of_eta.max + 0.5) * of_eta.lsb))
-    parts = [
-        f"{number:,} {what}"
-        for number, what in (
-            (clipped, f"saturate at {(of_pt.max + 1) * of_pt.lsb:g} GeV"),
-            (steep, f"are clipped at |eta| = {of_eta.max * of_eta.lsb:.1f}"),
-            (soft * soft_too, f"lie below {of_pt.lsb / 2:g} GeV and are dropped"),
-        )
-        if number
-    ]
-    parts += field_losses(inputs, batch.columns, batch.mask)
-    total = int(batch.n_constituents.sum())
-    return f"of {total:,} constituents on the trigger's grid, {' and '.join(parts)}" if parts else ""
+    counted = GridLosses(inputs)
+    counted.add(batch)
+    return counted.sentence(soft_too, field_losses(inputs, batch.columns, batch.mask))

@@ -1,20 +1,19 @@
-"""A jet file written part by part, for sets that do not fit into the memory."""
+"""A jet file written and read part by part, for sets that do not fit into the memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from tritag.data.jets.content import LIBVER, file_attributes, file_digest, stored_arrays
+from tritag.data.jets.content import LIBVER, ROWS_PER_CHUNK, file_attributes, file_digest, stored_arrays
 from tritag.data.jets.ragged import RaggedJets
+from tritag.data.jets.store import read_info, read_ragged
 from tritag.errors import DataError
 from tritag.files import atomic_path
-
-_ROWS_PER_CHUNK = 65536
 
 
 def write_parts(
@@ -74,6 +73,20 @@ def write_parts(
     return digest
 
 
+def read_blocks(path: Path | str, n_max: int | None = None, n_jets: int = 16384) -> Iterator[RaggedJets]:
+    """Jets of a file, at most ``n_max`` from its beginning, ``n_jets`` at a time; at least one block, perhaps empty.
+
+    Raises
+    ------
+    DataError
+        See `read_ragged`.
+    """
+    stop = read_info(path).n_jets
+    stop = stop if n_max is None else min(n_max, stop)
+    for start in range(0, max(stop, 1), n_jets):
+        yield read_ragged(path, start=start, stop=min(start + n_jets, stop))
+
+
 def _create(file: h5py.File, arrays: Mapping[str, np.ndarray]) -> None:
     for name, values in arrays.items():
         begin = values[:1] if name == "offsets" else values[:0]
@@ -81,11 +94,11 @@ def _create(file: h5py.File, arrays: Mapping[str, np.ndarray]) -> None:
             name,
             data=begin,
             maxshape=(None, *values.shape[1:]),
-            chunks=(_ROWS_PER_CHUNK, *values.shape[1:]),
+            chunks=(ROWS_PER_CHUNK, *values.shape[1:]),
             compression="lzf",
             shuffle=True,
             fletcher32=True,
         )
 
 
-__all__ = ["write_parts"]
+__all__ = ["read_blocks", "write_parts"]

@@ -37,6 +37,7 @@ from tritag.data.jets.content import (
     content_digest,
     file_attributes,
     file_digest,
+    storage_of,
     stored_arrays,
 )
 from tritag.data.jets.hdf5 import attribute, open_hdf5, plain_dataset, read_rows
@@ -118,17 +119,9 @@ def write_jets(
     digest = content_digest(jets, splits)
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=LIBVER) as file:
         for name, values in stored_arrays(jets).items():
-            # HDF5 has no chunks, and so no filters, for what is empty
-            storage: dict[str, Any] = {"compression": compression, "shuffle": True, "fletcher32": True}
-            file.create_dataset(
-                name, data=values, **(storage | {"chunks": _chunks(values.shape)} if values.size else {})
-            )
+            file.create_dataset(name, data=values, **storage_of(values.shape, compression))
         file.attrs.update(file_attributes(jets.classes, splits, settings, versions, seed, digest))
     return digest
-
-
-def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (max(1, min(shape[0], 65536)), *shape[1:])
 
 
 def read_info(path: Path | str) -> JetFileInfo:

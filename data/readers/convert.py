@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from tritag.data.jets.conventions import grid_losses
-from tritag.data.jets.ragged import flatten
-from tritag.data.jets.store import read_info, read_ragged, write_jets
+from tritag.data.jets.conventions import GridLosses
+from tritag.data.jets.parts import read_blocks
+from tritag.data.jets.ragged import RaggedJets, flatten
+from tritag.data.jets.spool import spool
+from tritag.data.jets.store import read_info
 from tritag.data.readers.fields import FieldMap
 from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.config import SPLITS
@@ -54,21 +57,33 @@ def convert_jets(
         raise DataError(f"n_leading must be >= 1, got {n_leading}; leave it out to keep all constituents")
     if Path(target).exists():
         raise DataError(f"the target must not exist yet, got {target}; remove it or choose another name")
-    splits: dict[str, tuple[int, int]] = {}
-    seed, settings, versions = None, {}, {}
-    if is_own_file(source):
-        jets = read_ragged(source, n_max=n_max)
-        info = read_info(source)
-        seed, settings, versions = info.seed, info.settings, info.versions
-        splits = info.splits if len(jets) == info.n_jets else {}
-    else:
-        jets = flatten(read_any(source, n_max, mapping=mapping, notes=notes))
-        settings = {"converted_from": Path(source).name}
-    if n_leading is not None:
-        jets = jets.leading(n_leading)
-    if split is not None:
-        splits = {split: (0, len(jets))}
-    if notes is not None and (losses := grid_losses(jets.pad())):
-        notes.append(losses)
-    write_jets(target, jets, splits=splits, settings=settings, versions=versions, seed=seed)
-    return len(jets)
+    own = read_info(source) if is_own_file(source) else None
+    losses = GridLosses()
+    with spool(target) as spooled:
+        blocks = _blocks(source, own is not None, n_max, n_leading, mapping, notes)
+        part = spooled.add(blocks, None if notes is None else lambda block: losses.add(block.pad()))
+        if notes is not None and (sentence := losses.sentence()):
+            notes.append(sentence)
+        if own is None:
+            seed, settings, versions = None, {"converted_from": Path(source).name}, {}
+        else:
+            seed, settings, versions = own.seed, own.settings, own.versions
+        splits = own.splits if own is not None and len(part) == own.n_jets else {}
+        if split is not None:
+            splits = {split: (0, len(part))}
+        spooled.write(target, part.label, part.classes, splits=splits, settings=settings, versions=versions, seed=seed)
+    return len(part)
+
+
+def _blocks(
+    source: Path | str,
+    own: bool,
+    n_max: int | None,
+    n_leading: int | None,
+    mapping: FieldMap | None,
+    notes: list[str] | None,
+) -> Iterator[RaggedJets]:
+    """Jets of a file: of ours block by block, of another kind as a whole."""
+    found = read_blocks(source, n_max) if own else [flatten(read_any(source, n_max, mapping=mapping, notes=notes))]
+    for block in found:
+        yield block if n_leading is None else block.leading(n_leading)

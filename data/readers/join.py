@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tritag.data.jets.conventions import grid_losses
+from tritag.data.jets.conventions import GridLosses
 from tritag.data.jets.jets import TWO_CLASSES, UNKNOWN_LABEL, check_classes
+from tritag.data.jets.parts import read_blocks
 from tritag.data.jets.ragged import RaggedJets, flatten
-from tritag.data.jets.ragged import join as join_ragged
-from tritag.data.jets.store import content_digest, read_info, read_ragged, write_jets
+from tritag.data.jets.spool import SpooledPart, spool
+from tritag.data.jets.store import read_info
 from tritag.data.readers.fields import FieldMap
 from tritag.data.readers.formats import is_own_file, read_any
 from tritag.data.simulation.config import SPLITS
@@ -117,30 +118,30 @@ def join_files(
         raise DataError(f"seed must be >= 0, got {seed}; choose another")
     _check_sources(sources, fractions)
     notes: list[str] = []
-    parts = [_read(source, mapping, n_max, notes) for source in sources]
-    _refuse_equal(sources, parts)
-    names = _class_order(sources, parts, classes)
-    together = join_ragged([_relabelled(s, p, names) for s, p in zip(sources, parts, strict=True)])
-    some_ids = [part.pdg_id is not None for part in parts]
-    if any(some_ids) and not all(some_ids):
-        notes.append("PDG numbers of constituents are left out: not all files have them")
-    if lost := sorted({name for part in parts for name in part.columns} - set(together.columns)):
-        notes.append(f"{', '.join(lost)} of constituents are left out: not all files have them")
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_JOIN_STREAM,)))
-    chosen = _split(sources, parts, together.label, fractions, rng)
-    order = np.concatenate([rng.permutation(index) for index in chosen.values()]).astype(np.int64)
-    ends = np.cumsum([len(index) for index in chosen.values()])
-    splits = {name: (int(e) - len(chosen[name]), int(e)) for name, e in zip(chosen, ends, strict=True) if name}
-    if left := len(together) - len(order):
-        notes.append(f"{left:,} jets are in no split of their files and are left out")
-    settings = {
-        "joined_from": [s.path.name for s in sources],
-        **({"fractions": list(fractions)} if fractions else {}),
-    }
-    if losses := grid_losses(together.pad()):
-        notes.append(losses)
-    write_jets(target, together.take(order), splits=splits, settings=settings, seed=seed)
-    return Joined({name or "all": _counts(together.label[index], names) for name, index in chosen.items()}, notes)
+    losses = GridLosses()
+    with spool(target) as spooled:
+        parts = [spooled.add(_blocks(s, mapping, n_max, notes), lambda block: losses.add(block.pad())) for s in sources]
+        _refuse_equal(sources, parts)
+        names = _class_order(sources, parts, classes)
+        label = np.concatenate([_relabelled(s, p, names) for s, p in zip(sources, parts, strict=True)])
+        notes += _left_out(parts)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_JOIN_STREAM,)))
+        chosen = _split(sources, parts, label, fractions, rng)
+        order = np.concatenate([rng.permutation(index) for index in chosen.values()])
+        ends = np.cumsum([len(index) for index in chosen.values()])
+        splits = {name: (int(e) - len(chosen[name]), int(e)) for name, e in zip(chosen, ends, strict=True) if name}
+        if left := len(label) - len(order):
+            notes.append(f"{left:,} jets are in no split of their files and are left out")
+        settings = {
+            "joined_from": [s.path.name for s in sources],
+            **({"fractions": list(fractions)} if fractions else {}),
+        }
+        if sentence := losses.sentence():
+            notes.append(sentence)
+        counts = {name or "all": _counts(label[index], names) for name, index in chosen.items()}
+        del chosen
+        spooled.write(target, label, names, order, splits=splits, settings=settings, seed=seed)
+    return Joined(counts, notes)
 
 
 def _check_sources(sources: Sequence[Source], fractions: tuple[float, float, float] | None) -> None:
@@ -160,34 +161,43 @@ def _check_sources(sources: Sequence[Source], fractions: tuple[float, float, flo
         raise DataError("splits must be given by fractions or by files, got both; leave one out")
 
 
-def _read(source: Source, mapping: FieldMap | None, n_max: int | None, notes: list[str]) -> RaggedJets:
+def _blocks(source: Source, mapping: FieldMap | None, n_max: int | None, notes: list[str]) -> Iterator[RaggedJets]:
+    """Jets of a file: of ours block by block, of another kind as a whole."""
     if is_own_file(source.path):
-        return read_ragged(source.path, n_max=n_max)
-    return flatten(read_any(source.path, n_max, mapping=mapping, notes=notes))
+        yield from read_blocks(source.path, n_max)
+    else:
+        yield flatten(read_any(source.path, n_max, mapping=mapping, notes=notes))
 
 
-def _refuse_equal(sources: Sequence[Source], parts: Sequence[RaggedJets]) -> None:
+def _left_out(parts: Sequence[SpooledPart]) -> Iterator[str]:
+    some_ids = ["pdg_id" in part.names for part in parts]
+    if any(some_ids) and not all(some_ids):
+        yield "PDG numbers of constituents are left out: not all files have them"
+    columns = [part.columns for part in parts]
+    if lost := sorted({name for some in columns for name in some if not all(name in other for other in columns)}):
+        yield f"{', '.join(lost)} of constituents are left out: not all files have them"
+
+
+def _refuse_equal(sources: Sequence[Source], parts: Sequence[SpooledPart]) -> None:
     """The same jets in two files would stand in training and test."""
     seen: dict[str, Path] = {}
     for source, part in zip(sources, parts, strict=True):
         if not len(part):
             continue
-        digest = content_digest(
-            replace(part, label=np.zeros_like(part.label), classes=TWO_CLASSES, pdg_id=None, columns={}), {}
-        )
-        if digest in seen:
+        if part.digest in seen:
             raise DataError(
-                f"files must hold different jets, but {seen[digest]} and {source.path} hold the same; leave one out"
+                f"files must hold different jets, but {seen[part.digest]} and {source.path} hold the same; leave one "
+                "out"
             )
-        seen[digest] = source.path
+        seen[part.digest] = source.path
 
 
-def _class_order(sources: Sequence[Source], parts: Sequence[RaggedJets], classes: Sequence[str]) -> tuple[str, ...]:
+def _class_order(sources: Sequence[Source], parts: Sequence[SpooledPart], classes: Sequence[str]) -> tuple[str, ...]:
     """Classes of the set."""
     found: list[str] = []
     for source, part in zip(sources, parts, strict=True):
         if source.name:
-            if len(set(part.label[part.label >= 0].tolist())) > 1:
+            if len(np.unique(part.label[part.label >= 0])) > 1:
                 raise DataError(
                     f"{source.path} must hold one class to be called {source.name!r}, got several; leave the name out"
                 )
@@ -208,18 +218,17 @@ def _class_order(sources: Sequence[Source], parts: Sequence[RaggedJets], classes
     return names
 
 
-def _relabelled(source: Source, part: RaggedJets, names: tuple[str, ...]) -> RaggedJets:
+def _relabelled(source: Source, part: SpooledPart, names: tuple[str, ...]) -> NDArray[np.int8]:
+    """Labels that count the classes of the set."""
     if source.name:
-        label = np.full(len(part), names.index(source.name), np.int8)
-    else:
-        new = np.array([*(names.index(name) for name in part.classes), UNKNOWN_LABEL], np.int8)
-        label = new[part.label]  # -1, unknown, is the last one
-    return replace(part, label=label, classes=names)
+        return np.full(len(part), names.index(source.name), np.int8)
+    new = np.array([*(names.index(name) for name in part.classes), UNKNOWN_LABEL], np.int8)
+    return new[part.label]  # -1, unknown, is the last one
 
 
 def _split(
     sources: Sequence[Source],
-    parts: Sequence[RaggedJets],
+    parts: Sequence[SpooledPart],
     label: NDArray[np.int8],
     fractions: tuple[float, float, float] | None,
     rng: np.random.Generator,

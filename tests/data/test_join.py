@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,7 +12,11 @@ import pytest
 
 from tritag.cli import run
 from tritag.data.jets.jets import JetBatch
+from tritag.data.jets.parts import read_blocks
+from tritag.data.jets.ragged import flatten, join
+from tritag.data.jets.spool import spool
 from tritag.data.jets.store import read_info, read_jets, write_jets
+from tritag.data.readers.convert import convert_jets
 from tritag.data.readers.join import Source, join_files, parse_fractions, source_of
 from tritag.errors import DataError
 
@@ -104,3 +109,26 @@ def test_what_cannot_be_joined(tmp_path: Path, files: dict[str, Path], jets_by_s
     join_files([top, qcd], tmp_path / "out.h5", classes=("qcd", "top"))
     with h5py.File(tmp_path / "out.h5") as file:
         assert file.attrs["classes"] == '["qcd", "top"]'
+
+
+def test_a_set_put_together_on_disk_is_the_same_file(
+    tmp_path: Path, jets_by_seed: Callable[..., JetBatch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte by byte, with more jets and constituents than a chunk of the file holds."""
+    monkeypatch.setattr("tritag.data.jets.spool._JETS_PER_BLOCK", 10_007)
+    batches = [jets_by_seed(i, n_jets=n + 2, width=4)[:n] for i, n in enumerate((40_000, 0, 30_000))]
+    plain = [flatten(replace(b, columns={"z0_cm": b.p4[..., 1].copy()})) for b in batches]
+    paths = [tmp_path / f"{i}.h5" for i in range(3)]
+    for path, jets in zip(paths, plain, strict=True):
+        write_jets(path, jets)
+    together, order = join(plain), np.random.default_rng(1).permutation(70_000)[:69_000]
+    about = {"splits": {"train": (0, 69_000)}, "settings": {"a": 1}, "seed": 3}
+    with spool(tmp_path / "spooled.h5") as spooled:
+        for path in paths:
+            spooled.add(read_blocks(path, n_jets=7_001))
+        spooled.write(tmp_path / "spooled.h5", together.label, together.classes, order, **about)
+    write_jets(tmp_path / "plain.h5", together.take(order), **about)
+    assert (tmp_path / "spooled.h5").read_bytes() == (tmp_path / "plain.h5").read_bytes()
+    convert_jets(paths[0], tmp_path / "copy.h5")
+    assert (tmp_path / "copy.h5").read_bytes() == paths[0].read_bytes()
+    assert not (tmp_path / ".tritag").exists()

@@ -9,7 +9,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 
-def often(names: Iterable[str], long: Collection[str]) -> list[ParameterSet]:
+def often(names: Iterable[object], long: Collection[object]) -> list[ParameterSet]:
     """Parameters of a test: all names, of which those in ``long`` are marked so."""
     return [pytest.param(name, marks=[pytest.mark.long] * (name in long)) for name in names]
 

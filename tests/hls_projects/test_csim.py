@@ -69,6 +69,9 @@ class TestDigest:
         header.write_text("// other")
         monkeypatch.setattr(csim, "INTEGER_HEADER", header)
         variants.append(project_digest(graph, target, False))
+        for variable in ("CXX", "CXXFLAGS"):
+            monkeypatch.setenv(variable, "other")
+            variants.append(project_digest(graph, target, False))
         assert len(set(variants)) == len(variants)
 
 
@@ -155,7 +158,7 @@ class TestCache:
         monkeypatch.setattr(csim, "write_project", fake)
         project = compile_project(graph, load_target(), trace, tmp_path / "log")
         assert project.object == (None if trace else project.folder / "tagger_v1.o")
-        assert not list(project.folder.glob("*_bridge.o"))
+        assert (project.folder / "firmware" / "tagger_v1.so").is_file()
 
 
 def test_codes_are_checked_before_the_library_is_called(graph, monkeypatch):

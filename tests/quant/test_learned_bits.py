@@ -220,7 +220,7 @@ class TestTagger:
         assert len({layer.type.width for layer in graph.layers if isinstance(layer, CutTo)}) > 2
 
 
-PENALTIES = (0.0, 100.0, 1000.0)
+PENALTIES = (0.0, 100.0, 3000.0)
 
 
 @cache
