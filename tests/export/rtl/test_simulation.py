@@ -22,7 +22,7 @@ ROWS = 3
 SHAPES = {"two_beats": (2, 3), "parallel": (1, 1), "slow": (3, 9), "long": (300, 300)}
 OPS = (
     *("mean_pool_n5", "layer_norm_c3_6bit", "exp_weights_coarse", "empty_jet", "max_pool", "edge_sum_finer", "add_row"),
-    *("from_sums", "seed_scalars_k5", "first_token", "slot_mean"),
+    *("from_sums", "first_token", "slot_mean"),
 )
 
 
