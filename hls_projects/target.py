@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.configs import build, check_range, load_config
-from tritag.errors import ConfigError
+from tritag.errors import ConfigError, short
 from tritag.export.rtl.text.fpga import Part, find_part
 
 DEFAULT_TARGET = "vu13p-360mhz"
@@ -42,7 +42,7 @@ class TargetConfig:
         if not _PART.fullmatch(self.part):
             raise ConfigError(
                 f"part must be a part's full name of letters, digits and dashes, such as xcvu13p-flga2577-2-e, "
-                f"got {self.part!r}"
+                f"got {short(self.part)}"
             )
         if not math.isfinite(self.clock_period_ns):
             raise ConfigError(f"clock_period_ns must be finite, got {self.clock_period_ns}")

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from tritag.errors import DataError, ExportError
+from tritag.errors import DataError, ExportError, short
 from tritag.export.importing.quantizers import Quantizer, linear_node, quant_node
 from tritag.quant.requantize.exact import filled
 
@@ -106,7 +106,7 @@ def _check_external(path: Path, tensor: TensorProto) -> None:
             where = path.parent / entry.value
             if where.is_symlink() or not where.resolve().is_relative_to(path.parent.resolve()):
                 raise DataError(
-                    f"{path}: data of {tensor.name[:80]!r} must lie in the file's folder, got {entry.value!r}"
+                    f"{path}: data of {short(tensor.name)} must lie in the file's folder, got {short(entry.value)}"
                 )
 
 

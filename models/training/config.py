@@ -101,7 +101,7 @@ class TrainingConfig:
         check_range(self, ("learning_rate", "weight_decay", "checkpoint_every_s"), 0, 1e9)
         check_range(self, ("seed",), 0, 2**63 - 1)
         if self.keep not in ("last", "best"):
-            raise ConfigError(f"keep must be 'last' or 'best', got {self.keep!r}")
+            raise ConfigError(f"keep must be 'last' or 'best', got {short(self.keep)}")
         self._check_weights()
         self._check_schedule()
 
