@@ -25,6 +25,8 @@ class Verdict:
 
     Attributes
     ----------
+    executor : str
+        Who computed.
     jets, differ : int
         Jets compared, and those of which any output integer is another.
     largest_lsb : int

@@ -53,6 +53,11 @@ def use(paths: Sequence[Path | str] | None) -> Sequence[Path | str] | None:
 
     This is what ``--plugin FILE`` does. In Python, call it before :func:`tritag.train`.
 
+    Parameters
+    ----------
+    paths : sequence of Path or str, optional
+        Python files.
+
     Raises
     ------
     ConfigError

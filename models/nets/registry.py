@@ -66,6 +66,13 @@ def register(name: str, config: type) -> Callable[[TaggerClass], TaggerClass]:
     The networks of this package are found by themselves; a file of your own is imported, or loaded with
     :func:`tritag.plugins.use`, before its network is asked for.
 
+    Parameters
+    ----------
+    name : str
+        What ``network:`` of a tagger's YAML says.
+    config : type
+        The frozen dataclass of its sizes.
+
     Raises
     ------
     ConfigError

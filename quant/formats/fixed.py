@@ -19,7 +19,23 @@ class FixedType:
 
     ``integer`` **includes** the sign bit, as in ap_fixed, and may be negative or exceed ``width``; the number of
     fractional bits is ``width - integer``. The defaults are the house's (round half to even, saturate), not those of
-    ap_fixed (truncate, wrap).
+    ap_fixed (truncate, wrap). Source: AMD's UG1399, arbitrary precision fixed-point types.
+
+    Attributes
+    ----------
+    signed : bool
+        Whether one of the bits is a sign (two's complement).
+    width, integer : int
+        Bits in all, at least 1, and bits before the binary point.
+    rounding : "AP_TRN", "AP_RND" or "AP_RND_CONV"
+        Down, to the nearest with ties up, or to the nearest with ties to the even code.
+    overflow : "AP_WRAP" or "AP_SAT"
+        What becomes of values beyond the range.
+
+    Raises
+    ------
+    ConfigError
+        No bit.
 
     Examples
     --------
@@ -113,6 +129,18 @@ class Grid:
     """What is known of a tensor on a power-of-two grid: its integers lie in ``[low, high]``, LSB ``2**-fraction``.
 
     Finer than a :class:`FixedType`: accumulator bounds follow from the actual weights, not from whole bits.
+
+    Attributes
+    ----------
+    low, high : int
+        Smallest and largest integer, in LSB.
+    fraction : int
+        Fractional bits: an integer n stands for ``n * 2**-fraction``. Negative where the LSB is larger than 1.
+
+    Raises
+    ------
+    ConfigError
+        By methods: a coarser LSB is asked for, or two grids have different ones.
 
     Examples
     --------

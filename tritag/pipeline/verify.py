@@ -40,6 +40,8 @@ class VerifyResult:
         The run.
     verdicts : tuple of Verdict
         The reference first, which the others are compared with: PyTorch, or ONNX Runtime of an imported program.
+    strength : Strength
+        How various the compared jets and their answers are.
     originals : tuple of Compared
         How an imported program compares with the file that it was made of, in float32; a difference there is stated,
         and no failure.
