@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.models.layers.seed_scalars import CODES_PER_UNIT, LOG_MEANS, LOG_SCALES, MOST_CODES, check_equal_steps
-from tritag.quant.integer.tracer import Int, Tracer
+from tritag.quant.integer.tracer import Tracer
+from tritag.quant.integer.value import Int
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, field_inputs
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
