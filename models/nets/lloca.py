@@ -24,11 +24,11 @@ from tritag.models.layers.scalars import N_SCALARS, JetScalars
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.frames_net import PairFramesNet, TokenFramesNet
 from tritag.models.nets.registry import register
-from tritag.models.nets.transformer import Block, TransformerConfig
+from tritag.models.nets.transformer import Block, BlockConfig
 
 
 @dataclass(frozen=True)
-class LLoCaConfig(TransformerConfig):
+class LLoCaConfig(BlockConfig):
     """Sizes of the transformer, and what finds its frames.
 
     Attributes
@@ -70,7 +70,7 @@ class LLoCaConfig(TransformerConfig):
 class LocalBlock(Block):
     """Transformer block between particles in different frames."""
 
-    def __init__(self, layers: Layers, n_tokens: int, config: TransformerConfig) -> None:
+    def __init__(self, layers: Layers, n_tokens: int, config: BlockConfig) -> None:
         super().__init__(layers, n_tokens, config)
         self.leave_frames = layers(LeaveFrames, config.channels, config.heads)
         self.enter_frames = layers(EnterFrames, config.channels, config.heads)

@@ -27,20 +27,14 @@ from tritag.models.nets.registry import register
 
 
 @dataclass(frozen=True)
-class TransformerConfig:
-    """Sizes of a transformer tagger.
+class BlockConfig:
+    """Sizes of a transformer's blocks.
 
     Attributes
     ----------
     norm : "layer" or "batch"
         What stands before attention and MLP: LayerNorm, as in the paper, or batch normalisation of the real tokens,
         which in firmware is a shift and a constant per channel.
-    pool : "mean" or "slots"
-        How tokens become one row: their mean, as in the paper, or their sum divided by a power of two that is at least
-        the number of constituents, which in firmware needs no product.
-    features : "jet" or "seed"
-        Seven scalars about the jet's axis, as in the paper, or five about its leading constituent, which firmware has
-        within a few cycles.
     """
 
     blocks: int = 1
@@ -48,8 +42,6 @@ class TransformerConfig:
     heads: int = 2
     mlp_factor: int = 1
     norm: Literal["layer", "batch"] = "layer"
-    pool: Literal["mean", "slots"] = field(default="mean", metadata={"added": True})
-    features: Literal["jet", "seed"] = field(default="jet", metadata={"added": True})
 
     def __post_init__(self) -> None:
         check_range(self, ("blocks", "heads", "mlp_factor"), 1, 256)
@@ -58,10 +50,28 @@ class TransformerConfig:
             raise ConfigError(f"channels must be a multiple of heads, got {self.channels} and {self.heads}")
 
 
+@dataclass(frozen=True)
+class TransformerConfig(BlockConfig):
+    """Sizes of a transformer tagger.
+
+    Attributes
+    ----------
+    pool : "mean" or "slots"
+        How tokens become one row: their mean, as in the paper, or their sum divided by a power of two that is at least
+        the number of constituents, which in firmware needs no product.
+    features : "jet" or "seed"
+        Seven scalars about the jet's axis, as in the paper, or five about its leading constituent, which firmware has
+        within a few cycles.
+    """
+
+    pool: Literal["mean", "slots"] = field(default="mean", metadata={"added": True})
+    features: Literal["jet", "seed"] = field(default="jet", metadata={"added": True})
+
+
 class Block(nn.Module):
     """Pre-norm attention and MLP, each with a residual connection."""
 
-    def __init__(self, layers: Layers, n_tokens: int, config: TransformerConfig) -> None:
+    def __init__(self, layers: Layers, n_tokens: int, config: BlockConfig) -> None:
         super().__init__()
         channels, hidden = config.channels, config.channels * config.mlp_factor
         self.by_batch = config.norm == "batch"
@@ -91,7 +101,7 @@ class Block(nn.Module):
         return norm(h, count) if self.by_batch else norm(h)
 
     @staticmethod
-    def _norm(layers: Layers, n_tokens: int, config: TransformerConfig) -> nn.Module:
+    def _norm(layers: Layers, n_tokens: int, config: BlockConfig) -> nn.Module:
         if config.norm == "batch":
             return layers(BatchNorm, config.channels, n_tokens, shifts=True)
         return layers(LayerNorm, config.channels)
