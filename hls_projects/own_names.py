@@ -49,7 +49,7 @@ def take_names(folder: Path, naming: Naming) -> None:
 
 def keeping_object(script: str, naming: Naming) -> str:
     """The build script's text without the removal of the top function's object, which other libraries link."""
-    return script.replace(f"rm -f {naming.full}.o\n", "")
+    return script.replace(f"rm -f {naming.full}.o", "rm -f")
 
 
 def own_text(text: str, file: str, naming: Naming) -> str:

@@ -95,15 +95,13 @@ def add_words(graph: FirmwareGraph, folder: Path, kinds: tuple[str, ...], interv
     for name, text in project_words(graph, kinds, interval, naming).items():
         write_text(folder / name, text)
     build = (folder / BUILD).read_text(encoding="utf-8")
-    compiled = f'"$CXX" $FLAGS -c firmware/{naming.full}.cpp -o {naming.full}.o\n'
-    if compiled not in build:
-        raise ExportError(
-            f"{BUILD} must compile firmware/{naming.full}.cpp, but does not; nothing can be put beside it"
-        )
-    build = build.replace(compiled, compiled + compiled.replace(".cpp", "_words.cpp").replace(".o\n", "_words.o\n"))
-    objects = f"{naming.full}.o {naming.full}_bridge.o"
-    build = build.replace(objects, f"{objects} {naming.full}_words.o")
-    write_text(folder / BUILD, build)
+    full = naming.full
+    compiled, linked, removed = f" -o {full}.o\n", f" -shared {full}.o ", f"rm -f {full}.o\n"
+    if any(build.count(part) != 1 for part in (compiled, linked, removed)):
+        raise ExportError(f"{BUILD} must compile, link and remove {full}.o once, but does not; no words beside it")
+    build = build.replace(compiled, f'{compiled}"$CXX" $FLAGS -c firmware/{full}_words.cpp -o {full}_words.o\n')
+    build = build.replace(linked, f"{linked}{full}_words.o ")
+    write_text(folder / BUILD, build.replace(removed, f"rm -f {full}.o {full}_words.o\n"))
     _offer_words_as_top(folder / VENDOR_BUILD)
 
 
