@@ -39,12 +39,19 @@ def take_names(folder: Path, naming: Naming) -> None:
     bridge = folder / f"{naming.full}_bridge.cpp"
     write_text(bridge, _BRIDGE.sub(rf"{naming.prefix}\1", bridge.read_text(encoding="utf-8")))
     write_text(folder / EXPORTS, f"{{\n    global: {naming.prefix}*;\n    local: *;\n}};\n")
-    write_text(folder / BUILD, _BUILD.format(name=naming.full, exports=EXPORTS))
+    write_text(folder / BUILD, build_script(naming))
     (folder / BUILD).chmod(0o755)
     configuration = folder / "hls4ml_config.yml"
     settings = yaml.safe_load(configuration.read_text(encoding="utf-8"))
     settings.pop("Stamp", None)
     write_text(configuration, yaml.safe_dump({**settings, "OutputDir": "."}))
+
+
+def build_script(naming: Naming, *beside: str) -> str:
+    """Text of the script that compiles the C-simulation, and the sources ``firmware/NAME.cpp`` beside it."""
+    alone = "".join(f'"$CXX" $FLAGS -c firmware/{name}.cpp -o {name}.o\n' for name in beside)
+    objects = " ".join(f"{name}.o" for name in (naming.full, *beside))
+    return _BUILD.format(name=naming.full, alone=alone, objects=objects, exports=EXPORTS)
 
 
 def keeping_object(script: str, naming: Naming) -> str:
@@ -94,7 +101,7 @@ FLAGS="${{1:--O1}} -std=c++17 -fPIC -w -Ifirmware/ap_types/ ${{CXXFLAGS:-}}"
 
 # one unit: the headers are read once
 "$CXX" $FLAGS -include firmware/{name}.cpp -c {name}_bridge.cpp -o {name}.o
-"$CXX" -shared {name}.o -Wl,--version-script={exports} -o firmware/{name}.so.part
-rm -f {name}.o
+{alone}"$CXX" -shared {objects} -Wl,--version-script={exports} -o firmware/{name}.so.part
+rm -f {objects}
 mv firmware/{name}.so.part firmware/{name}.so
 """

@@ -13,7 +13,7 @@ from tritag.export.firmware_layers import FirmwareGraph
 from tritag.export.naming import Naming
 from tritag.export.words import JET_BITS, SCORE_BITS, TOKEN_BITS, candidate_fields
 from tritag.files import write_text
-from tritag.hls_projects.own_names import BUILD, VENDOR_BUILD
+from tritag.hls_projects.own_names import BUILD, VENDOR_BUILD, build_script
 
 
 def field_statements(graph: FirmwareGraph) -> list[str]:
@@ -94,14 +94,7 @@ def add_words(graph: FirmwareGraph, folder: Path, kinds: tuple[str, ...], interv
     """
     for name, text in project_words(graph, kinds, interval, naming).items():
         write_text(folder / name, text)
-    build = (folder / BUILD).read_text(encoding="utf-8")
-    full = naming.full
-    compiled, linked, removed = f" -o {full}.o\n", f" -shared {full}.o ", f"rm -f {full}.o\n"
-    if any(build.count(part) != 1 for part in (compiled, linked, removed)):
-        raise ExportError(f"{BUILD} must compile, link and remove {full}.o once, but does not; no words beside it")
-    build = build.replace(compiled, f'{compiled}"$CXX" $FLAGS -c firmware/{full}_words.cpp -o {full}_words.o\n')
-    build = build.replace(linked, f"{linked}{full}_words.o ")
-    write_text(folder / BUILD, build.replace(removed, f"rm -f {full}.o {full}_words.o\n"))
+    write_text(folder / BUILD, build_script(naming, f"{naming.full}_words"))
     _offer_words_as_top(folder / VENDOR_BUILD)
 
 

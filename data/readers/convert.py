@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from tritag.data.jets.conventions import GridLosses
-from tritag.data.jets.parts import read_blocks
-from tritag.data.jets.ragged import RaggedJets, flatten
 from tritag.data.jets.spool import spool
 from tritag.data.jets.store import read_info
 from tritag.data.readers.fields import FieldMap
-from tritag.data.readers.formats import is_own_file, read_any
+from tritag.data.readers.formats import is_own_file, read_any_blocks
 from tritag.data.simulation.config import SPLITS
 from tritag.errors import DataError, unknown_name
 
@@ -60,7 +57,9 @@ def convert_jets(
     own = read_info(source) if is_own_file(source) else None
     losses = GridLosses()
     with spool(target) as spooled:
-        blocks = _blocks(source, own is not None, n_max, n_leading, mapping, notes)
+        blocks = read_any_blocks(source, n_max, mapping, notes)
+        if n_leading is not None:
+            blocks = (block.leading(n_leading) for block in blocks)
         part = spooled.add(blocks, None if notes is None else lambda block: losses.add(block.pad()))
         if notes is not None and (sentence := losses.sentence()):
             notes.append(sentence)
@@ -73,17 +72,3 @@ def convert_jets(
             splits = {split: (0, len(part))}
         spooled.write(target, part.label, part.classes, splits=splits, settings=settings, versions=versions, seed=seed)
     return len(part)
-
-
-def _blocks(
-    source: Path | str,
-    own: bool,
-    n_max: int | None,
-    n_leading: int | None,
-    mapping: FieldMap | None,
-    notes: list[str] | None,
-) -> Iterator[RaggedJets]:
-    """Jets of a file: of ours block by block, of another kind as a whole."""
-    found = read_blocks(source, n_max) if own else [flatten(read_any(source, n_max, mapping=mapping, notes=notes))]
-    for block in found:
-        yield block if n_leading is None else block.leading(n_leading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -11,6 +12,8 @@ from tritag.closed import closed, require_file
 from tritag.data.jets.content import FORMAT
 from tritag.data.jets.hdf5 import attribute, open_hdf5
 from tritag.data.jets.jets import JetBatch
+from tritag.data.jets.parts import read_blocks
+from tritag.data.jets.ragged import RaggedJets, flatten
 from tritag.data.jets.store import read_jets
 from tritag.data.readers.arrays import read_arrays
 from tritag.data.readers.fields import FieldMap
@@ -88,6 +91,22 @@ def _read(path: Path, n_max: int | None, split: str | None, mapping: FieldMap | 
         f"{path} must be a whole HDF5, .npz, ROOT, Parquet or .csv file, got {_describe(path)}; copy it again or "
         "convert it"
     )
+
+
+def read_any_blocks(
+    path: Path | str, n_max: int | None = None, mapping: FieldMap | None = None, notes: list[str] | None = None
+) -> Iterator[RaggedJets]:
+    """Jets of a file of any known kind, as `read_any` takes them: of ours block by block, of another kind as a whole.
+
+    Raises
+    ------
+    DataError
+        See `read_any`.
+    """
+    if is_own_file(path):
+        yield from read_blocks(path, n_max)
+    else:
+        yield flatten(read_any(path, n_max, mapping=mapping, notes=notes))
 
 
 def is_own_file(path: Path | str) -> bool:

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from tritag.data.jets.conventions import GridLosses
 from tritag.data.jets.jets import TWO_CLASSES, UNKNOWN_LABEL, check_classes
-from tritag.data.jets.parts import read_blocks
-from tritag.data.jets.ragged import RaggedJets, flatten
 from tritag.data.jets.spool import SpooledPart, spool
 from tritag.data.jets.store import read_info
 from tritag.data.readers.fields import FieldMap
-from tritag.data.readers.formats import is_own_file, read_any
+from tritag.data.readers.formats import is_own_file, read_any_blocks
 from tritag.data.simulation.config import SPLITS
 from tritag.errors import DataError, short
 
@@ -120,7 +118,10 @@ def join_files(
     notes: list[str] = []
     losses = GridLosses()
     with spool(target) as spooled:
-        parts = [spooled.add(_blocks(s, mapping, n_max, notes), lambda block: losses.add(block.pad())) for s in sources]
+        parts = [
+            spooled.add(read_any_blocks(s.path, n_max, mapping, notes), lambda block: losses.add(block.pad()))
+            for s in sources
+        ]
         _refuse_equal(sources, parts)
         names = _class_order(sources, parts, classes)
         label = np.concatenate([_relabelled(s, p, names) for s, p in zip(sources, parts, strict=True)])
@@ -159,14 +160,6 @@ def _check_sources(sources: Sequence[Source], fractions: tuple[float, float, flo
         )
     if with_split and fractions:
         raise DataError("splits must be given by fractions or by files, got both; leave one out")
-
-
-def _blocks(source: Source, mapping: FieldMap | None, n_max: int | None, notes: list[str]) -> Iterator[RaggedJets]:
-    """Jets of a file: of ours block by block, of another kind as a whole."""
-    if is_own_file(source.path):
-        yield from read_blocks(source.path, n_max)
-    else:
-        yield flatten(read_any(source.path, n_max, mapping=mapping, notes=notes))
 
 
 def _left_out(parts: Sequence[SpooledPart]) -> Iterator[str]:

@@ -20,9 +20,9 @@ SCALAR_SCALES = (0.7, 0.7, 0.7, 0.7, 1.0, 1.0, 4.0)
 N_SCALARS = 7
 
 
-def wrap_angle(phi: Tensor) -> Tensor:
-    """Bring an angle difference in radians into [-pi, pi)."""
-    return torch.remainder(phi + math.pi, 2 * math.pi) - math.pi
+def wrap_angle(phi: Tensor, turn: float = 2 * math.pi) -> Tensor:
+    """Bring an angle difference into [-turn/2, turn/2): radians, or whatever a full ``turn`` is counted in."""
+    return torch.remainder(phi + turn / 2, turn) - turn / 2
 
 
 def n_field_inputs(candidates: CandidateInputs) -> int:

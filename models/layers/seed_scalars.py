@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.errors import ConfigError
-from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES, field_inputs
+from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES, field_inputs, wrap_angle
 
 N_SEED_SCALARS = 5
 # Mean and scale of the two logarithms, as of the same two of the seven scalars.
@@ -60,8 +60,7 @@ class SeedScalars(nn.Module):
         total = (pt * mask).sum(-1, keepdim=True).clamp(min=1.0)
         logs = torch.stack([(pt * of_pt.lsb).log(), pt.log() - total.log()], dim=-1)
         d_eta, d_phi = ((codes[..., i] - codes[..., :1, i]).double() for i in (1, 2))
-        turn = of_phi.max - of_phi.min + 1
-        d_phi = torch.remainder(d_phi + turn / 2, turn) - turn / 2
+        d_phi = wrap_angle(d_phi, of_phi.max - of_phi.min + 1)
         angles = torch.stack([d_eta, d_phi], dim=-1).clamp(-MOST_CODES, MOST_CODES) / CODES_PER_UNIT
         sides = angles.abs()
         distance = sides.amax(-1, keepdim=True) + sides.amin(-1, keepdim=True) / 2

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.tracer import Tracer
+from tritag.quant.integer.value import Int
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
+
+
+def first_row(t: Tracer, x: Int) -> Int:
+    """The first row of ``x`` as a value of the jet: a sum of which all else is zero. In hardware it costs wires."""
+    return t.row_index().equal(0).where(x, 0).sum_rows().clip(x.low, x.high)
 
 
 @dataclass(frozen=True)
@@ -15,11 +21,9 @@ class FirstToken(Op):
     """Rows (B, M, C) to the first of them (B, 1, C)."""
 
     def bind(self, x: TensorSpec) -> BoundProgram:
-        """Program: a sum over the rows of which all but the first are zero."""
+        """Program: the first row."""
         t = Tracer("first_token", x.rows)
-        value = x.declare(t, "x")
-        first = t.row_index().equal(0).where(value, 0).sum_rows()
-        t.output("y", first.clip(x.grid.low, x.grid.high))
+        t.output("y", first_row(t, x.declare(t, "x")))
         return BoundProgram(t.program, fractions(x), (x.grid.fraction,))
 
 

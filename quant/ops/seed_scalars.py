@@ -13,6 +13,7 @@ from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.models.layers.seed_scalars import CODES_PER_UNIT, LOG_MEANS, LOG_SCALES, MOST_CODES, check_equal_steps
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.integer.value import Int
+from tritag.quant.ops.first_token import first_row
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, field_inputs
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
@@ -33,11 +34,6 @@ def log_scaled(t: Tracer, x: Int, name: str, scale: float, offset: float = 0.0) 
     mantissas = t.table(f"{name}_mantissa", lambda i: (scale * math.log(1 + (i + 0.5) / size) + offset) * lsb, size)
     index = (x.normalized(_INDEX_BITS + 1) - size).clip(0, size - 1)
     return x.leading().lookup(exponents) + index.lookup(mantissas)
-
-
-def first_row(t: Tracer, x: Int) -> Int:
-    """The first row of ``x`` as a value of the jet; in hardware it costs wires and a register."""
-    return t.row_index().equal(0).where(x, 0).sum_rows().clip(x.low, x.high)
 
 
 @dataclass(frozen=True)

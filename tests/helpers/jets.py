@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tritag.data.jets.random_jets import random_jets
 from tritag.export.rtl.design.ports import field_port
 from tritag.quant.ops.jet_scalars import CODE_GRID
 
-__all__ = ["SAMPLE", "Jets", "crafted_jets", "filled", "random_jets", "with_fields"]
+__all__ = ["SAMPLE", "Jets", "check_padding", "crafted_jets", "filled", "random_jets", "with_fields"]
 
 # The sample that comes with the package: 400 generated jets with splits.
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "jets400.h5"
@@ -66,3 +67,14 @@ def crafted_jets(rng: np.random.Generator, k: int) -> Jets:
     add(equal, k)
     add(equal[::-1], k)
     return np.concatenate(jets).astype(np.int64), np.concatenate(counts).astype(np.int64)
+
+
+def check_padding(scalars: Callable[[np.ndarray, np.ndarray], np.ndarray], rng: np.random.Generator) -> None:
+    """Scalars of what stands beyond the count must be zero, and must not matter for the others."""
+    codes, count = random_jets(rng, 300, 7)
+    padding = np.arange(7) >= count[:, None]
+    junk = codes.copy()
+    junk[padding] = rng.integers(CODE_GRID.low, CODE_GRID.high + 1, junk[padding].shape)
+    given = scalars(junk, count)
+    np.testing.assert_array_equal(given, scalars(codes, count))
+    assert not given[padding].any()

@@ -148,7 +148,7 @@ class TestCache:
     def test_the_object_is_kept_for_other_libraries(self, graph, monkeypatch, tmp_path, trace):
         def fake(graph: FirmwareGraph, target: TargetConfig, folder: Path, trace: bool, naming: Naming) -> None:
             (folder / "firmware").mkdir()
-            script = own_names._BUILD.format(name=naming.full, exports="exports.map")
+            script = own_names.build_script(naming)
             (folder / "build_lib.sh").write_text(script.replace('"$CXX" ', "made "))
 
         script = tmp_path / "made"

@@ -117,16 +117,15 @@ class _Passes:
             if node.op in OVER_ROWS and self.times[index] == time:
                 for lane in range(node.lanes):
                     x = self.values[self.firsts.get(index, node.args[0]), lane]
-                    name = self.draft.name_of(f"{self.owner}_{node.op}{index}_{lane}")
-                    if layout is None:
-                        self.values[index, lane] = [x[0]]
-                    elif index in self.firsts:
-                        first = first_of_rows(self.draft.top, name, layout, self.sub, x, node.low, node.high)
-                        self.values[index, lane] = [first]
-                    else:
-                        self.values[index, lane] = [
-                            reduced(self.draft.top, name, self.owner, node.op, layout, self.sub, x, node.low, node.high)
-                        ]
+                    self.values[index, lane] = [x[0] if layout is None else self._over(layout, index, lane, x)]
+
+    def _over(self, layout: Layout, index: int, lane: int, x: list[Signal]) -> Signal:
+        """Reduce a lane over the rows; a wire where that is its first row."""
+        node, top = self.program.nodes[index], self.draft.top
+        name = self.draft.name_of(f"{self.owner}_{node.op}{index}_{lane}")
+        if index in self.firsts:
+            return first_of_rows(top, name, layout, self.sub, x, node.low, node.high)
+        return reduced(top, name, self.owner, node.op, layout, self.sub, x, node.low, node.high)
 
     def run(self, time: int, here: list[int]) -> None:
         """Place the instructions ``here`` of a pass: over the rows at even times, of the jet at odd ones."""
