@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tritag.models.layers import pool
 from tritag.quant.formats.fixed import Grid
-from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
@@ -71,7 +71,7 @@ def _with_zero(grid: Grid) -> Grid:
 
 
 class TrainableSlotMean(TrainableOp):
-    """The op over ``n_tokens`` rows, with a gradient; training does not round the mean."""
+    """The op over ``n_tokens`` rows, with a gradient."""
 
     def __init__(self, n_tokens: int) -> None:
         super().__init__()
@@ -82,9 +82,12 @@ class TrainableSlotMean(TrainableOp):
         return SlotMean()
 
     def surrogate(self, h: FixedTensor, count: FixedTensor) -> FixedTensor:
-        """Float sum and division."""
-        grid = None if h.grid is None else _with_zero(h.grid)
-        return FixedTensor(self.reference(h.value, count.value), grid)
+        """Float sum and division, rounded where the grid is known."""
+        value = self.reference(h.value, count.value)
+        if h.grid is None:
+            return FixedTensor(value, None)
+        grid = _with_zero(h.grid)
+        return FixedTensor(fake_quantize(value, grid), grid)
 
 
 class TrainableChoice(TrainableOp):

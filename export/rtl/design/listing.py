@@ -30,6 +30,7 @@ PAGES = {
     "multiply": "combined",
     "relu": "activation",
     "slim_references": "slim_tokens",
+    "slot_mean": "pools",
     "spurion_features": "token_features",
     "spurion_masses": "pair_masses",
     "spurion_tokens": "jet_frame",
