@@ -29,9 +29,8 @@ def test_every_tagger_and_exact_precision_is_pinned():
 def assert_as_pinned(tagger: str, precision: str) -> None:
     expected, given = dict(PINNED["taggers"][f"{tagger} {precision}"]), pins_of(tagger, precision)
     if "floats" in expected:
-        torch.testing.assert_close(
-            torch.tensor(given.pop("floats")), torch.tensor(expected.pop("floats")), **PINNED_FLOATS
-        )
+        floats = (torch.tensor(pins.pop("floats"), dtype=torch.float64) for pins in (given, expected))
+        torch.testing.assert_close(*floats, **PINNED_FLOATS)
     assert given == expected, precision
 
 
