@@ -45,7 +45,7 @@ LONG = tuple(name for name in NAMES if name.startswith("random_") and name not i
 # and whole taggers that have them.
 LONG_IN_CPP = (
     *LONG,
-    *("frame_of_vectors_jet", "frame_of_vectors_candidate", "token_frames", "jet_pair_frames"),
+    *("frame_of_vectors_jet", "frame_of_vectors_candidate", "token_frames", "jet_pair_frames", "seed_frames_coarse"),
     *("jet_scalars_k1", "jet_scalars_k5", "jet_scalars_k64", "pair_features_k1"),
     *("local_scalars", "local_directions", "local_directions_alone"),
 )
@@ -69,7 +69,7 @@ def make_case(name: str) -> Case:
         bound = unscaled(program)
     # Fewer jets where each has many rows: the C++ is compiled without optimisation.
     inputs = edge_inputs(bound.program, rows, rng, n_random=40 if rows < 50 else 8)
-    if name.startswith(("jet_scalars", "seed_scalars")):
+    if name.startswith(("jet_scalars", "seed_scalars", "seed_tokens", "seed_features")):
         jets = [random_jets(rng, 100, rows), crafted_jets(rng, rows)] if rows < 50 else [random_jets(rng, 30, rows)]
         codes, count = (np.concatenate(parts) for parts in zip(*jets, strict=True))
         inputs = [np.concatenate([inputs[0], codes]), np.concatenate([inputs[1], count[:, None, None]])]

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.jets import crafted_jets, random_jets, which_fit
 from tests.helpers.marks import often
 from tests.helpers.rtl import timing
-from tests.helpers.taggers import FAST, TINY, calibrated_tagger
+from tests.helpers.taggers import FAST, SEED, TINY, calibrated_tagger
 from tritag.export.executors import TorchExecutor
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
@@ -17,11 +17,11 @@ from tritag.export.rtl.tools.check import check_design, require_right
 
 K = 5
 PART = {"embed": [4], "pair_embed": [2], "blocks": 1, "class_blocks": 1, "heads": 2, "mlp_factor": 1}
-TAGGERS = {"transformer": TINY, "lloca": TINY | FAST, "part": PART}
+TAGGERS = {"transformer": TINY, "lloca": TINY | FAST, "lloca-seed": TINY | SEED, "part": PART}
 
 
 # The transformer is simulated with words in test_words.py, ParT's ops one by one in tests/export/rtl.
-LONG = ("transformer", "part")
+LONG = ("transformer", "lloca-seed", "part")
 
 
 @pytest.mark.parametrize("network", often(TAGGERS, LONG))

@@ -15,7 +15,7 @@ from onnx import ModelProto
 
 from tests.helpers.jets import Jets, crafted_jets, random_jets
 from tests.helpers.marks import often
-from tests.helpers.taggers import FAST, MINI, TINY, calibrated_tagger
+from tests.helpers.taggers import FAST, MINI, SEED, TINY, calibrated_tagger
 from tritag.data.simulation.sample import read_sample
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.graph import read_graph
@@ -43,13 +43,17 @@ TAGGERS = {
     "global-lloca-ternary": ("lloca", 4, "ternary", SMALL | FRAMES, False),
     "trigger-lloca-ternary": ("lloca", 6, "ternary", SMALL | TRIGGER, False),
     "fast-lloca-int8": ("lloca", 5, "int8", SMALL | FRAMES | FAST, False),
+    "seed-lloca-ternary": ("lloca-seed", 5, "ternary", SMALL | SEED, False),
     "part-int8": ("part", 5, "int8", PART, False),
     "seven-outputs-int8": ("transformer", 4, "int8", TINY, False),
     "lgatr-slim-ternary": ("lgatr-slim", 4, "ternary", SLIM, False),
 }
 
 # Left to make test-all: test_instructions.py compiles their ops one by one, test_words.py a head of three classes.
-LONG = ("seven-outputs-int8", "global-lloca-ternary", "trigger-lloca-ternary", "local-lloca-int8", "part-int8")
+LONG = (
+    *("seven-outputs-int8", "global-lloca-ternary", "trigger-lloca-ternary", "local-lloca-int8", "part-int8"),
+    "seed-lloca-ternary",
+)
 
 
 @dataclass(frozen=True)

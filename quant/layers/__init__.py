@@ -3,6 +3,26 @@
 Importing this package registers the quantized forms of all layers in ``tritag.models.layers``.
 """
 
-from tritag.quant.layers import elementwise, frames, linear, minkowski, mixing, pairs, particle_transformer, transformer
+from tritag.quant.layers import (
+    elementwise,
+    frames,
+    linear,
+    minkowski,
+    mixing,
+    pairs,
+    particle_transformer,
+    seed_frames,
+    transformer,
+)
 
-__all__ = ["elementwise", "frames", "linear", "minkowski", "mixing", "pairs", "particle_transformer", "transformer"]
+__all__ = [
+    "elementwise",
+    "frames",
+    "linear",
+    "minkowski",
+    "mixing",
+    "pairs",
+    "particle_transformer",
+    "seed_frames",
+    "transformer",
+]

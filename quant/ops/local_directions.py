@@ -10,7 +10,6 @@ import torch
 from tritag.models.layers.jet_geometry import LOCAL_ENERGY_MEAN, LOCAL_ENERGY_SCALE
 from tritag.models.layers.jet_geometry import LocalDirections as FloatLocalDirections
 from tritag.models.layers.lorentz import REGULATOR_MASS_GEV
-from tritag.models.layers.scalars import N_SCALARS
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
 from tritag.quant.integer import blocks
@@ -30,7 +29,7 @@ _SHARE_FRACTION = 16
 class LocalDirections(Op):
     """Frames (B, 1 or K, 16), candidates' tokens (B, K, 4), count (B, 1, 1) to (B, K, 4) of type ``SCALAR_TYPE``.
 
-    With the scalars (B, K, 7) as fourth input they stand in front: (B, K, 11).
+    With S scalars (B, K, S) as fourth input they stand in front: (B, K, S + 4).
     """
 
     def bind(self, frame: TensorSpec, tokens: TensorSpec, count: TensorSpec, *scalars: TensorSpec) -> BoundProgram:
@@ -43,7 +42,7 @@ class LocalDirections(Op):
         lanes = []
         for given in scalars:
             lab = given.declare(t, "scalars")
-            lanes += [lab.lane(i) for i in range(N_SCALARS)]
+            lanes += [lab.lane(i) for i in range(given.lanes)]
         p = [token.lane(j) for j in range(4)]
         rows = [[matrix.lane(4 * i + j) for j in range(4)] for i in range(4)]
         fraction = frame.grid.fraction + tokens.grid.fraction

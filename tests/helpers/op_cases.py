@@ -38,6 +38,7 @@ from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
 from tritag.quant.ops.pair_masses import PairMasses, SpurionMasses
 from tritag.quant.ops.pair_sum import PairSum, TokenScalars
 from tritag.quant.ops.seed_scalars import SeedScalars
+from tritag.quant.ops.seed_tokens import SeedFeatures, SeedFrames, SeedTokens
 from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
@@ -66,6 +67,21 @@ def jet_scalars(k: int) -> Bound:
 def seed_scalars(k: int) -> Bound:
     """Scalars of ``k`` constituents about the first one."""
     return SeedScalars().bind(codes(k), counts(k)), k
+
+
+def seed_tokens(k: int) -> Bound:
+    """Tokens of ``k`` constituents along the first one."""
+    return SeedTokens().bind(codes(k), counts(k)), k
+
+
+def seed_features(k: int) -> Bound:
+    """Features of ``k`` constituents for a Frames-Net."""
+    return SeedFeatures().bind(codes(k), counts(k)), k
+
+
+def seed_frames(k: int, phi: Grid, bits: FrameBits) -> Bound:
+    """Frame of ``k`` constituents from logits and tokens."""
+    return SeedFrames(bits).bind(TensorSpec(phi, k, 3), result(*seed_tokens(k)), counts(k)), k
 
 
 def layer_norm(rows: int, channels: int, x: Grid, bits: int = 8) -> Bound:
@@ -240,6 +256,12 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "jet_scalars_k64": lambda: jet_scalars(64),
     "seed_scalars_k1": lambda: seed_scalars(1),
     "seed_scalars_k5": lambda: seed_scalars(5),
+    "seed_tokens_k1": lambda: seed_tokens(1),
+    "seed_tokens_k5": lambda: seed_tokens(5),
+    "seed_features_k1": lambda: seed_features(1),
+    "seed_features_k5": lambda: seed_features(5),
+    "seed_frames_k5": lambda: seed_frames(5, grid(10, 4), FrameBits()),
+    "seed_frames_coarse": lambda: seed_frames(2, grid(14, 5), FrameBits(20, 17)),
     "layer_norm_c16": lambda: layer_norm(16, 16, grid(12, 3)),
     "layer_norm_c16_16bit": lambda: layer_norm(5, 16, grid(16, 6)),
     "layer_norm_c3_6bit": lambda: layer_norm(1, 3, grid(6, 8), bits=6),

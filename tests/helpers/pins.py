@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_map
 
 from tests.helpers.jets import random_jets, with_fields
 from tests.helpers.rtl import timing
-from tests.helpers.taggers import FAST, TINY, calibrated_tagger, observe
+from tests.helpers.taggers import FAST, SEED, TINY, calibrated_tagger, observe
 from tritag.configs import digest, precision_names
 from tritag.errors import ConfigError, ExportError
 from tritag.export.graph import read_graph
@@ -43,11 +43,12 @@ CONSTITUENTS, JETS = 3, 12
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "transformer": ("transformer", TINY),
     "transformer-batch": ("transformer", {**TINY, "norm": "batch"}),
-    "transformer-seed": ("transformer", {**TINY, "norm": "batch", "pool": "slots", "features": "seed"}),
+    "transformer-seed": ("transformer", {**TINY, **SEED}),
     "lloca-local": ("lloca", {"blocks": 1, "channels": 16, "heads": 2, "frames": "local"}),
     "lloca-global": ("lloca", TINY),
     "lloca-trigger": ("lloca", {**TINY, "frames_net": "tokens", "features": "directions"}),
     "lloca-trigger-fast": ("lloca", {**TINY, **FAST}),
+    "lloca-seed": ("lloca-seed", {**TINY, **SEED}),
     "part": (
         "part",
         {"embed": [4, 4], "pair_embed": [2, 2], "blocks": 1, "class_blocks": 1, "heads": 2, "mlp_factor": 2},

@@ -20,6 +20,9 @@ TINY = {"blocks": 1, "channels": 4, "heads": 2, "mlp_factor": 1}
 # What makes the fast trigger LLoCa of one.
 FAST = {"frames_net": "tokens", "frames_inputs": "products", "features": "directions", "norm": "batch"}
 
+# A jet's leading candidate in front: the scalars about it, and no product in the pool.
+SEED = {"norm": "batch", "pool": "slots", "features": "seed"}
+
 
 def calibrated_tagger(
     k: int,

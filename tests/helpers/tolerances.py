@@ -90,6 +90,13 @@ LOCAL_SCALARS_LSB = 8.0
 LOCAL_DIRECTIONS_LSB = 1.0
 FRAME_MEDIAN = 2e-4
 FRAME_90 = 1e-3
+# Tokens and features along the leading candidate (docs/ops/seed_tokens.md): E and p_x have two entries of half an LSB
+# each, p_y and p_z one. Logarithms as those of seed_scalars.
+SEED_TOKENS_LSB = (1.0, 1.0, 0.5, 0.5)
+SEED_LOGARITHM_LSB = 2.4
+# Frames from their weights of 17 bits, median and 90 %.
+SEED_FRAME_MEDIAN = 1e-3
+SEED_FRAME_90 = 5e-3
 # Frames from pairs (tests/quant/test_pair_frames.py): masses in LSB, frame entries at median and 90 %.
 PAIR_MASS_LSB = 1.2
 PAIR_FRAME_MEDIAN = 1e-3

@@ -24,7 +24,7 @@ from tritag.models.nets.lloca import LLoCa, LLoCaConfig
 from tritag.models.nets.registry import TaggerConfig, count_parameters, load_tagger_config, make_tagger, tagger_names
 
 K = 6
-NAMES = [name for name in tagger_names() if name.startswith("lloca")]
+NAMES = [name for name in tagger_names() if load_tagger_config(name).network == "lloca"]
 MINI = ["lloca-local-2k", "lloca-global-2k", "lloca-trigger-2k", "lloca-trigger-fast-2k"]
 # float64 through boosts into frames that hang on differences of vectors.
 INVARIANT = 1e-6

@@ -24,7 +24,7 @@ def jets() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat([sample.codes, one]), torch.cat([sample.count, torch.full_like(sample.count[:1], K)])
 
 
-@pytest.fixture(scope="module", params=["lloca-local-2k", "lloca-global-2k", "lloca-trigger-2k"])
+@pytest.fixture(scope="module", params=["lloca-local-2k", "lloca-global-2k", "lloca-trigger-2k", "lloca-seed-2k"])
 def tagger(request: pytest.FixtureRequest, jets: tuple[torch.Tensor, torch.Tensor]) -> QuantTagger:
     """Untrained, with ranges of these jets that are not observed any more."""
     config = load_tagger_config(request.param, K)
