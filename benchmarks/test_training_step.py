@@ -30,7 +30,11 @@ from tritag.quant.layers.tagger import QuantTagger
 
 BATCH = 512
 ROUNDS = 9
-REFERENCES = {"lloca-local-2k": ReferenceLLoCa, "lloca-global-2k": ReferenceLLoCa, "lgatr-slim-2k": ReferenceSlim}
+SLIM = ("lgatr-slim-2k", "lgatr-slim-20k", "lgatr-slim-deep-2k")
+REFERENCES = {
+    **dict.fromkeys(("lloca-local-2k", "lloca-global-2k"), ReferenceLLoCa),
+    **dict.fromkeys(SLIM, ReferenceSlim),
+}
 
 TAGGERS = ["transformer-2k", "lloca-trigger-2k", "lloca-global-2k", "lloca-local-2k", "lgatr-slim-2k", "part-20k"]
 
