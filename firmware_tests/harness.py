@@ -179,7 +179,8 @@ def _source(case: Case, edit: Callable[[str], str]) -> str:
     sizes = {port.name: int(np.prod(case.shape(port)[1:])) for port, _ in ports}
     tables = {name: _integer_type(table) for name, table in program.tables.items()}
     names = [*types, *tables]
-    lines = [f"namespace case_{case.name} {{", text, "struct config { static const unsigned row_interval = 1; };", "}"]
+    settings = " ".join(f"static const unsigned {name} = 1;" for name in ("interval", "row_interval", "row_units"))
+    lines = [f"namespace case_{case.name} {{", text, f"struct config {{ {settings} }};", "}"]
     arguments = "int jets, const double **inputs, double **outputs, const long long **tables"
     lines.append(f'extern "C" void run_{case.name}({arguments}) {{')
     for number, (name, table) in enumerate(program.tables.items()):

@@ -112,7 +112,7 @@ def test_variable_too_narrow_for_its_interval_does_not_compile(kind):
     """Every variable's type is asserted to hold the proven interval."""
 
     def narrow(text: str) -> str:
-        found = max(re.finditer(rf"ap_int<(\d+)> ({kind}\d+\[)", text), key=lambda m: int(m[1]))
+        found = max(re.finditer(rf"ap_int<(\d+)> ({kind}\d+[\[\]\d]+;)", text), key=lambda m: int(m[1]))
         return text[: found.start()] + f"ap_int<{int(found[1]) - 1}> {found[2]}" + text[found.end() :]
 
     case = make_case("layer_norm_c2" if kind == "v" else "jet_scalars_k1")

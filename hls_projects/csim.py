@@ -34,7 +34,7 @@ from tritag.tools import compiler, run_tool
 from tritag.workers import available_cores
 
 # Version of the project writer: raise it when a project's content changes for another reason than its inputs.
-_WRITER = 4
+_WRITER = 5
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,16 @@ class TritagOp(Layer):
 
 
 class TritagOpConfig(LayerConfigTemplate):
-    """Configuration struct: the loop interval over the op's rows."""
+    """Configuration struct: how the op's rows share its hardware."""
 
     def __init__(self) -> None:
         super().__init__(TritagOp)
 
     def format(self, node: Layer) -> str:
         """C++ text of the struct."""
-        interval = f"static const unsigned row_interval = {node.get_attr('row_interval')};"
-        return f"struct config{node.index} {{\n    {interval}\n}};\n"
+        settings = ("interval", "row_interval", "row_units")
+        lines = [f"    static const unsigned {name} = {node.get_attr(name)};" for name in settings]
+        return "\n".join([f"struct config{node.index} {{", *lines, "};", ""])
 
 
 class TritagOpCall(FunctionCallTemplate):

@@ -169,14 +169,17 @@ def _describe(graph: FirmwareGraph, layer: Layer, target: TargetConfig) -> Descr
     if isinstance(layer, Reshape):
         return {"class_name": "Reshape", "target_shape": list(shape)}, {}
     if isinstance(layer, Op):
-        program = layer.bound.program
+        program, rows = layer.bound.program, graph.rows(layer)
+        row_interval = max(1, target.interval_cycles // rows)
         return {
             "class_name": "TritagOp",
             "function": _function(graph, layer),
             "out_shape": list(shape),
             "result_format": (result.signed, result.width, result.integer),
             "tables": {name: np.array(table) for name, table in program.tables.items()},
-            "row_interval": max(1, target.interval_cycles // graph.rows(layer)),
+            "interval": target.interval_cycles,
+            "row_interval": row_interval,
+            "row_units": -(-rows * row_interval // target.interval_cycles),
         }, {}
     raise ExportError(f"layer {layer.name!r} of kind {type(layer).__name__} has no hls4ml form")
 

@@ -32,23 +32,39 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield "cost", "  of which input scalars", f"{stage['bit_operations']:,.0f}"
         yield "cost", "weights and tables", f"{cost['weight_bits']:,.0f} + {cost['table_bits']:,.0f} bits"
     if summary["csim"]:
-        yield "firmware", "target", summary["csim"]["target"]
-        yield "firmware", "C-simulation compiled in", f"{summary['csim']['compile_s']:.0f} s"
-        vendor = summary["csim"]["vendor"]
-        if vendor:
-            yield (
-                "firmware",
-                "latency, II (Vitis HLS)",
-                f"{vendor['latency_cycles']}, {vendor['interval_cycles']} cycles",
-            )
-            yield "firmware", "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
-        else:
-            yield "firmware", "vendor synthesis", "not run: vitis-run is not on PATH"
+        yield from (("firmware", *row) for row in _csim_rows(summary["csim"]))
     if summary.get("rtl"):
         for what, figure in firmware_rows(summary["rtl"], summary.get("synth")):
             yield "Verilog", what, figure
     elif summary["csim"]:
         yield "Verilog", "latency, resources", "not made (tritag rtl)"
+
+
+def _csim_rows(csim: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Rows ``(what, figure)`` of the HLS project."""
+    yield "target", csim["target"]
+    yield "C-simulation compiled in", f"{csim['compile_s']:.0f} s"
+    if unrolled := csim.get("unrolled"):  # not in a file of an older tritag
+        yield from _unrolled_rows(unrolled)
+    vendor = csim["vendor"]
+    if vendor:
+        yield "latency, II (Vitis HLS)", f"{vendor['latency_cycles']}, {vendor['interval_cycles']} cycles"
+        yield "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
+    else:
+        yield "vendor synthesis", "not run: vitis-run is not on PATH"
+
+
+def _unrolled_rows(unrolled: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the pragmas of the HLS project ask for, with its label."""
+    total = unrolled["total"]
+    yield f"HLS project ({unrolled['label']}), II", f"{unrolled['interval_cycles']}"
+    yield "  operations", f"{total['operations']:,} unrolled, {total['kept']:,} where rows share circuits"
+    yield "  products of two values", f"{total['products']:,}, {total['multipliers']:,} multipliers allowed"
+    yield "  products by constants", f"{total['scaled']:,}"
+    yield (
+        "  reads of tables",
+        f"{total['table_reads']:,} from at least {total['table_copies']:,} copies, {total['table_bits']:,} bits",
+    )
 
 
 def physics_rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,8 @@ def folded_tables(report: Report) -> Iterator[str]:
         yield _folded("Cost of one jet, by stage", _cost(report))
     if report.get("rtl"):
         yield _folded("Verilog, kernel by kernel", _kernels(report))
+    if report["csim"] and report["csim"].get("unrolled"):
+        yield _folded(f"HLS project, layer by layer: {report['csim']['unrolled']['label']}", _unrolled(report))
     if report.get("layers"):
         yield _folded("Layers: types, proven intervals, what jets reached", _layers(report))
     if report["provenance"]:
@@ -71,6 +73,29 @@ def _kernels(report: Report) -> str:
         for module in [kernels[i]["module"]]
     )
     return table(("kernel", "copies", f"LUT each, {ESTIMATED}", f"LUT each, {COUNTED}"), rows, numbers=3)
+
+
+def _unrolled(report: Report) -> str:
+    """What the pragmas of the HLS project leave of each layer."""
+    keys = ("operations", "kept", "products", "multipliers", "scaled", "table_reads", "table_copies", "table_bits")
+    rows = (
+        [
+            *(escape(layer[name]) for name in ("layer", "function", "loops")),
+            *(number(report, f"/csim/unrolled/layers/{i}/{key}", ",") for key in keys),
+        ]
+        for i, layer in enumerate(report["csim"]["unrolled"]["layers"])
+    )
+    heads = (
+        *("layer", "function", "loops", "operations unrolled", "left where rows share", "products of two values"),
+        *(
+            "multipliers allowed",
+            "products by constants",
+            "reads of tables",
+            "copies of tables, at least",
+            "their bits",
+        ),
+    )
+    return table(heads, rows, numbers=len(keys))
 
 
 def _layers(report: Report) -> str:

@@ -56,10 +56,22 @@ def test_loops_of_the_header_have_bounds_known_to_the_compiler():
 def test_every_loop_says_how_it_is_made(name):
     lines = [line.strip() for line in text_of(name).splitlines()]
     for number, line in enumerate(lines):
-        if line.startswith("for (int row"):
-            assert lines[number + 1] == "#pragma HLS PIPELINE II=CONFIG_T::row_interval"
-        elif line.startswith("for (int lane"):
+        if line.startswith("for (int row") or line.startswith("for (int lane"):
             assert lines[number + 1] == "#pragma HLS UNROLL"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_rows_share_circuits_that_are_pipelined(name):
+    """A pipeline at the top unrolls the loop over the rows; what it calls is one function, of limited instances."""
+    text = text_of(name)
+    functions = re.findall(r"^    static void (pass\d+)\((.*?)^    \}", text, re.MULTILINE | re.DOTALL)
+    body = text[text.rindex("#pragma HLS PIPELINE II=CONFIG_T::interval") :]
+    for which, lines in functions:
+        assert "{\n        #pragma HLS INLINE off\n        #pragma HLS PIPELINE II=CONFIG_T::row_interval\n" in lines
+        assert f"#pragma HLS ALLOCATION function instances=Rows::{which} limit=CONFIG_T::row_units\n" in body
+        assert body.count(f"Rows::{which}(") == 1
+    assert len(re.findall("int row = 0", text)) == len(functions) == body.count("int row = 0")
+    assert text.count("PIPELINE") == len(functions) + 1
 
 
 @pytest.mark.parametrize(
@@ -79,7 +91,6 @@ def test_passes(name, passes):
     text = op_function(bound, rows)
     labels = re.findall(r"^\s*(\w+_pass\d+):$", text, re.MULTILINE)
     assert labels == [f"{bound.program.name}_pass{i}" for i in range(passes)]
-    assert text.count("PIPELINE") == passes
     assert set(re.findall(r"row < (\d+);", text)) == {str(rows)}
 
 

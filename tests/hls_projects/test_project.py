@@ -153,6 +153,8 @@ class TestWritten:
         intervals = {int(v) for v in re.findall(r"row_interval = (\d+);", parameters)}
         rows = {written.graph.shapes[x.sources[0]][0] for x in written.graph.layers if isinstance(x, Op)}
         assert intervals == {max(1, written.target.interval_cycles // n) for n in rows}
+        units = {int(v) for v in re.findall(r"row_units = (\d+);", parameters)}
+        assert units == {1}  # each has fewer rows than the interval has cycles
 
 
 def test_one_op_on_other_rows_is_another_function(graph: FirmwareGraph):

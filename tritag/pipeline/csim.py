@@ -14,6 +14,7 @@ from tritag.files import JsonObject, write_json
 from tritag.hls_projects.bench import write_testbench
 from tritag.hls_projects.csim import CsimExecutor, compile_project
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
+from tritag.hls_projects.unrolled import ProjectReading, read_project
 from tritag.hls_projects.vendor import synthesise, vendor_tool
 from tritag.hls_projects.verify import Verdict, compare, require_equal
 from tritag.hls_projects.word_executors import WordCsim, WordReference
@@ -45,6 +46,8 @@ class CsimResult:
         How various the golden vectors and their answers are.
     compile_s : float
         Seconds that g++ took, when the project was compiled.
+    unrolled : ProjectReading
+        What the pragmas of the written project ask for, layer by layer: known without the tool, not synthesised.
     vendor : dict, optional
         Latency and II in cycles and resources by Vitis HLS, where it is installed.
     """
@@ -55,6 +58,7 @@ class CsimResult:
     golden: Verdict
     strength: Strength
     compile_s: float
+    unrolled: ProjectReading
     vendor: JsonObject | None
 
     def as_dict(self) -> JsonObject:
@@ -67,6 +71,7 @@ class CsimResult:
             "strength": self.strength.as_dict(),
             "compile_s": self.compile_s,
             "project": "hls",
+            "unrolled": self.unrolled.as_dict(),
             "vendor": self.vendor,
         }
 
@@ -126,12 +131,14 @@ def csim_run(
         f"{verdict.differ} of {verdict.jets} golden vectors differ{' in words' * (interface == 'words')}"
     )
     print_progress(f"{opened.name}: {strength}")
+    unrolled = read_project(run.path("hls"), naming.full)
+    print_progress(f"{opened.name}: {unrolled}")
     vendor = None
     if vendor_tool() is None:
         print_progress("vitis-run is not on PATH: no vendor synthesis, no vendor latency or resources")
     else:
         vendor = synthesise(run.path("hls"), run.log_file("csim"))
-    result = CsimResult(opened, target_name, naming, verdict, strength, project.compile_s, vendor)
+    result = CsimResult(opened, target_name, naming, verdict, strength, project.compile_s, unrolled, vendor)
     record_step(run, "csim")
     run.record_provenance("csim")
     write_json(run.path("csim.json"), result.as_dict())  # last: it says that the step was done
