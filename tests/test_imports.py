@@ -80,7 +80,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         ),
         *("frames", "evaluate"),
         *("report", "compare"),
-        *("demo", "taggers", "data", "points", "study", "sweep", "runs", "clean"),
+        *("demo", "taggers", "data", "points", "study", "sweep", "runs", "clean_sweeps", "clean"),
     ),
     "tritag/pipeline/points": ("point", "jobs", "trainings", "designs"),
     "tritag/pipeline/sweep": ("objectives", "best", "config", "rows", "engine", "search", "files", "run", "emit"),

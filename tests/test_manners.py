@@ -145,6 +145,44 @@ def test_clean_finds_leftovers_and_old_entries(places):
     assert clean().found == ()
 
 
+def test_clean_finds_what_sweeps_leave_of_runs_that_are_gone(places):
+    run, runs = _run(metrics__json={}), places / "runs"
+    here, gone = run.directory.name, "gone-12345678"
+    points = {
+        **{f"{name}.{'a' * 8}.json": {"name": f"{name}.{'a' * 8}", "figures": {}} for name in (here, gone)},
+        **{
+            f"{name}.failed.json": {"name": name, "error": "no", "traceback": ""}
+            for name in ("old-1", f"{here}.firmware")
+        },
+        "mine.json": {"name": "another", "figures": {}},
+    }
+    for name, content in points.items():
+        write_json(runs / "points" / name, content)
+    for name, of in (("a-1", gone), ("b-2", gone), ("c-3", here), ("d-4", gone)):
+        write_json(runs / "sweeps" / name / "table.json", {"points": [{"run": of}, {"run": None}]})
+        if name != "d-4":
+            os.utime(runs / "sweeps" / name / "table.json", (time.time() - 40 * 86400,) * 2)
+    (runs / "sweeps" / "b-2" / "notes.txt").touch()
+    (runs / "sweeps" / "plots").mkdir()
+    os.utime(runs / "points" / "old-1.failed.json", (time.time() - 40 * 86400,) * 2)
+    left = runs / "points" / HELPERS / ("0" * 16)
+    left.mkdir(parents=True)
+    (left / "alive").touch()
+    result = clean(remove=True)
+    assert {str(entry.path.relative_to(runs)) for entry in result.found} == {
+        f"points/{gone}.{'a' * 8}.json",
+        "points/old-1.failed.json",
+        f"points/{HELPERS}/{'0' * 16}",
+        "sweeps/a-1",
+        "sweeps/b-2/table.json",
+    }
+    assert not any(entry.path.exists() for entry in result.found)
+    assert [Path(line.partition(": ")[0]).name for line in result.kept] == ["mine.json", "notes.txt", "plots"]
+    whole = clean([here], remove=True)
+    assert {entry.path.name for entry in whole.found} >= {f"{here}.{'a' * 8}.json", f"{here}.firmware.failed.json"}
+    assert sorted(path.name for path in (runs / "points").iterdir()) == ["mine.json"]
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_a_quiet_call_prints_results_alone(places, capsys, before):
     _run("toy-float", teacher=True)

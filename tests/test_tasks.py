@@ -175,15 +175,16 @@ def scheduler(tmp_path: Path, repository: Path) -> Iterator[str]:
 
 
 def test_workers_of_a_scheduler_that_runs_already(
-    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By its address and by a client of it, which both stay as they are."""
+    """By its address and by a client of it, which both stay as they are. It has no dashboard, and none is promised."""
     from distributed import Client
 
     monkeypatch.setenv("TRITAG_RUNS", "some runs")
     first, second = tasks_in(tmp_path, 2), tasks_in(tmp_path / "more", 2)
     (tmp_path / "more").mkdir()
     assert [error for _, error in run_tasks(first, Farm(scheduler=scheduler))] == [None, None]
+    assert f"scheduler {scheduler}; no dashboard answers at http" in capsys.readouterr().err
     with Client(scheduler, set_as_default=False) as client:
         assert [error for _, error in run_tasks(second, Farm(client=client))] == [None, None]
         (worker,) = client.run(os.getpid).values()

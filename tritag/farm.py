@@ -8,8 +8,10 @@ system (:mod:`tritag.farm_file`).
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -176,7 +178,7 @@ def _connect(farm: Farm, n_tasks: int) -> Iterator[Farmed]:
 
     if farm.scheduler is not None:
         with _connected(farm.scheduler) as client:
-            print_progress(f"scheduler {farm.scheduler}, dashboard {client.dashboard_link}")
+            print_progress(f"scheduler {farm.scheduler}{_dashboard_of(client)}")
             yield Farmed(client, f"the scheduler {farm.scheduler}", _allowed_failures() + 1)
     elif farm.file is not None:
         with temporary_folder() as folder, ExitStack() as stack:
@@ -248,6 +250,18 @@ def _dashboard(cluster: Any) -> str:
     if importlib.util.find_spec("bokeh"):
         return f", dashboard {cluster.dashboard_link}"
     return "; no dashboard, for want of bokeh (pip install bokeh)"
+
+
+def _dashboard_of(client: Client) -> str:
+    """The dashboard of somebody else's scheduler, which names an address also where it has no plots to show there."""
+    link = client.dashboard_link if client.scheduler_info(n_workers=0)["services"].get("dashboard") else None
+    if link is None:
+        return ", which has no dashboard"
+    plots = f"{link.removesuffix('/status')}/individual-plots.json"
+    with suppress(OSError, ValueError), urllib.request.urlopen(plots, timeout=5) as answer:
+        if json.loads(answer.read()):
+            return f", dashboard {link}"
+    return f"; no dashboard answers at {link}"
 
 
 def _kill(cluster: Any) -> None:

@@ -21,7 +21,7 @@ def command(
             autocompletion=complete_run,
         ),
     ] = None,
-    older_than: Annotated[float, typer.Option(min=0, help="Days after which entries of the cache are old.")] = 30.0,
+    older_than: Annotated[float, typer.Option(min=0, help="Days after which what is not needed is old.")] = 30.0,
     remove: Annotated[bool, typer.Option("--remove", help="Remove it; without this, only say what.")] = False,
     json: AsJson = False,
 ) -> None:

@@ -1,5 +1,7 @@
 """Removing what tritag made and nobody needs: leftovers of killed commands, old entries of the cache, whole runs.
 
+Of sweeps and studies also designs of runs that are gone, old errors, and old tables none of whose runs is there.
+
 Only what tritag is known to make is removed: files by their names in a run, folders of steps that hold nothing newer
 than the step's own record, entries of the cache by their list of contents. Everything else stays, and is named.
 """
@@ -94,8 +96,8 @@ def clean(runs: Sequence[str] = (), *, older_than_days: float = 30.0, remove: bo
     runs : sequence of str
         Whole names of run directories, which are removed entirely; nothing else is then looked at.
     older_than_days : float
-        Age in days from which entries of the cache count as old: compiled programs, counts of Yosys, digests. Jet files
-        are never touched.
+        Age in days from which entries of the cache count as old (compiled programs, counts of Yosys, digests), and
+        errors of points, and tables of sweeps whose runs are gone. Jet files are never touched.
     remove : bool
         False only says what would be removed.
 
@@ -138,6 +140,9 @@ def _of_runs(names: Sequence[str]) -> tuple[list[Removable], list[str]]:
                 kept.append(f"{path}: {reason}")
             else:
                 found.append(Removable(path, "of the run", _size(path)))
+        from tritag.pipeline.clean_sweeps import of_run  # heavy imports, which a wrong name need not wait for
+
+        found += [Removable(path, "a point of the run", _size(path)) for path in of_run(name)]
     return found, kept
 
 
@@ -154,11 +159,16 @@ def _foreign(path: Path) -> str:
 
 
 def _of_all(older_than_days: float) -> tuple[list[Removable], list[str]]:
+    from tritag.pipeline.clean_sweeps import of_sweeps, sweep_folders
+
     caches = [cache_folder(part) for part in (*_BUILT, *_COUNTED, "data")]
-    folders = [runs_root(), *(runs_root() / name for name in list_runs()), *caches]
+    runs = list_runs()
+    folders = [runs_root(), *(runs_root() / name for name in runs), *sweep_folders(), *caches]
     left = [path for folder in folders for path in abandoned(folder)]
     found = [Removable(path, "left by a command that was killed", _size(path)) for path in left]
-    kept, before = [], time.time() - older_than_days * 86400
+    before = time.time() - older_than_days * 86400
+    of_points, kept = of_sweeps(runs, before, older_than_days)
+    found += [Removable(path, why, _size(path)) for path, why in of_points]
     for folder in caches[:-1]:
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             if not _is_entry(path, folder in caches[len(_BUILT) :]):

@@ -16,6 +16,9 @@ from tritag.pipeline.sweep.rows import SweepRow, on_front
 from tritag.report.page.sweep import sweep_page
 from tritag.terminal import print_progress
 
+# All that a sweep's folder holds.
+TABLE_FILES = ("table.csv", "table.parquet", "report.html", TABLE)
+
 
 def folder_of(name: str, config: SweepConfig) -> Path:
     """Folder of a sweep, named by its settings."""
