@@ -45,7 +45,13 @@ LONG = tuple(name for name in NAMES if name.startswith("random_") and name not i
 # and whole taggers that have them.
 LONG_IN_CPP = (
     *LONG,
-    *("frame_of_vectors_jet", "frame_of_vectors_candidate", "token_frames", "jet_pair_frames", "seed_frames_coarse"),
+    *(
+        "frame_of_vectors_jet",
+        "frame_of_vectors_candidate",
+        "token_frames",
+        "jet_pair_frames",
+        "seed_directions_coarse",
+    ),
     *("jet_scalars_k1", "jet_scalars_k5", "jet_scalars_k64", "pair_features_k1"),
     *("local_scalars", "local_directions", "local_directions_alone"),
 )

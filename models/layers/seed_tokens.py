@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.models.layers.frame_vectors import TokenVectors
 from tritag.models.layers.frames import PolarFrames
+from tritag.models.layers.jet_geometry import LocalDirections
 from tritag.models.layers.lorentz import real_tokens
 from tritag.models.layers.scalars import SCALAR_MEANS, SCALAR_SCALES, wrap_angle
 from tritag.models.layers.seed_scalars import CODES_PER_UNIT
@@ -33,6 +34,8 @@ MOST_TOKEN_CODES = 400
 # Standardisation (x - mean) * scale of log pT and of the logarithm of a token's energy, both in GeV.
 FEATURE_MEANS, FEATURE_SCALES = (SCALAR_MEANS[0], 1.5), (SCALAR_SCALES[0], 0.7)
 N_SEED_FEATURES = 4
+# cosh and sinh of the boost along the seed.
+SEED_COSH, SEED_SINH = (2.0**SEED_BOOST + 2.0**-SEED_BOOST) / 2, (2.0**SEED_BOOST - 2.0**-SEED_BOOST) / 2
 
 
 def seed_angles(codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,16 +97,24 @@ class SeedFeatures(_OfCodes):
         return torch.where(real[..., None], torch.stack([*logs, *angles], dim=-1), 0.0).to(self._precision.dtype)
 
 
-class SeedFrames(nn.Module):
-    """The frame of a jet from weights over its candidates: ``v_k = sum_j softmax_j(phi_jk) t_j``, k = 0, 1, 2.
+class SeedDirections(nn.Module):
+    """What the candidates are in one frame for the jet: standardised log E and p/E of ``L t``, behind their scalars.
 
-    The frame is that of :func:`tritag.models.layers.frames.polar_frames`.
+    L is the frame (:func:`tritag.models.layers.frames.polar_frames`) of ``v_k = sum_j softmax_j(phi_jk) t_j``,
+    k = 0, 1, 2.
     """
 
     def __init__(self, n_constituents: int) -> None:
         super().__init__()
-        self.vectors, self.frames = TokenVectors(n_constituents), PolarFrames("cross")
+        self.vectors, self.polar = TokenVectors(n_constituents), PolarFrames("cross")
+        self.directions = LocalDirections(n_constituents)
 
-    def forward(self, phi: Tensor, tokens: Tensor, count: Tensor) -> Tensor:
-        """Map logits phi (B, K, 3), tokens (B, K, 4) and count (B, 1) to frames (B, 1, 4, 4)."""
-        return self.frames(self.vectors(phi, tokens, count))
+    def frames(self, phi: Tensor, tokens: Tensor, count: Tensor) -> Tensor:
+        """Frames (B, 1, 4, 4) of logits phi (B, K, 3), tokens (B, K, 4) and count (B, 1)."""
+        frames: Tensor = self.polar(self.vectors(phi, tokens, count))
+        return frames
+
+    def forward(self, phi: Tensor, tokens: Tensor, count: Tensor, scalars: Tensor) -> Tensor:
+        """Map logits phi (B, K, 3), tokens (B, K, 4), count (B, 1) and scalars (B, K, S) to (B, K, S + 4)."""
+        given: Tensor = self.directions(self.frames(phi, tokens, count), tokens, count, scalars)
+        return given

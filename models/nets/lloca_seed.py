@@ -19,12 +19,11 @@ from torch import nn
 
 from tritag.models.layers.factory import Layers
 from tritag.models.layers.frame_vectors import FrameLinear
-from tritag.models.layers.jet_geometry import LocalDirections
 from tritag.models.layers.linear import Linear
 from tritag.models.layers.pool import MeanPool, SlotMean
 from tritag.models.layers.scalars import N_SCALARS, JetScalars
 from tritag.models.layers.seed_scalars import N_SEED_SCALARS, SeedScalars
-from tritag.models.layers.seed_tokens import N_SEED_FEATURES, SeedFeatures, SeedFrames, SeedTokens
+from tritag.models.layers.seed_tokens import N_SEED_FEATURES, SeedDirections, SeedFeatures, SeedTokens
 from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.registry import register
 from tritag.models.nets.transformer import Block, TransformerConfig
@@ -49,8 +48,7 @@ class LLoCaSeed(Tagger):
         self.frame_features = layers(SeedFeatures, k)
         self.scalars = layers(SeedScalars if seeded else JetScalars, k)
         self.frames_net = layers(FrameLinear, N_SEED_FEATURES, 3)
-        self.frames = layers(SeedFrames, k)
-        self.directions = layers(LocalDirections, k)
+        self.directions = layers(SeedDirections, k)
         n_features = 4 + (N_SEED_SCALARS if seeded else N_SCALARS)
         self.embed = layers(Linear, n_features, config.channels, role="input")
         self.blocks = nn.ModuleList(Block(layers, k, config) for _ in range(config.blocks))
@@ -64,8 +62,7 @@ class LLoCaSeed(Tagger):
     def score(self, inputs: Any, count: Any) -> Any:
         """Outputs of the head (B, 1, outputs)."""
         tokens, features, scalars = inputs
-        frames = self.frames(self.frames_net(features), tokens, count)
-        h = self.embed(self.directions(frames, tokens, count, scalars))
+        h = self.embed(self.directions(self.frames_net(features), tokens, count, scalars))
         for block in self.blocks:
             h = block(h, count)
         return self.head(self.pool(h, count))

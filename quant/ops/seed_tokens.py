@@ -1,4 +1,4 @@
-"""Candidates along their leading one, their features, and the frame from both. Specification: docs/ops/seed_tokens.md.
+"""Candidates along their leading one, and features of them. Specification: docs/ops/seed_tokens.md.
 
 The float counterparts are in ``tritag.models.layers.seed_tokens``.
 """
@@ -9,30 +9,24 @@ import math
 from dataclasses import dataclass
 
 from tritag.data.jets.trigger_grid import TriggerGrid
-from tritag.models.layers import seed_tokens as float_layers
 from tritag.models.layers.seed_scalars import CODES_PER_UNIT
 from tritag.models.layers.seed_tokens import (
     FEATURE_MEANS,
     FEATURE_SCALES,
     MOST_TOKEN_CODES,
     SEED_BOOST,
+    SEED_COSH,
+    SEED_SINH,
     TOKEN_PT_GEV,
 )
-from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
 from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.first_token import first_row
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE
-from tritag.quant.ops.modules import TrainableExactly
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 from tritag.quant.ops.seed_scalars import log_scaled
 
 # Fractional bits of tokens in GeV: one of the seed's direction has 1 GeV.
 TOKEN_FRACTION = 13
-# Bits of weights: with one bit for the sign they fit the narrow side of a DSP.
-WEIGHT_BITS = 17
-# A table of weights has at most 2**12 entries.
-_TABLE_BITS = 12
 _ANGLE_SHIFT = SCALAR_TYPE.fraction - round(math.log2(CODES_PER_UNIT))
 
 
@@ -60,9 +54,8 @@ def _of_angle(t: Tracer, angle: Int, name: str, kind: str, step: float, factor: 
 
 def token_energy(t: Tracer, eta: Int, phi: Int) -> Int:
     """Energy of a token from the magnitudes of its two angles, in LSBs: two entries and a sum."""
-    cosh, sinh = (2.0**SEED_BOOST + 2.0**-SEED_BOOST) / 2, (2.0**SEED_BOOST - 2.0**-SEED_BOOST) / 2
-    along = _of_angle(t, eta, "energy_eta", "cosh-1", TriggerGrid.ETA_LSB, cosh, 2.0**-SEED_BOOST)
-    return along + _of_angle(t, phi, "energy_phi", "1-cos", TriggerGrid.PHI_LSB, sinh)
+    along = _of_angle(t, eta, "e_eta", "cosh-1", TriggerGrid.ETA_LSB, SEED_COSH, 2.0**-SEED_BOOST)
+    return along + _of_angle(t, phi, "e_phi", "1-cos", TriggerGrid.PHI_LSB, SEED_SINH)
 
 
 @dataclass(frozen=True)
@@ -75,11 +68,11 @@ class SeedTokens(Op):
         d_eta, d_phi = relative_angles(t, codes.declare(t, "codes"))
         valid = t.row_index().less(count.declare(t, "count", per_row=False))
         eta, phi = d_eta.absolute(), d_phi.absolute()
-        cosh, sinh = (2.0**SEED_BOOST + 2.0**-SEED_BOOST) / 2, (2.0**SEED_BOOST - 2.0**-SEED_BOOST) / 2
-        x_eta = _of_angle(t, eta, "x_eta", "cosh-1", TriggerGrid.ETA_LSB, -sinh, 2.0**-SEED_BOOST)
-        x_phi = _of_angle(t, phi, "x_phi", "1-cos", TriggerGrid.PHI_LSB, cosh)
-        y = _of_angle(t, phi, "sin_phi", "sin", TriggerGrid.PHI_LSB, 1.0)
-        z = _of_angle(t, eta, "sinh_eta", "sinh", TriggerGrid.ETA_LSB, 1.0)
+        of_eta, of_phi = TriggerGrid.ETA_LSB, TriggerGrid.PHI_LSB
+        x_eta = _of_angle(t, eta, "x_eta", "cosh-1", of_eta, -SEED_SINH, 2.0**-SEED_BOOST)
+        x_phi = _of_angle(t, phi, "x_phi", "1-cos", of_phi, SEED_COSH)
+        y = _of_angle(t, phi, "sin_phi", "sin", of_phi, 1.0)
+        z = _of_angle(t, eta, "sinh_eta", "sinh", of_eta, 1.0)
         token = [token_energy(t, eta, phi), x_eta - x_phi, d_phi.less(0).where(-y, y), d_eta.less(0).where(-z, z)]
         t.output("tokens", valid.where(t.stack(token), 0))
         return BoundProgram(t.program, fractions(codes, count), (TOKEN_FRACTION,))
@@ -106,53 +99,3 @@ class SeedFeatures(Op):
         ]
         t.output("features", valid.where(t.stack([*logs, *(angle << _ANGLE_SHIFT for angle in angles)]), 0))
         return BoundProgram(t.program, fractions(codes, count), (SCALAR_TYPE.fraction,))
-
-
-def weights_of(t: Tracer, logit: Int, spec: TensorSpec) -> Int:
-    """``exp(logit - largest)`` with ``WEIGHT_BITS`` bits, at least one LSB; largest is that of the logit's grid.
-
-    A table of the grid's integers, the lowest bits left out where there are more than 2**12 of them.
-    """
-    grid, top = spec.grid, (1 << WEIGHT_BITS) - 1
-    drop = max(0, (grid.high - grid.low).bit_length() - _TABLE_BITS)
-    middle = (2.0**drop - 1) / 2
-
-    def entry(i: int) -> float:
-        return max(1.0, top * math.exp(min(0.0, ((i << drop) + middle + grid.low - grid.high) * 2.0**-grid.fraction)))
-
-    size = ((grid.high - grid.low) >> drop) + 1
-    return ((logit - grid.low) >> drop).lookup(t.table("weights", entry, size))
-
-
-@dataclass(frozen=True)
-class SeedFrames(Op):
-    """Logits phi (B, K, 3), tokens (B, K, 4) and count (B, 1, 1) to the jet's frame, row by row (B, 1, 16)."""
-
-    bits: FrameBits
-
-    def bind(self, phi: TensorSpec, tokens: TensorSpec, count: TensorSpec) -> BoundProgram:
-        """Program: a table of weights, exact sums, then the frame."""
-        t = Tracer("seed_frames", tokens.rows)
-        logit, token = phi.declare(t, "phi"), tokens.declare(t, "tokens")
-        real = t.row_index().less(count.declare(t, "count", per_row=False))
-        weight = real.where(weights_of(t, logit, phi), 0)
-        vectors = [[(weight.lane(k) * token.lane(i)).sum_rows() for i in range(4)] for k in range(3)]
-        forward = [[v[0].clip(0, v[0].high), *v[1:]] for v in vectors]
-        t.output("frame", t.stack([x for row in frame_of_vectors(t, forward, self.bits) for x in row]))
-        return BoundProgram(t.program, fractions(phi, tokens, count), (self.bits.matrix,))
-
-
-class TrainableSeedFrames(TrainableExactly):
-    """The op on jets of ``n_constituents`` candidates, with a gradient."""
-
-    def __init__(self, n_constituents: int, op: SeedFrames) -> None:
-        super().__init__()
-        self.op, self.reference = op, float_layers.SeedFrames(n_constituents)
-
-    def frozen(self) -> SeedFrames:
-        """Give the op; its settings never change."""
-        return self.op
-
-    def surrogate(self, phi: FixedTensor, tokens: FixedTensor, count: FixedTensor) -> FixedTensor:
-        """Float vectors and polar decomposition."""
-        return FixedTensor(self.reference(phi.value, tokens.value, count.value).flatten(2), None)

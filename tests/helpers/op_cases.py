@@ -12,6 +12,7 @@ import torch
 import tritag.quant.ops
 from tests.helpers.layer_op_cases import LAYER_OP_CASES, Bound, counts, grid
 from tritag.quant.formats.fixed import FixedType, Grid, product_grid
+from tritag.quant.integer.gram import GramBits
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
 from tritag.quant.ops.biased_weights import BiasedWeights
@@ -37,8 +38,9 @@ from tritag.quant.ops.pair_features import PairFeatures
 from tritag.quant.ops.pair_frames import JetPairFrames, PairFrames
 from tritag.quant.ops.pair_masses import PairMasses, SpurionMasses
 from tritag.quant.ops.pair_sum import PairSum, TokenScalars
+from tritag.quant.ops.seed_directions import SeedDirections
 from tritag.quant.ops.seed_scalars import SeedScalars
-from tritag.quant.ops.seed_tokens import SeedFeatures, SeedFrames, SeedTokens
+from tritag.quant.ops.seed_tokens import SeedFeatures, SeedTokens
 from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
@@ -79,9 +81,10 @@ def seed_features(k: int) -> Bound:
     return SeedFeatures().bind(codes(k), counts(k)), k
 
 
-def seed_frames(k: int, phi: Grid, bits: FrameBits) -> Bound:
-    """Frame of ``k`` constituents from logits and tokens."""
-    return SeedFrames(bits).bind(TensorSpec(phi, k, 3), result(*seed_tokens(k)), counts(k)), k
+def seed_directions(k: int, phi: Grid) -> Bound:
+    """Directions of ``k`` constituents from logits and tokens."""
+    given = TensorSpec(phi, k, 3), result(*seed_tokens(k)), counts(k), result(*seed_scalars(k))
+    return SeedDirections(GramBits()).bind(*given), k
 
 
 def layer_norm(rows: int, channels: int, x: Grid, bits: int = 8) -> Bound:
@@ -260,8 +263,8 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "seed_tokens_k5": lambda: seed_tokens(5),
     "seed_features_k1": lambda: seed_features(1),
     "seed_features_k5": lambda: seed_features(5),
-    "seed_frames_k5": lambda: seed_frames(5, grid(10, 4), FrameBits()),
-    "seed_frames_coarse": lambda: seed_frames(2, grid(14, 5), FrameBits(20, 17)),
+    "seed_directions_k5": lambda: seed_directions(5, grid(10, 4)),
+    "seed_directions_coarse": lambda: seed_directions(2, grid(14, 5)),
     "layer_norm_c16": lambda: layer_norm(16, 16, grid(12, 3)),
     "layer_norm_c16_16bit": lambda: layer_norm(5, 16, grid(16, 6)),
     "layer_norm_c3_6bit": lambda: layer_norm(1, 3, grid(6, 8), bits=6),

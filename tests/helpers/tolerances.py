@@ -94,9 +94,8 @@ FRAME_90 = 1e-3
 # each, p_y and p_z one. Logarithms as those of seed_scalars.
 SEED_TOKENS_LSB = (1.0, 1.0, 0.5, 0.5)
 SEED_LOGARITHM_LSB = 2.4
-# Frames from their weights of 17 bits, median and 90 %.
-SEED_FRAME_MEDIAN = 1e-3
-SEED_FRAME_90 = 5e-3
+# Energies and directions in the frame of 17-bit weights, at median, 90 % and 99 % (docs/ops/seed_directions.md).
+SEED_DIRECTION_LSB = (1.0, 2.0, 4.0)
 # Frames from pairs (tests/quant/test_pair_frames.py): masses in LSB, frame entries at median and 90 %.
 PAIR_MASS_LSB = 1.2
 PAIR_FRAME_MEDIAN = 1e-3

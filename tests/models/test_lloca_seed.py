@@ -16,8 +16,8 @@ from tritag.models.layers.seed_tokens import (
     MOST_TOKEN_CODES,
     SEED_BOOST,
     TOKEN_PT_GEV,
+    SeedDirections,
     SeedFeatures,
-    SeedFrames,
     SeedTokens,
 )
 from tritag.models.nets.registry import count_parameters, load_tagger_config, make_tagger
@@ -79,7 +79,7 @@ def test_a_frame_does_not_notice_a_transformation_of_its_tokens():
     """L(Lambda p) Lambda = L(p): what the seed's frame, in place of the rest frame of the jet, rests on."""
     n, transformation = 40, random_lorentz(40)
     tokens, phi, count = timelike(n, K), torch.randn(n, K, 3, dtype=torch.float64), torch.full((n, 1), K)
-    frames = SeedFrames(K)
+    frames = SeedDirections(K).frames
     local = into_frames(frames(phi, tokens, count), tokens)
     moved = tokens @ transformation.mT
     torch.testing.assert_close(into_frames(frames(phi, moved, count), moved), local, rtol=1e-6, atol=1e-6)
