@@ -1,4 +1,4 @@
-"""Axes of a jet's frame from products of its three vectors, without the frame. Specification: docs/ops/gram_axes.md.
+"""Axes of a jet's frame from products of its three vectors. Specification: docs/ops/seed_directions.md.
 
 With v_0 = (E, P), D = E^2 - P^2, and d_k the part of v_k beside v_0 that has no energy, d_k = E v_k - E_k v_0, the
 metric at rest of such parts is H = D + P P^T (times 1/D), and its adjugate is D A, A = E^2 - P P^T. So

@@ -1,4 +1,4 @@
-"""A token along the axes of its jet: energy and direction. Specification: docs/ops/gram_axes.md."""
+"""A token along the axes of its jet: energy and direction. Specification: docs/ops/seed_directions.md."""
 
 from __future__ import annotations
 
