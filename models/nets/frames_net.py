@@ -19,6 +19,7 @@ from tritag.models.layers.frame_vectors import (
     TokenVectors,
 )
 from tritag.models.layers.frames import PolarFrames
+from tritag.models.layers.gram_frames import GramFrames
 from tritag.models.layers.jet_geometry import PairMasses, TokenFeatures, n_tokens
 from tritag.models.layers.scalars import N_SCALARS, JetScalars
 
@@ -62,9 +63,18 @@ class TokenFramesNet(nn.Module):
 
     ``phi_j = MLP([seven scalars, log p_j.p_jet, log p_j.p_time])``, 9 -> h -> h -> 3 with GELU, and
     ``v_k = sum_j softmax_j(phi_jk) p_j``. Without ``scalars`` only the products go in, without spurions only the first.
+    Frames that are not ``written_out`` are for ``GramDirections`` alone.
     """
 
-    def __init__(self, layers: Layers, n_constituents: int, hidden: int, spurions: bool, scalars: bool = True) -> None:
+    def __init__(
+        self,
+        layers: Layers,
+        n_constituents: int,
+        hidden: int,
+        spurions: bool,
+        scalars: bool = True,
+        written_out: bool = True,
+    ) -> None:
         super().__init__()
         rows = n_tokens(n_constituents, spurions)
         self.features = layers(TokenFeatures, n_constituents, spurions, scalars)
@@ -75,7 +85,7 @@ class TokenFramesNet(nn.Module):
         self.second_gelu = layers(FrameGelu, rows)
         self.third = layers(FrameLinear, hidden, 3)
         self.vectors = layers(TokenVectors, n_constituents)
-        self.frames = layers(PolarFrames)
+        self.frames = layers(PolarFrames) if written_out else layers(GramFrames)
 
     def inputs(self, codes: Any, count: Any) -> tuple[Any, ...]:
         """Token features (B, N, F), F as :class:`TokenFeatures` gives them."""

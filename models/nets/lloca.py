@@ -17,6 +17,7 @@ from tritag.configs import check_range
 from tritag.errors import ConfigError
 from tritag.models.layers.factory import Layers
 from tritag.models.layers.frame_transport import EnterFrames, LeaveFrames, vectors_per_head
+from tritag.models.layers.gram_frames import GramDirections
 from tritag.models.layers.jet_geometry import JetFrame, LocalDirections, LocalScalars
 from tritag.models.layers.linear import Linear
 from tritag.models.layers.pool import MeanPool
@@ -45,6 +46,10 @@ class LLoCaConfig(BlockConfig):
     features : "scalars" or "directions"
         What the transformer sees: the seven scalars in the frames, as in the paper, or energy and direction in the
         frames, and with spurions the seven scalars in the laboratory.
+    axes : "in-turn" or "gram"
+        How firmware finds the frame's axes: one after the other, as a matrix, or with all lengths side by side from the
+        products of the three vectors, without a matrix (``frames_net: tokens`` with ``features: directions``). The same
+        frame, rounded in other places; in floats no difference.
     spurions : bool
         Add beam and time directions. False makes the tagger exactly Lorentz-invariant.
     """
@@ -54,6 +59,7 @@ class LLoCaConfig(BlockConfig):
     frames_hidden: int = 4
     frames_inputs: Literal["scalars", "products"] = "scalars"
     features: Literal["scalars", "directions"] = "scalars"
+    axes: Literal["in-turn", "gram"] = "in-turn"
     spurions: bool = True
 
     def __post_init__(self) -> None:
@@ -64,6 +70,11 @@ class LLoCaConfig(BlockConfig):
                 raise ConfigError("frames_net: tokens gives one frame per jet; use it with frames: global, got local")
         if self.frames_inputs == "products" and self.frames_net == "pairs":
             raise ConfigError("frames_inputs: products is for single tokens; use it with frames_net: tokens, got pairs")
+        if self.axes == "gram" and (self.frames_net, self.features) != ("tokens", "directions"):
+            raise ConfigError(
+                "axes: gram gives directions in frames from single tokens; use it with frames_net: tokens and "
+                f"features: directions, got {self.frames_net} and {self.features}"
+            )
         check_range(self, ("frames_hidden",), 1, 4096)
 
 
@@ -97,13 +108,14 @@ class LLoCa(Tagger):
         if config.frames_net == "pairs":
             self.frames_net = PairFramesNet(layers, k, hidden, spurions, per_jet=not local)
         else:
-            self.frames_net = TokenFramesNet(layers, k, hidden, spurions, config.frames_inputs == "scalars")
+            seen = config.frames_inputs == "scalars"
+            self.frames_net = TokenFramesNet(layers, k, hidden, spurions, seen, written_out=config.axes == "in-turn")
         self.lab: nn.Module | None = None
         n_features = N_SCALARS
         if config.features == "scalars":
             self.features = layers(LocalScalars, k)
         else:
-            self.features = layers(LocalDirections, k)
+            self.features = layers(LocalDirections if config.axes == "in-turn" else GramDirections, k)
             self.lab = layers(JetScalars, k) if spurions else None
             n_features = 4 + (N_SCALARS if spurions else 0)
         self.embed = layers(Linear, n_features, config.channels, role="input")

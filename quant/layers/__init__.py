@@ -6,6 +6,7 @@ Importing this package registers the quantized forms of all layers in ``tritag.m
 from tritag.quant.layers import (
     elementwise,
     frames,
+    gram_frames,
     linear,
     minkowski,
     mixing,
@@ -18,6 +19,7 @@ from tritag.quant.layers import (
 __all__ = [
     "elementwise",
     "frames",
+    "gram_frames",
     "linear",
     "minkowski",
     "mixing",

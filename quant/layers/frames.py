@@ -34,7 +34,7 @@ from tritag.quant.weights.cut import Cut
 
 # Bits of weights beyond the recipe's: untrained networks have almost equal weights, and all of the rotation is in their
 # differences.
-_SPARE_WEIGHT_BITS = 4
+SPARE_WEIGHT_BITS = 4
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class PairWeighted:
 
 
 @dataclass(frozen=True)
-class _Weighted:
+class Weighted:
     """What :class:`QuantTokenVectors` hands on: the vectors are formed inside the frames op, where they are wide."""
 
     phi: FixedTensor
@@ -122,9 +122,9 @@ class _Weighted:
 class QuantTokenVectors(nn.Module):
     """Three vectors from tokens; the vectors themselves are formed in the frames op."""
 
-    def forward(self, phi: FixedTensor, tokens: JetTokens, count: FixedTensor) -> _Weighted:
+    def forward(self, phi: FixedTensor, tokens: JetTokens, count: FixedTensor) -> Weighted:
         """Hand the weights, all tokens and the count on to the frames op."""
-        return _Weighted(phi, tokens.every, count)
+        return Weighted(phi, tokens.every, count)
 
 
 class QuantFrames(nn.Module):
@@ -133,15 +133,15 @@ class QuantFrames(nn.Module):
     def __init__(self, n_constituents: int, bits: FrameBits, weight_bits: int) -> None:
         super().__init__()
         self.n_constituents = n_constituents
-        weight_bits += _SPARE_WEIGHT_BITS
+        weight_bits += SPARE_WEIGHT_BITS
         self.token_frames = TrainableTokenFrames(n_constituents, TokenFrames(N_SPURIONS, bits, weight_bits))
         self.jet_pair_frames = TrainablePairFrames(n_constituents, bits, weight_bits, per_jet=True)
         self.pair_frames = TrainablePairFrames(n_constituents, bits.for_candidates(), weight_bits, per_jet=False)
 
-    def forward(self, vectors: _Weighted | PairWeighted) -> FixedTensor:
+    def forward(self, vectors: Weighted | PairWeighted) -> FixedTensor:
         """Frames (B, 1 or K, 16), row by row."""
         v = vectors
-        if isinstance(v, _Weighted):
+        if isinstance(v, Weighted):
             return self.token_frames(v.phi, v.tokens, v.count)
         every = v.tokens.every.reshape(-1, 1, 4 * (self.n_constituents + N_SPURIONS))
         if v.per_jet:

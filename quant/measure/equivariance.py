@@ -24,6 +24,7 @@ from tritag.models.layers.lorentz import boost_matrix
 from tritag.models.layers.tagger import Tagger
 from tritag.models.training.evaluate import scores
 from tritag.quant.formats.tensor import FixedTensor
+from tritag.quant.ops.axes_directions import TrainableGramDirections
 from tritag.quant.ops.modules import TrainableOp
 from tritag.quant.ops.pair_frames import TrainablePairFrames
 from tritag.quant.ops.token_frames import TrainableTokenFrames
@@ -167,8 +168,12 @@ def measure_frame_effect(
 
 
 def frame_ops(tagger: nn.Module) -> list[TrainableOp]:
-    """The ops of a tagger that make frames."""
-    return [m for m in tagger.modules() if isinstance(m, TrainableTokenFrames | TrainablePairFrames)]
+    """The ops of a tagger that make frames, or directions in frames that are not written out."""
+    return [
+        m
+        for m in tagger.modules()
+        if isinstance(m, TrainableTokenFrames | TrainablePairFrames | TrainableGramDirections)
+    ]
 
 
 @contextmanager

@@ -63,9 +63,13 @@ class TrainableExactly(TrainableOp):
     a sixteenth of a row's largest value, a rule of the program has decided, and no gradient passes.
     """
 
+    def exact(self, *inputs: Any, **named: Any) -> FixedTensor:
+        """Run the integer program; a subclass of several ops runs them one after the other."""
+        return self.frozen()(*inputs, **named)
+
     def forward(self, *inputs: FixedTensor) -> FixedTensor:
         """Run the integer program, in training with the gradient of the surrogate."""
-        exact = self.frozen()(*(FixedTensor(x.value.detach(), x.grid) for x in inputs))
+        exact = self.exact(*(FixedTensor(x.value.detach(), x.grid) for x in inputs))
         if not self.training:
             return exact
         soft = self.surrogate(*inputs).value

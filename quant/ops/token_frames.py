@@ -13,12 +13,29 @@ from tritag.models.layers.frames import PolarFrames
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.integer.blocks import WEIGHT_SPARE, exp2, logarithm_of_weight
 from tritag.quant.integer.lorentz import FrameBits, frame_of_vectors
-from tritag.quant.integer.tracer import Tracer
+from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.modules import TrainableExactly
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
 
 # Fractional bits of base-2 logarithms of weights.
 LOG_BITS = 12
+
+
+def weighted_vectors(
+    t: Tracer, phi: TensorSpec, tokens: TensorSpec, count: TensorSpec, n_spurions: int, weight_bits: int
+) -> list[list[Int]]:
+    """Declare logits (N, 3), tokens (N, 4) and count, and give v_0, v_1, v_2 (E, x, y, z), energies at least 0.
+
+    Exact sums of tokens times weights of ``weight_bits`` bits, the largest weight of each sum at its full scale.
+    """
+    logit, token = phi.declare(t, "phi"), tokens.declare(t, "tokens")
+    number = count.declare(t, "count", per_row=False)
+    real = t.row_index().less(number + n_spurions)
+    exponent = logarithm_of_weight(logit, phi.grid.fraction, 1.0, LOG_BITS).round_shift(WEIGHT_SPARE)
+    largest = real.where(exponent, exponent.low).max_rows()
+    weight = real.where(exp2(t, largest - exponent, LOG_BITS, weight_bits), 0)
+    vectors = [[(weight.lane(k) * token.lane(i)).sum_rows() for i in range(4)] for k in range(3)]
+    return [[v[0].clip(0, v[0].high), *v[1:]] for v in vectors]
 
 
 @dataclass(frozen=True)
@@ -35,15 +52,8 @@ class TokenFrames(Op):
     def bind(self, phi: TensorSpec, tokens: TensorSpec, count: TensorSpec) -> BoundProgram:
         """Program: a pass for the largest logit, a pass for weights and sums, then the frame."""
         t = Tracer("token_frames", tokens.rows)
-        logit, token = phi.declare(t, "phi"), tokens.declare(t, "tokens")
-        number = count.declare(t, "count", per_row=False)
-        real = t.row_index().less(number + self.n_spurions)
-        exponent = logarithm_of_weight(logit, phi.grid.fraction, 1.0, LOG_BITS).round_shift(WEIGHT_SPARE)
-        largest = real.where(exponent, exponent.low).max_rows()
-        weight = real.where(exp2(t, largest - exponent, LOG_BITS, self.weight_bits), 0)
-        vectors = [[(weight.lane(k) * token.lane(i)).sum_rows() for i in range(4)] for k in range(3)]
-        forward = [[v[0].clip(0, v[0].high), *v[1:]] for v in vectors]
-        t.output("frame", t.stack([x for row in frame_of_vectors(t, forward, self.bits) for x in row]))
+        vectors = weighted_vectors(t, phi, tokens, count, self.n_spurions, self.weight_bits)
+        t.output("frame", t.stack([x for row in frame_of_vectors(t, vectors, self.bits) for x in row]))
         return BoundProgram(t.program, fractions(phi, tokens, count), (self.bits.matrix,))
 
 

@@ -12,9 +12,11 @@ import torch
 import tritag.quant.ops
 from tests.helpers.layer_op_cases import LAYER_OP_CASES, Bound, counts, grid
 from tritag.quant.formats.fixed import FixedType, Grid, product_grid
+from tritag.quant.integer.axes_first import AxesBits
 from tritag.quant.integer.gram import GramBits
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
+from tritag.quant.ops.axes_directions import AxesDirections
 from tritag.quant.ops.biased_weights import BiasedWeights
 from tritag.quant.ops.channel_affine import ChannelAffine
 from tritag.quant.ops.constant_rows import ConstantRows
@@ -42,6 +44,7 @@ from tritag.quant.ops.seed_directions import SeedDirections
 from tritag.quant.ops.seed_scalars import SeedScalars
 from tritag.quant.ops.seed_tokens import SeedFeatures, SeedTokens
 from tritag.quant.ops.slim_tokens import SlimReferences, SlimTokens
+from tritag.quant.ops.token_axes import TokenAxes
 from tritag.quant.ops.token_features import SpurionFeatures, TokenFeatures
 from tritag.quant.ops.token_frames import TokenFrames
 
@@ -134,7 +137,11 @@ def trigger_frames(k: int) -> dict[str, Bound]:
     bound["local_scalars"] = LocalScalars().bind(*inputs)
     bound["local_directions"] = LocalDirections().bind(*inputs, scalars)
     bound["local_directions_alone"] = LocalDirections().bind(*inputs)
-    rows = {"spurion_tokens": 1, "token_frames": k + 3}
+    bound["token_axes"] = TokenAxes(3, AxesBits(), 16).bind(TensorSpec(grid(10, 4), k + 3, 3), every, count)
+    axes = result(bound["token_axes"], 1), tokens, count
+    bound["axes_directions"] = AxesDirections(AxesBits()).bind(*axes, scalars)
+    bound["axes_directions_alone"] = AxesDirections(AxesBits()).bind(*axes)
+    rows = {"spurion_tokens": 1, "token_frames": k + 3, "token_axes": k + 3}
     return {name: (b, rows.get(name, k)) for name, b in bound.items()}
 
 
@@ -295,6 +302,10 @@ OP_CASES: dict[str, Callable[[], Bound]] = {
     "token_frames": lambda: trigger_frames(5)["token_frames"],
     "local_scalars": lambda: trigger_frames(5)["local_scalars"],
     "local_directions": lambda: trigger_frames(5)["local_directions"],
+    "token_axes": lambda: trigger_frames(5)["token_axes"],
+    "token_axes_k2": lambda: trigger_frames(2)["token_axes"],
+    "axes_directions": lambda: trigger_frames(5)["axes_directions"],
+    "axes_directions_alone": lambda: trigger_frames(5)["axes_directions_alone"],
     "local_directions_alone": lambda: trigger_frames(5)["local_directions_alone"],
     **{name: lambda name=name: pair_frames(3)[name] for name in PAIR_OPS},  # type: ignore[misc]
     "local_scalars_rows": lambda: pair_frames(3)["local_scalars"],

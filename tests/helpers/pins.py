@@ -48,6 +48,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "lloca-global": ("lloca", TINY),
     "lloca-trigger": ("lloca", {**TINY, "frames_net": "tokens", "features": "directions"}),
     "lloca-trigger-fast": ("lloca", {**TINY, **FAST}),
+    "lloca-trigger-gram": ("lloca", {**TINY, **FAST, "axes": "gram"}),
     "lloca-seed": ("lloca-seed", {**TINY, **SEED}),
     "part": (
         "part",

@@ -88,6 +88,9 @@ PRODUCTS_LSB = 1.0
 LOCAL_SCALARS_LSB = 8.0
 # Directions: half an LSB, and 2**-11 of 2**8 LSB from the table of 1/E; log E likewise.
 LOCAL_DIRECTIONS_LSB = 1.0
+# Directions from products (docs/ops/token_axes.md), at 99 %: the same tables three times, a quarter LSB each, the last
+# rounding, and weights of 16 bits.
+GRAM_DIRECTIONS_LSB = 2.0
 FRAME_MEDIAN = 2e-4
 FRAME_90 = 1e-3
 # Tokens and features along the leading candidate (docs/ops/seed_tokens.md): E and p_x have two entries of half an LSB

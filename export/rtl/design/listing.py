@@ -17,6 +17,7 @@ from tritag.export.words import SCORE_BITS, TOKEN_BITS, WORD_BITS, answers_in_wo
 # Ops whose page has another name.
 PAGES = {
     "add": "combined",
+    "axes_directions": "token_axes",
     "clamp": "activation",
     "edge_sum": "combined",
     "from_sums": "free_scale",
@@ -29,6 +30,7 @@ PAGES = {
     "max_pool": "pools",
     "multiply": "combined",
     "relu": "activation",
+    "seed_features": "seed_tokens",
     "slim_references": "slim_tokens",
     "slot_mean": "pools",
     "spurion_features": "token_features",
