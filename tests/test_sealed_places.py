@@ -38,6 +38,7 @@ CACHES = {
     'cache_root() / "simulation"': "tests/test_build_cache.py::test_a_damaged_entry_is_made_again",
     'cache_root() / "verilator"': "tests/test_build_cache.py::test_a_damaged_entry_is_made_again",
     'cache_root() / "synthesis"': "tests/test_sealed_places.py::test_flipped_bits_of_figures_are_seen",
+    'cache_root() / "routing"': "tests/export/rtl/test_routing.py::test_a_kernel_is_routed_once",
     "cache_root() / project_digest": "tests/test_build_cache.py::test_a_damaged_entry_is_made_again",
 }
 # files of a run that are no JSON (test_changed_digits_of_what_a_step_wrote has these); None: nothing reads it

@@ -191,7 +191,7 @@ def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObje
     return keep_reports(opened, [Path(report) for report in reports])
 
 
-def synth(run: RunLike, *, workers: int = 1, only: str | None = None) -> SynthResult:
+def synth(run: RunLike, *, workers: int = 1, only: str | None = None, route: bool = False) -> SynthResult:
     """Count the resources of a run's Verilog with Yosys, kernel by kernel; an interrupted call is continued.
 
     Parameters
@@ -202,17 +202,20 @@ def synth(run: RunLike, *, workers: int = 1, only: str | None = None) -> SynthRe
         Processes of Yosys at a time.
     only : str, optional
         Only kernels with this in their names; ``synth.json`` is not written then.
+    route : bool
+        Whether to place and route each of these kernels alone, too, on an open device: a relative measure.
 
     Returns
     -------
     SynthResult
         ``kernels``, each with its counts (LUT, FF, CARRY8, DSP, 18-kbit memories) and logic levels; ``whole``, the sum
-        with its shares of the part and of one SLR and an estimated clock period in ns.
+        with its shares of the part and of one SLR and an estimated clock period in ns; ``routing``, ns on the open
+        device.
 
     Raises
     ------
     ToolError
-        Yosys is missing or failed.
+        Yosys or nextpnr is missing or failed.
     RunError
         No such run, or one without Verilog.
     ConfigError
@@ -229,4 +232,4 @@ def synth(run: RunLike, *, workers: int = 1, only: str | None = None) -> SynthRe
     opened = open_run(run, needs=("rtl.json", "model.qonnx.onnx"))
     from tritag.pipeline.synth import synth_run
 
-    return synth_run(opened, workers, only)
+    return synth_run(opened, workers, only, route)

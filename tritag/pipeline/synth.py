@@ -11,9 +11,10 @@ from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.placed import Placed
-from tritag.export.rtl.text.clock import clock_estimate
+from tritag.export.rtl.text.clock import clock_estimate, levels_period_ns
 from tritag.export.rtl.text.delays import DelayModel
 from tritag.export.rtl.text.fpga import Device, Figures, assumptions
+from tritag.export.rtl.tools.routing import DEVICE, Route, require_router, route, slower_than_their_model
 from tritag.export.rtl.tools.synthesis import require_tools, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
 from tritag.files import JsonObject, write_json
@@ -44,6 +45,28 @@ class KernelFigures:
         """An entry of ``kernels`` in ``synth.json``."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "counted"}
         return {**plain, **asdict(self.counted)}
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Every kernel placed and routed alone on an open device: a relative measure, nothing of the target's nanoseconds.
+
+    Attributes
+    ----------
+    device : str
+        What it was routed for.
+    routes : dict
+        Longest path of each kernel in ns, by its module.
+    model_ns : dict
+        What the delay model gives for the levels that Yosys counted of it, on the target, in ns.
+    slower : dict
+        Kernels that need more than their model says, measured at the median kernel, and how many times.
+    """
+
+    device: str
+    routes: dict[str, Route]
+    model_ns: dict[str, float]
+    slower: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -91,11 +114,14 @@ class SynthResult:
         All kernels, or those that were asked for.
     whole : DesignFigures, optional
         None when only some kernels were asked for.
+    routing : Routing, optional
+        None when it was not asked for.
     """
 
     run: OpenedRun
     kernels: tuple[KernelFigures, ...]
     whole: DesignFigures | None
+    routing: Routing | None = None
 
     def latency_text(self) -> str:
         """Latency in one line: at the assumed clock, and at the period of designs of the counted size."""
@@ -105,6 +131,8 @@ class SynthResult:
     def as_dict(self) -> JsonObject:
         """Content of ``synth.json``; of some kernels these alone."""
         kernels: JsonObject = {"kernels": [kernel.as_dict() for kernel in self.kernels]}
+        if self.routing is not None:
+            kernels["routing"] = asdict(self.routing)
         if self.whole is None:
             return kernels
         return {
@@ -115,7 +143,7 @@ class SynthResult:
 
 
 @one_writer
-def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> SynthResult:
+def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None, routed: bool = False) -> SynthResult:
     """Synthesise the Verilog that ``tritag rtl`` wrote.
 
     Finished kernels are kept in the cache: interrupted, the same call goes on; called again, it is done at once.
@@ -126,11 +154,13 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> S
         Processes of Yosys at a time.
     only : str, optional
         Only kernels with this in their names; ``synth.json`` is not written then.
+    routed : bool
+        Whether to place and route each of these kernels alone, too, on an open device.
 
     Raises
     ------
     ToolError
-        Yosys is missing or failed.
+        Yosys or nextpnr is missing or failed.
     RunError
         The run has no Verilog.
     ConfigError
@@ -139,6 +169,8 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> S
     run = opened.run
     made: DesignFile = run.read_json("rtl.json")
     require_tools()
+    if routed:
+        require_router()
     graph = read_graph(model_of(opened, made.get("interface", "plain")))
     naming = Naming.of_run(opened.name, made.get("name"), made.get("version"))
     design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)
@@ -155,10 +187,11 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> S
             progress=lambda done, _, share: shown.update(done, share),
         )
     kernels = _kernels(chosen, figures)
+    routing = _routing(opened, chosen, figures, made["target"], workers) if routed else None
     if only is not None:
-        return SynthResult(opened, kernels, None)
+        return SynthResult(opened, kernels, None, routing)
     run.discard_from("synth")
-    result = SynthResult(opened, kernels, _whole(opened, design, figures, made["target"]))
+    result = SynthResult(opened, kernels, _whole(opened, design, figures, made["target"]), routing)
     run.record_provenance("synth")
     write_json(run.path("synth.json"), result.as_dict())  # last: it says that the step was done
     return result
@@ -166,6 +199,17 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None) -> S
 
 def _kernels(kernels: Sequence[Placed], figures: Mapping[str, Figures]) -> tuple[KernelFigures, ...]:
     return tuple(KernelFigures(k.module, k.layer, k.instances, k.cost.lut, figures[k.module]) for k in kernels)
+
+
+def _routing(
+    opened: OpenedRun, kernels: Sequence[Placed], figures: Mapping[str, Figures], target_name: str, workers: int
+) -> Routing:
+    target = load_target(target_name)
+    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
+    model = {k.module: levels_period_ns(figures[k.module].levels, delays) for k in kernels}
+    with Progress(f"{opened.name}: nextpnr", len(kernels), "kernels", line_period_s=0) as shown:
+        routes = route(kernels, workers, lambda done: shown.update(done, done / len(kernels)))
+    return Routing(DEVICE, routes, model, slower_than_their_model(routes, model))
 
 
 def _whole(opened: OpenedRun, design: Design, figures: Mapping[str, Figures], target_name: str) -> DesignFigures:
