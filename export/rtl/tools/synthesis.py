@@ -168,6 +168,12 @@ def summed(design: Design, figures: Mapping[str, Figures]) -> Figures:
     return total
 
 
+def run_jobs(jobs: Sequence[Job], workers: int = 1) -> None:
+    """Synthesise modules, small ones together; their figures are in the cache then."""
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(_run, _batches(jobs)))
+
+
 def module_figures(name: str, text: str, files: Mapping[str, str]) -> Figures:
     """Figures of one module, from the cache when its text was synthesised before."""
     job = Job.of(name, text, files)
