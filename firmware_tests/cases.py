@@ -53,7 +53,7 @@ LONG_IN_CPP = (
         "seed_directions_coarse",
     ),
     *("jet_scalars_k1", "jet_scalars_k5", "jet_scalars_k64", "pair_features_k1"),
-    *("local_scalars", "local_directions", "local_directions_alone"),
+    *("local_scalars", "local_directions", "local_directions_alone", "token_axes", "axes_directions_alone"),
 )
 
 
