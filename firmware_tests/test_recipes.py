@@ -24,6 +24,7 @@ from tritag.hls_projects.verify import require_equal, verify
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.nets.registry import TaggerConfig
 from tritag.models.training.training import train
+from tritag.quant.ops.attention import Attention
 from tritag.quant.recipe import fresh_tagger, make_recipe, trained_tagger
 
 K = 4
@@ -36,6 +37,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "int8-ternary-incremental": (TRAINING, {}),
     "int8-binary": (TRAINING, {}),
     "int8-binary-parq": (TRAINING, {}),
+    "learned-widths": (LEARNING, {"bit_penalty": 10.0}),
     "learned-bits": (LEARNING, {"bit_penalty": 10.0}),
     "learned-bits-ternary": (LEARNING, {"bit_penalty": 10.0}),
     "learned-bits-incremental": (LEARNING, {"bit_penalty": 10.0}),
@@ -51,7 +53,7 @@ def toy_jets(n: int, seed: int) -> CodedJets:
 # Their exported files have the form of another recipe's here; ONNX Runtime and QONNX run all in tests/quant.
 LONG = (
     *("int8-ternary-parq", "int8-ternary-incremental", "int8-binary", "int8-binary-parq"),
-    *("learned-bits-ternary", "learned-bits-incremental"),
+    *("learned-bits", "learned-bits-ternary", "learned-bits-incremental"),
 )
 
 
@@ -87,7 +89,9 @@ def test_equal_integers(trained, rng, tmp_path):
     if precision == "int8-asymmetric":
         # Weights less their zero points: of one tensor at least, nine bits.
         assert max(int(np.abs(x.weight).max()) for x in hidden) > 127
-    elif precision != "learned-bits":
+    elif precision not in ("learned-bits", "learned-widths"):
         assert all(len(np.unique(x.weight)) <= (2 if "binary" in precision else 3) for x in hidden)
     if "learned" in precision:
         assert len({x.type.width for x in graph.layers if isinstance(x, CutTo)}) > 2
+    if precision == "learned-widths":
+        assert all(m.learned.bits() < 8 for m in tagger.modules() if isinstance(m, Attention))

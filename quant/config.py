@@ -73,6 +73,14 @@ class QuantConfig:
         Fraction of the training from which on the scales of weights stay.
     learned_cuts : bool
         **Learned widths.** Also train the width of every activation, one number per tensor.
+    size_gradient : bool
+        The penalty also has a gradient by the size of "learned" weights
+        (:class:`tritag.quant.weights.learned_weights.LearnedWeights`).
+    cut_parameter : "fraction" or "width"
+        What is trained of an activation's width: its fractional bits, or the width itself, which a growing range does
+        not change (:class:`tritag.quant.weights.learned_cut.LearnedWidthCut`).
+    learned_attention : bool
+        Also train the width of the attention's weights, one number per layer and at most ``attention_bits``.
     bit_granularity : "tensor", "channel" or "weight"
         What shares one trained number of fractional bits when weights are "learned".
     bit_penalty : float
@@ -113,6 +121,9 @@ class QuantConfig:
     bit_granularity: Literal["tensor", "channel", "weight"] = field(default="weight", metadata=ADDED)
     learned_cuts: bool = field(default=False, metadata=ADDED)
     bit_penalty: float = field(default=0.0, metadata=ADDED)
+    learned_attention: bool = field(default=False, metadata=ADDED)
+    size_gradient: bool = field(default=False, metadata=ADDED)
+    cut_parameter: Literal["fraction", "width"] = field(default="fraction", metadata=ADDED)
 
     @property
     def exact(self) -> bool:
@@ -171,10 +182,11 @@ class QuantConfig:
     def _check_learned_widths(self) -> None:
         if not 0 <= self.bit_penalty < math.inf:
             raise ConfigError(f"bit_penalty must be >= 0 and finite, got {self.bit_penalty}")
-        if self.bit_penalty and not (self.weights == "learned" or self.learned_cuts):
+        learned = self.weights == "learned" or self.learned_cuts or self.learned_attention
+        if self.bit_penalty and not learned:
             raise ConfigError(
-                f"bit_penalty has no effect without learned widths (weights: learned or learned_cuts: true), got "
-                f"{self.bit_penalty}; leave it out"
+                "bit_penalty has no effect without learned widths (weights: learned, learned_cuts: true or "
+                f"learned_attention: true), got {self.bit_penalty}; leave it out"
             )
-        if self.activations != "static" and (self.weights == "learned" or self.learned_cuts or self.bit_penalty):
+        if self.activations != "static" and (learned or self.bit_penalty):
             raise ConfigError(f"learned widths need activations: static, got {self.activations}")

@@ -33,6 +33,8 @@ _NEEDS = {
     **dict.fromkeys(("parq_start", "parq_end", "parq_steepness"), ("weight_method", ("parq",))),
     **dict.fromkeys(("incremental_end", "incremental_scale"), ("weight_method", ("incremental",))),
     "bit_granularity": ("weights", ("learned",)),
+    "size_gradient": ("weights", ("learned",)),
+    "cut_parameter": ("learned_cuts", (True,)),
     "low_bit_layers": ("weights", ("ternary", "binary", "learned")),
 }
 

@@ -10,37 +10,39 @@ from numpy.testing import assert_array_equal
 from typer.testing import CliRunner
 
 from benchmarks import learned_widths_beside_hgq2 as benchmark
+from benchmarks import widths_count
+from benchmarks.widths_settings import Settings
 from tritag.quant.formats.effective_bits import significant_bits
 
 
 def test_width_counts_a_sign_where_something_is_left() -> None:
-    found = benchmark.total_bits(np.array([1, 1, 0, 1]), np.array([2, -3, 0, -1e9]), np.array([5, 3, 4, 6]))
+    found = widths_count.total_bits(np.array([1, 1, 0, 1]), np.array([2, -3, 0, -1e9]), np.array([5, 3, 4, 6]))
     assert_array_equal(found, [8, 0, 4, 0])
 
 
 def test_weights_count_their_effective_bits() -> None:
-    assert_array_equal(benchmark.weight_bits(np.array([0.0, -0.25, 0.75, 1.25, -2.0])), [0, 1, 2, 3, 1])
+    assert_array_equal(widths_count.weight_bits(np.array([0.0, -0.25, 0.75, 1.25, -2.0])), [0, 1, 2, 3, 1])
 
 
 def test_linear_layer_counts_as_in_the_firmware_graph() -> None:
     codes = np.random.default_rng(1).integers(-127, 128, (7, 16))
-    found = benchmark.linear_operations(np.full((30, 7), 12), codes / 64)
+    found = widths_count.linear_operations(np.full((30, 7), 12), codes / 64)
     assert found == 30 * 12 * significant_bits(codes).sum()
 
 
 def test_pruned_activations_are_free() -> None:
     bits = np.array([[8, 0], [0, 0]])
-    assert benchmark.linear_operations(bits, np.array([[0.5, 0.75], [1.0, 1.0]])) == 8 * (1 + 2)
-    assert benchmark.scale_operations(bits, np.array([0.75, 1.0])) == 8 * 2
+    assert widths_count.linear_operations(bits, np.array([[0.5, 0.75], [1.0, 1.0]])) == 8 * (1 + 2)
+    assert widths_count.scale_operations(bits, np.array([0.75, 1.0])) == 8 * 2
 
 
 def test_attention_counts_as_in_the_firmware_graph() -> None:
     query, key = np.full((30, 2, 8), 8), np.full((30, 2, 8), 6)
-    assert benchmark.product_operations("nhd,mhd->", query, key) == 30 * 30 * 16 * 8 * 6
+    assert widths_count.product_operations("nhd,mhd->", query, key) == 30 * 30 * 16 * 8 * 6
 
 
 def test_two_trainings_have_a_cosine_each() -> None:
-    rates = benchmark.Settings(first_steps=10, steps=4, first_rate=0.01, rate=0.005).learning_rates()
+    rates = Settings(first_steps=10, steps=4, first_rate=0.01, rate=0.005).learning_rates()
     assert len(rates) == 14
     assert rates[0] == 0.01
     assert rates[10] == 0.005

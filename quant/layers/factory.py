@@ -22,7 +22,7 @@ from tritag.quant.forms import Forms
 from tritag.quant.weights.coded_linear import CodedLinear, CodedVectorLinear
 from tritag.quant.weights.cut import Cut
 from tritag.quant.weights.incremental_weights import IncrementalTernary
-from tritag.quant.weights.learned_cut import LearnedCut
+from tritag.quant.weights.learned_cut import LearnedCut, LearnedWidthCut
 from tritag.quant.weights.learned_weights import LearnedWeights
 from tritag.quant.weights.linear import QuantLinear, QuantVectorLinear
 from tritag.quant.weights.low_bit_weights import LowBitWeights
@@ -69,7 +69,10 @@ class QuantLayers:
     def cut(self, bits: int | None = None) -> Cut:
         """A cut of an activation to ``bits`` bits, or to as many of them as it learns."""
         c = self.config
-        return (LearnedCut if c.learned_cuts else Cut)(
+        kind = Cut
+        if c.learned_cuts:
+            kind = {"fraction": LearnedCut, "width": LearnedWidthCut}[c.cut_parameter]
+        return kind(
             bits or c.tensor_bits,
             range_quantile=c.range_quantile,
             range_momentum=c.range_momentum,
@@ -92,7 +95,7 @@ class QuantLayers:
         if c.weights == "int8" or (c.weights == "ternary" and c.weight_method == "ste"):
             return None
         if c.weights == "learned":
-            return LearnedWeights(n_in, n_out, c.bit_granularity)
+            return LearnedWeights(n_in, n_out, c.bit_granularity, c.size_gradient)
         if c.weight_method == "incremental":
             return IncrementalTernary(c, (n_out, n_in))
         return LowBitWeights(c, power_of_two=True)

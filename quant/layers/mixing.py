@@ -108,5 +108,6 @@ def quantized_linear_norm(
 
 @quantizes(LinearAttention)
 def quantized_linear_attention(layers: QuantLayers, n_tokens: int, n_keys: int, channels: int, heads: int) -> nn.Module:
-    """Attention whose weights have ``attention_bits`` bits."""
-    return Attention(n_tokens, channels, heads, layers.config.attention_bits, n_keys)
+    """Attention whose weights have ``attention_bits`` bits, or as many of them as they learn."""
+    c = layers.config
+    return Attention(n_tokens, channels, heads, c.attention_bits, n_keys, c.learned_attention)

@@ -77,8 +77,9 @@ def quantized_norm(layers: QuantLayers, channels: int) -> nn.Module:
 
 @quantizes(Attention)
 def quantized_attention(layers: QuantLayers, n_tokens: int, channels: int, heads: int) -> nn.Module:
-    """Attention whose weights have ``attention_bits`` bits."""
-    return QuantAttention(n_tokens, channels, heads, layers.config.attention_bits)
+    """Attention whose weights have ``attention_bits`` bits, or as many of them as they learn."""
+    c = layers.config
+    return QuantAttention(n_tokens, channels, heads, c.attention_bits, learned=c.learned_attention)
 
 
 @quantizes(Residual)

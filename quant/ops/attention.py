@@ -21,8 +21,9 @@ from tritag.quant.formats.meter import Meter
 from tritag.quant.formats.tensor import FixedTensor, check_float32, fake_quantize
 from tritag.quant.integer.blocks import exponential, reciprocal
 from tritag.quant.integer.tracer import Tracer
-from tritag.quant.ops.modules import FixedOp, NamedOp
+from tritag.quant.ops.modules import NamedOp
 from tritag.quant.ops.op import BoundProgram, Op, TensorSpec, fractions
+from tritag.quant.weights.learned_attention import LearnedAttentionBits, weighted_attention
 
 
 @dataclass(frozen=True)
@@ -71,39 +72,60 @@ class WeightedMean(Op):
 
 
 class Attention(nn.Module):
-    """Multi-head attention on int8 queries, keys and values; the result lies on the grid of the values."""
+    """Multi-head attention on int8 queries, keys and values; the result lies on the grid of the values.
+
+    Its weights have ``weight_bits`` bits, or at most so many when their width is ``learned``.
+    """
 
     def __init__(
-        self, n_tokens: int, channels: int, heads: int, weight_bits: int = 8, n_keys: int | None = None
+        self,
+        n_tokens: int,
+        channels: int,
+        heads: int,
+        weight_bits: int = 8,
+        n_keys: int | None = None,
+        learned: bool = False,
     ) -> None:
         super().__init__()
         self.n_tokens, self.heads, self.d_head = n_tokens, heads, channels // heads
         self.n_keys, self.weight_bits = n_tokens if n_keys is None else n_keys, weight_bits
         over_tokens = FloatAttention(n_tokens, channels, heads)
         self.reference = over_tokens if n_keys is None else FloatLinearAttention(n_tokens, n_keys, channels, heads)
-        self.exp_weights = FixedOp(ExpWeights(1 / math.sqrt(self.d_head), weight_bits))
+        self.learned = LearnedAttentionBits(weight_bits) if learned else None
+        self.exp_weights = NamedOp()
         self.weighted_mean = NamedOp()
         self.meter = Meter()
 
     def bit_operations(self, q: FixedTensor, k: FixedTensor, v: FixedTensor) -> Tensor | float:
         """Bit operations of both products of one jet, differentiable in learned widths."""
         macs = self.n_tokens * self.n_keys * self.heads * self.d_head
-        return macs * (q.width() * k.width() + self.weight_bits * v.width())
+        bits = self.weight_bits if self.learned is None else self.learned.learned()
+        return macs * (q.width() * k.width() + bits * v.width())
 
     def forward(self, q: FixedTensor, k: FixedTensor, v: FixedTensor, count: FixedTensor | None = None) -> FixedTensor:
         """Map q (B, N, C), k, v (B, M, C) and count (B, 1) to (B, N, C); without a count all M keys are real."""
         self.meter.read(self, q, k, v)
         real = () if count is None else (count,)
         if self.training:
-            mean = self.reference(q.value, k.value, v.value, *(x.value for x in real))
+            mean = self._trained(q.value, k.value, v.value, None if count is None else count.value)
             return FixedTensor(fake_quantize(mean, v.known_grid()), v.grid, v.bits)
         n, m, heads, d = self.n_tokens, self.n_keys, self.heads, self.d_head
         query, key, value = (x.reshape(-1, rows, heads, d) for x, rows in ((q, n), (k, m), (v, m)))
         scores = exact_product("bnhd,bmhd->bnhm", query, key, terms=d)
-        weights = self.exp_weights(scores.reshape(-1, n * heads, m), *real)
+        weights = self.exp_weights(self._exp_weights(), scores.reshape(-1, n * heads, m), *real)
         numerator = exact_product("bnhm,bmhd->bnhd", weights.reshape(-1, n, heads, m), value, terms=m)
         mean = self.weighted_mean(WeightedMean(v.known_grid()), numerator.reshape(-1, n * heads, d), weights)
         return mean.reshape(-1, n, heads * d)
+
+    def _trained(self, q: Tensor, k: Tensor, v: Tensor, count: Tensor | None) -> Tensor:
+        if self.learned is not None:
+            return weighted_attention(q, k, v, self.heads, count, self.learned)
+        mean: Tensor = self.reference(q, k, v, *(() if count is None else (count,)))
+        return mean
+
+    def _exp_weights(self) -> ExpWeights:
+        bits = self.weight_bits if self.learned is None else self.learned.bits()
+        return ExpWeights(1 / math.sqrt(self.d_head), bits)
 
 
 def exact_product(equation: str, a: FixedTensor, b: FixedTensor, terms: int) -> FixedTensor:

@@ -1,4 +1,4 @@
-"""Cuts whose number of fractional bits is trained; the range is observed as in every other cut."""
+"""Cuts whose number of fractional bits, or whose width, is trained; the range is observed as in every other cut."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ class LearnedCut(Cut):
         size = 1 << (integer + fraction)
         return Grid(-size, size - 1, fraction)
 
+    @property
+    def trained_fraction(self) -> Tensor:
+        """Fractional bits, rounded or not, with their gradient."""
+        return self.fraction
+
     def forward(self, x: FixedTensor) -> FixedTensor:
         """Round and saturate ``x`` to the width that the cut has learned."""
         if self.training:
@@ -43,7 +48,7 @@ class LearnedCut(Cut):
         if not self.training:
             return FixedTensor(round_to(x.value.clamp(low, high), torch.tensor(float(grid.fraction))), grid)
         # Clamped before and after: the clamp's upper end is on the grid, and so is what is rounded to it.
-        value = round_to(x.value.clamp(low, high), self.fraction)
+        value = round_to(x.value.clamp(low, high), self.trained_fraction)
         return FixedTensor(value, grid, self.learned_width())
 
     def learned_width(self) -> Tensor:
@@ -73,5 +78,33 @@ class LearnedCut(Cut):
         """Integer bits without sign, and fractional bits."""
         integer = self._integer()
         finest = self.bits - 1 - integer
-        fraction = round(self.fraction.item()) if bool(self.initialised) else finest
+        fraction = round(self.trained_fraction.item()) if bool(self.initialised) else finest
         return integer, min(max(fraction, finest - self.bits + _FEWEST_BITS), finest)
+
+
+class LearnedWidthCut(LearnedCut):
+    """The same with a trained width: a range that grows takes fractional bits away and leaves the width as it is.
+
+    A trained number of fractional bits stays where it is when the range grows, so that the width grows with it, which
+    the penalty does not see: under a strong one the values grow as the fractional bits go, and nothing is gained.
+    """
+
+    def __init__(self, bits: int, **observer: Any) -> None:
+        super().__init__(bits, **observer)
+        del self.fraction
+        self.width = nn.Parameter(torch.tensor(float(bits)))
+        self.initialised.fill_(True)
+
+    @property
+    def trained_fraction(self) -> Tensor:
+        """Fractional bits, with the gradient of the width."""
+        return whole(self.width) - float(self._integer() + 1)
+
+    def learned_width(self) -> Tensor:
+        """Sign, integer and fractional bits."""
+        return whole(self.width)
+
+    @torch.no_grad()
+    def _observe(self, x: Tensor) -> None:
+        self.scaling.observe(x)
+        self.width.clamp_(_FEWEST_BITS, self.bits)

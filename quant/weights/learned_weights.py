@@ -13,20 +13,28 @@ import torch
 from torch import Tensor, nn
 
 from tritag.quant.formats.effective_bits import significant_bits
+from tritag.quant.formats.straight_through import straight_through
 from tritag.quant.weights.learned_bits import magnitude_bits, round_to, whole
 
 Granularity = Literal["tensor", "channel", "weight"]
 # Magnitude bits of the largest weight, sign apart.
 _MOST_BITS = 7
+# Sizes below this do not matter: no grid is so fine.
+_SMALLEST = 2.0**-24
 
 
 class LearnedWeights(nn.Module):
-    """Quantizer of one weight matrix (n_out, n_in)."""
+    """Quantizer of one weight matrix (n_out, n_in).
+
+    ``by_size``: the count of bits has a gradient by the weights, too. A weight of half the size has one bit less;
+    without it, weights on coarse grids grow, and with them the activations and the attention's scores.
+    """
 
     initialised: Tensor
 
-    def __init__(self, n_in: int, n_out: int, granularity: Granularity) -> None:
+    def __init__(self, n_in: int, n_out: int, granularity: Granularity, by_size: bool = False) -> None:
         super().__init__()
+        self.by_size = by_size
         shape = {"tensor": (1, 1), "channel": (n_out, 1), "weight": (n_out, n_in)}[granularity]
         self.fraction = nn.Parameter(torch.zeros(shape))
         self.register_buffer("initialised", torch.tensor(False))
@@ -44,9 +52,14 @@ class LearnedWeights(nn.Module):
         return round_to(weight, self._settled(finest))
 
     def bits(self, weight: Tensor) -> Tensor:
-        """Sum of all weights' bits without signs, differentiable in the fractional bits; pruned weights have none."""
-        seen = round_to(weight.detach(), self.fraction.detach())
-        each = (magnitude_bits(seen) + whole(self.fraction)).clamp(min=0)
+        """Sum of all weights' bits without signs, differentiable in fractional bits, and ``by_size`` in the weights.
+
+        Pruned weights have no bits and no gradient.
+        """
+        size = magnitude_bits(round_to(weight.detach(), self.fraction.detach()))
+        if self.by_size:
+            size = straight_through(torch.log2(weight.abs().clamp(min=_SMALLEST)), size)
+        each = (size + whole(self.fraction)).clamp(min=0)
         return each.expand_as(weight).sum()
 
     def codes(self, weight: Tensor) -> tuple[np.ndarray, int]:
