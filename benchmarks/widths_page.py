@@ -119,15 +119,18 @@ def _errors(figure: tuple[float, float, float | None], digits: int) -> str:
 
 def table(points: Points) -> str:
     """Markdown table; figures are value ± statistical error ± spread over seeds."""
-    head = ["", "budget", "penalty", "seeds", "AUC", f"1/ε_B at ε_S = {_EFFICIENCY}", "10^6 effective bit operations"]
+    found = rows(points)
+    several = len({row["budget"] for row in found}) > 1
+    head = ["", "penalty", "seeds", "AUC", f"1/ε_B at ε_S = {_EFFICIENCY}", "10^6 effective bit operations"]
     head += ["weights", "attention", "softmax", "norms", "mean", "10^3 LUT + 50 DSP (estimates)", "s of CPU"]
     lines = [head, ["---"] * len(head)]
-    for row in rows(points):
+    for row in found:
         cost = "-" if row["resources"] is None else f"{row['resources'] * 1e-3:.0f}"
         stages = [f"{value * 1e-6:.3f}" for value in row["stages"].values()]
         lines.append(
             [
-                *(row["variant"], row["budget"], f"{row['beta']:g}", str(row["seeds"])),
+                f"{row['variant']}, {row['budget']}" if several else row["variant"],
+                *(f"{row['beta']:g}", str(row["seeds"])),
                 *(_errors(row["auc"], 4), _errors(row["rejection"], 0), f"{row['operations'] * 1e-6:.3f}"),
                 *(*stages, cost, f"{row['cpu_s']:.0f}"),
             ]
@@ -138,12 +141,14 @@ def table(points: Points) -> str:
 def write_figure(points: Points, path: Path) -> None:
     """SVG of both planes: rejection against effective bit operations, and against resources where they are known.
 
+    Points with changed settings stand in the table alone.
+
     Raises
     ------
     ToolError
         matplotlib is not installed.
     """
-    found = rows(points)
+    found = rows([point for point in points if not point.get("changes")])
     with drawing({"svg.hashsalt": "tritag", "font.size": 9}):
         from matplotlib.figure import Figure
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from numpy.testing import assert_array_equal
 from typer.testing import CliRunner
 
 from benchmarks import learned_widths_beside_hgq2 as benchmark
-from benchmarks import widths_count
-from benchmarks.widths_settings import Settings
+from benchmarks import widths_count, widths_page
+from benchmarks.widths_settings import FORMAT, Settings
+from tritag.errors import RunError
+from tritag.files import write_json
 from tritag.quant.formats.effective_bits import significant_bits
 
 
@@ -60,3 +64,34 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 2
     assert "package jax must be installed" in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def made_point(side: str, seed: int, rejection: float, **own: object) -> dict[str, object]:
+    figures = {"auc": {"value": 0.96, "error": 0.002}}
+    figures["rejections"] = [{"signal_efficiency": 0.3, "value": rejection, "error": 5.0}]  # type: ignore[assignment]
+    settings = dataclasses.asdict(Settings(data="top-demo", constituents=16, seed=seed))
+    point = {"format": FORMAT, "side": side, "settings": settings, "beta": 1e-7, "jets_seen": 768_000, "test": figures}
+    return point | {"effective_bit_operations": 2e5, "stages": {"linear": 2e5}, "cpu_s": 30} | own
+
+
+def test_table_has_means_errors_spreads_and_resources(tmp_path: Path) -> None:
+    estimate = {"estimate": {"lut": 100_000, "dsp": 20}, "inputs_estimate": {"lut": 20_000, "dsp": 10}}
+    for seed, rejection in ((1, 90.0), (2, 110.0)):
+        point = made_point("tritag", seed, rejection, precision="learned-bits", changes=["quant.a=1"], **estimate)
+        write_json(tmp_path / f"tritag-beta1e-07-seed{seed}-x.json", point)
+    write_json(tmp_path / "hgq2-beta1e-07-seed1-x.json", made_point("hgq2", 1, 50.0))
+    points = widths_page.read_points(tmp_path)
+    _, _, hgq2, own = widths_page.table(points).splitlines()
+    assert "| HGQ2 | 1e-07 | 1 | 0.9600 ± 0.0020 | 50 ± 5 | 0.200 | 0.200 |" in hgq2
+    assert "| tritag, learned-bits, a=1 | 1e-07 | 2 | 0.9600 ± 0.0020 ± 0.0000 | 100 ± 5 ± 14 | 0.200 |" in own
+    assert own.endswith("| 80 | 30 |")  # (100 - 20) thousand LUT and 10 DSP
+    write_json(tmp_path / "hgq2-beta1e-07-seed1-x.alkaid.json", {"alkaid_cost": 31_800.0})
+    assert "| 32 | 30 |" in widths_page.table(widths_page.read_points(tmp_path)).splitlines()[2]
+
+
+def test_folder_without_points_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="must hold points of learned widths, got none"):
+        widths_page.read_points(tmp_path)
+    write_json(tmp_path / "hgq2-beta1e-07-seed1-x.json", made_point("hgq2", 1, 50.0, format=1))
+    with pytest.raises(RunError, match="must have format 2"):
+        widths_page.read_points(tmp_path)
