@@ -149,8 +149,9 @@ def write_figure(points: Points, path: Path) -> None:
         matplotlib is not installed.
     """
     found = rows([point for point in points if not point.get("changes")])
-    with drawing({"svg.hashsalt": "tritag", "font.size": 9}):
+    with drawing({"svg.hashsalt": "tritag", "svg.fonttype": "none", "font.size": 9}):
         from matplotlib.figure import Figure
+        from matplotlib.ticker import NullFormatter
 
         figure = Figure(figsize=(8.6, 4.2), layout="constrained")
         planes = figure.subplots(1, 2, sharey=True)
@@ -158,6 +159,7 @@ def write_figure(points: Points, path: Path) -> None:
         for axes, key, label in zip(planes, ("operations", "resources"), labels, strict=True):
             _draw(axes, [row for row in found if row[key] is not None], key)
             axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(label)
         planes[0].set_ylabel(f"background rejection at signal efficiency {_EFFICIENCY}")
         planes[0].legend(fontsize=7)

@@ -86,7 +86,7 @@ class LearnedWidthCut(LearnedCut):
     """The same with a trained width: a range that grows takes fractional bits away and leaves the width as it is.
 
     A trained number of fractional bits stays where it is when the range grows, so that the width grows with it, which
-    the penalty does not see: under a strong one the values grow as the fractional bits go, and nothing is gained.
+    has no gradient.
     """
 
     def __init__(self, bits: int, **observer: Any) -> None:

@@ -26,8 +26,8 @@ _SMALLEST = 2.0**-24
 class LearnedWeights(nn.Module):
     """Quantizer of one weight matrix (n_out, n_in).
 
-    ``by_size``: the count of bits has a gradient by the weights, too. A weight of half the size has one bit less;
-    without it, weights on coarse grids grow, and with them the activations and the attention's scores.
+    ``by_size``: the count of bits has a gradient by the weights, too, since a weight of half the size has one bit less.
+    The penalty then shrinks weights until they are pruned.
     """
 
     initialised: Tensor
