@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
+from tests.helpers.jets import random_jets
+from tests.helpers.marks import often
 from tritag.configs import config_names, paper_names
+from tritag.models.jets.coded_jets import TWO_CLASSES, CodedJets
 from tritag.models.nets.registry import count_parameters, load_tagger_config, make_tagger
+from tritag.models.training.training import train
 from tritag.pipeline.recipes import recipe_of
-from tritag.pipeline.study.config import load_study
-from tritag.quant.recipe import make_recipe
+from tritag.pipeline.study.config import StudyConfig, StudyRow, load_study, row_point
+from tritag.quant.recipe import fresh_tagger, make_recipe
 
 PARAMETERS = {
     "paper/transformer-200k": 133441,
@@ -43,9 +51,56 @@ def test_the_paper_s_taggers_are_in_no_list_and_say_how_many_parameters_they_hav
         assert make_recipe(config, "top", "float").training.iterations == 200_000
 
 
+def unread_jets(folder: Path) -> Path:
+    """A file of another format, of which a recipe asks neither classes nor number before it is read."""
+    path = folder / "jets.root"
+    path.touch()
+    return path
+
+
 @pytest.mark.parametrize("name", [*paper_names("studies"), "headline"])
-def test_studies_can_be_read(name: str) -> None:
+def test_studies_can_be_read(name: str, tmp_path: Path) -> None:
     study = load_study(name)
     for row in study.rows:
         settings = [setting for setting in study.settings if row.precision != "float" or "quant" not in setting]
-        recipe_of(row.tagger, "top", row.constituents, row.precision, [*settings, *row.settings], on_grid=row.on_grid)
+        changes = [*settings, *row.settings]
+        data = str(unread_jets(tmp_path))
+        recipe_of(row.tagger, data, row.constituents, row.precision, changes, on_grid=row.on_grid)
+
+
+def rows_of(study: str) -> dict[str, tuple[StudyConfig, StudyRow]]:
+    """Rows of a study, by tagger, precision and note."""
+    config = load_study(study)
+    return {" ".join([study, row.tagger, row.precision, row.note]).strip(): (config, row) for row in config.rows}
+
+
+ROWS = {name: row for study in paper_names("studies") for name, row in rows_of(study).items()}
+# Of each study the smallest row, of each recipe one.
+ALWAYS = {
+    "paper/fig-3 lgatr-slim-deep-2k float",
+    "paper/table-1 paper/part-2m float",
+    "paper/table-2 paper/transformer-2m float",
+    "paper/table-6 paper/transformer-2m asymmetric-ternary-parq",
+}
+
+
+@pytest.mark.parametrize("name", often(ROWS, set(ROWS) - ALWAYS))
+def test_every_row_of_the_paper_s_studies_trains(name: str, tmp_path: Path) -> None:
+    assert ROWS.keys() >= ALWAYS
+    config, row = ROWS[name]
+    point = row_point(config, dataclasses.replace(row, constituents=5), 1)
+    recipe = dataclasses.replace(point, data=str(unread_jets(tmp_path))).recipe()
+    tagger, classes = fresh_tagger(recipe), max(len(recipe.tagger.head.classes), 2)
+    codes, count = random_jets(np.random.default_rng(1), 20, 5)
+    names = recipe.tagger.head.classes or TWO_CLASSES
+    jets = CodedJets(
+        torch.from_numpy(codes), torch.from_numpy(count)[:, None].long(), torch.arange(20) % classes, classes=names
+    )
+    training = recipe.quant_training or recipe.training
+    assert training.iterations >= 100_000
+    two = dataclasses.replace(training, iterations=2, batch_size=4, micro_batch=4, validate_every=2)
+    before = {key: p.clone() for key, p in tagger.named_parameters()}
+    result = train(tagger, jets, jets, two, tmp_path, head=recipe.tagger.head, progress=False)
+    assert result.steps == 2
+    assert any(not torch.equal(p, before[key]) for key, p in tagger.named_parameters())
+    assert all(p.isfinite().all() for p in tagger.parameters())
