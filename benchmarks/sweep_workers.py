@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ axes:
   constituents: [8, 16]
   precision: [float]
   training.learning_rate: {rates}
-settings: [training.iterations={steps}, training.batch_size=256, training.validate_every={steps}]
+settings: [training.iterations={steps}, training.batch_size=200, training.validate_every={steps}]
 objectives: [auc]
 """
 
@@ -38,9 +39,12 @@ def sweep_s(processes: int, steps: int) -> tuple[float, float, bytes]:
         path, runs = Path(folder) / "workers.yaml", Path(folder) / "runs"
         path.write_text(SWEEP.format(data=SAMPLE, rates=list(RATES), steps=steps))
         variables = {**os.environ, "TRITAG_RUNS": str(runs), "OMP_NUM_THREADS": "1"}
-        call = [sys.executable, "-m", "tritag", "sweep", str(path), "--processes", str(processes)]
+        tritag = shutil.which("tritag", path=str(Path(sys.executable).parent)) or "tritag"
+        call = [tritag, "sweep", str(path), "--processes", str(processes)]
         before, began = os.times(), time.monotonic()
-        subprocess.run(call, env=variables, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(call, env=variables, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if done.returncode:
+            sys.exit(done.stderr.decode())
         wall, after = time.monotonic() - began, os.times()
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         (table,) = runs.glob("sweeps/*/table.csv")
@@ -51,7 +55,7 @@ def main() -> None:
     """Print the table of docs/farm.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--steps", type=int, default=1500, help="Steps of each of the eight trainings.")
+    parser.add_argument("--steps", type=int, default=3000, help="Steps of each of the eight trainings.")
     options = parser.parse_args()
     points, first, table = 2 * len(RATES), None, None
     print("| processes | wall time | processor time | points per hour | efficiency | table |")  # noqa: T201
