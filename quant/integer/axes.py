@@ -17,21 +17,19 @@ waits for another one.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tritag.quant.integer import blocks
 from tritag.quant.integer.axes_first import ROW_BITS, AxesBits, First, slowed, to_bits
 from tritag.quant.integer.lorentz import Vector, cross, dot
+from tritag.quant.integer.roots import rsqrt_by_table, sqrt_by_table
 from tritag.quant.integer.tracer import Int, Tracer
 
 # Bits of vectors whose differences are formed, beyond those of a normalised one.
 _SPARE = 9
 # Fractional bits of logarithms.
 LOG_BITS = 13
-# Pieces of an octave in the tables of roots: a relative error of 2**-12.
-_INDEX_BITS = 10
 
 
 @dataclass(frozen=True)
@@ -129,14 +127,15 @@ def _axes(t: Tracer, first: First, d_1: Vector, normal: _Normal) -> Axes:
     third_square, m, c = _third(first, normal)
     # 1/E: its leading one is at a known place.
     inverse, top = blocks.reciprocal(t, first.energy, v)[0], (1 << v) - 1
-    root_mass, down = _sqrt(t, first.square, v)
+    root_mass, half = sqrt_by_table(t, first.square, v)
+    down = (v - half).clip(0, v)
     share = (root_mass * inverse) >> v
     scaled = [((x * share) >> (v - 1)).round_shift_by(down).clip(-top, top) for x in d_1]
     second = [(x >> (v + 1)).clip(-row, row) for x in cross(m, scaled)]
     mass = root_mass.round_shift_by(down).clip(0, 1 << v)
     last = [((x * mass) >> v).clip(-row, row) for x in c]
-    of_first, shift_first = _rsqrt(t, first_square, bits.least_first, root)
-    of_third, shift_third = _rsqrt(t, third_square, 0, root)
+    of_first, shift_first = rsqrt_by_table(t, first_square, bits.least_first, root)
+    of_third, shift_third = rsqrt_by_table(t, third_square, 0, root)
     factors = [(of_first * inverse) >> v, (of_first * of_third) >> root, of_third]
     log_mass = blocks.log2(t, first.square, LOG_BITS - 1)
     momentum, shifts = first.momentum, [shift_first, shift_third]
@@ -155,41 +154,6 @@ def _third(first: First, normal: _Normal) -> tuple[Int, Vector, Vector]:
     square = normal.lost.where((short << spare).clip(0, top), dot(normal.given, images[0]).clip(0, top))
     m, c = ([normal.lost.where(b, a) for a, b in zip(*x, strict=True)] for x in (images, (normal.given, normal.fixed)))
     return square, m, c
-
-
-def _table(t: Tracer, name: str, function: Callable[[float], float]) -> str:
-    """A table of a function of the mantissa times 2 to the lowest bit of the exponent: [1, 4)."""
-    if name not in t.program.tables:
-        steps = 1 << _INDEX_BITS
-        middles = [(1 + (i % steps + 0.5) / steps) * 2 ** (i // steps) for i in range(2 * steps)]
-        t.table(name, [round(function(middle)) for middle in middles])
-    return name
-
-
-def _index(x: Int) -> tuple[Int, Int]:
-    """Index into such a table, and the halved exponent."""
-    exponent = x.leading()
-    half = exponent >> 1
-    odd = (exponent - (half << 1)).clip(0, 1)
-    mantissa = (x.normalized(_INDEX_BITS + 1) - (1 << _INDEX_BITS)).clip(0, (1 << _INDEX_BITS) - 1)
-    return (odd << _INDEX_BITS) + mantissa, half
-
-
-def _rsqrt(t: Tracer, x: Int, least: int, bits: int) -> tuple[Int, Int]:
-    """1/sqrt(x) of an integer >= 0 as ``(mantissa, shift)`` = mantissa * 2**-(bits + shift), from one table.
-
-    The shift is at least ``least``; nothing is smaller but by rounding. 0 is taken as 1.
-    """
-    index, half = _index(x)
-    name = _table(t, f"rsqrt_{_INDEX_BITS}_{bits}", lambda middle: 2**bits / math.sqrt(middle))
-    return index.lookup(name), half.clip(least, half.high)
-
-
-def _sqrt(t: Tracer, x: Int, bits: int) -> tuple[Int, Int]:
-    """sqrt(x) of an integer >= 1 of at most ``2 * bits`` bits as ``(mantissa, shift)`` = mantissa * 2**-shift."""
-    index, half = _index(x)
-    name = _table(t, f"sqrt_{_INDEX_BITS}_{bits}", lambda middle: 2**bits * math.sqrt(middle))
-    return index.lookup(name), (bits - half).clip(0, bits)
 
 
 __all__ = ["LOG_BITS", "Axes", "AxesBits", "axes_of_vectors"]

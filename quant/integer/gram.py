@@ -17,23 +17,21 @@ for another root.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tritag.quant.integer import blocks
+from tritag.quant.integer.axes import LOG_BITS
+from tritag.quant.integer.axes_first import ROW_BITS, to_bits
 from tritag.quant.integer.blocks import block_exponent
-from tritag.quant.integer.gram_first import ROW_BITS, First, GramBits, slowed, to_bits
+from tritag.quant.integer.gram_first import First, GramBits, slowed
 from tritag.quant.integer.lorentz import Vector, cross, dot
+from tritag.quant.integer.roots import rsqrt_by_table, sqrt_by_table
 from tritag.quant.integer.tracer import Int, Tracer
 
 # Bits of vectors whose differences are formed, beyond those of a normalised one.
 _SPARE = 9
-# Fractional bits of logarithms.
-LOG_BITS = 13
 _SMALLEST_NORMAL = 3
-# Pieces of an octave in the table of reciprocal lengths: a relative error of 2**-12.
-_INDEX_BITS = 10
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def _axes(t: Tracer, first: First, d_1: Vector, c: Vector, bits: GramBits) -> Gr
     inverse = blocks.reciprocal(t, first.energy, v)[0]
     scaled = [(x * inverse).round_shift(v).clip(1 - (1 << v), (1 << v) - 1) for x in d_1]
     (of_mass, shift_mass), (of_first, shift_first), (of_third, shift_third) = (
-        _rsqrt(t, x, least, root)
+        rsqrt_by_table(t, x, least, root)
         for x, least in (
             (first.square, bits.least_mass // 2),
             (first_square, bits.least_first),
@@ -148,44 +146,10 @@ def _axes(t: Tracer, first: First, d_1: Vector, c: Vector, bits: GramBits) -> Gr
     mass_factor = (of_mass * inverse).round_shift(v)
     factors = [(of_first * mass_factor).round_shift(root).maximum(1), of_first, of_third]
     shifts = [shift_first + shift_mass, shift_first, shift_third]
-    mass = _sqrt(t, first.square, v)
+    root_mass, half = sqrt_by_table(t, first.square, v)
+    mass = root_mass.round_shift_by(v - half).clip(0, 1 << v)
     log_mass = blocks.log2(t, first.square, LOG_BITS - 1)
     return GramAxes(first.energy, first.momentum, mass, log_mass, [h, m, c], scaled, factors, shifts)
 
 
-def _table(t: Tracer, name: str, function: Callable[[float], float]) -> str:
-    """A table of a function of the mantissa times the lowest bit of the exponent, [1, 4)."""
-    if name not in t.program.tables:
-        steps = 1 << _INDEX_BITS
-        middles = [(1 + (i % steps + 0.5) / steps) * 2 ** (i // steps) for i in range(2 * steps)]
-        t.table(name, [round(function(middle)) for middle in middles])
-    return name
-
-
-def _index(x: Int) -> tuple[Int, Int]:
-    """Index into such a table, and the halved exponent."""
-    exponent = x.leading()
-    half = exponent >> 1
-    odd = (exponent - (half << 1)).clip(0, 1)
-    mantissa = (x.normalized(_INDEX_BITS + 1) - (1 << _INDEX_BITS)).clip(0, (1 << _INDEX_BITS) - 1)
-    return (odd << _INDEX_BITS) + mantissa, half
-
-
-def _rsqrt(t: Tracer, x: Int, least: int, bits: int) -> tuple[Int, Int]:
-    """1/sqrt(x) of an integer >= 0 as ``(mantissa, shift)`` = mantissa * 2**-(bits + shift), from one table.
-
-    The shift is at least ``least``: no length is shorter than that but by rounding.
-    """
-    index, half = _index(x)
-    name = _table(t, f"rsqrt_{_INDEX_BITS}_{bits}", lambda middle: 2**bits / math.sqrt(middle))
-    return index.lookup(name), half.clip(least, half.high)
-
-
-def _sqrt(t: Tracer, x: Int, bits: int) -> Int:
-    """sqrt(x) of an integer >= 1 of at most ``2 * bits`` bits, from one table."""
-    index, half = _index(x)
-    name = _table(t, f"sqrt_{_INDEX_BITS}_{bits}", lambda middle: 2**bits * math.sqrt(middle))
-    return index.lookup(name).round_shift_by(bits - half).clip(0, 1 << bits)
-
-
-__all__ = ["LOG_BITS", "GramAxes", "GramBits", "gram_axes"]
+__all__ = ["GramAxes", "GramBits", "gram_axes"]

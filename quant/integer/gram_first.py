@@ -8,39 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tritag.quant.integer.axes_first import ROW_BITS, AxesBits, symmetric
 from tritag.quant.integer.lorentz import Vector
 from tritag.quant.integer.tracer import Int
 
-# Bits of the rows of axes: as many as a tensor between two ops holds.
-ROW_BITS = 24
-
 
 @dataclass(frozen=True)
-class GramBits:
-    """Widths of the block.
-
-    Attributes
-    ----------
-    vector : int
-        Bits of a normalised vector's largest component, without sign; 17 and the sign are what a multiplier takes.
-    root : int
-        Bits of reciprocal lengths.
-    gamma : int
-        The energy of v_0 is at most about 2**gamma masses.
-    degenerate : int
-        A direction shorter than about 2**-degenerate of the mass of v_0 is replaced by a fixed axis, and so is the
-        second one when the sine of its angle to the first is smaller than that.
-    """
-
-    vector: int = 17
-    root: int = 16
-    gamma: int = 5
-    degenerate: int = 12
-
-    @property
-    def first_drop(self) -> int:
-        """Half of the bits that the square of the first length has been shortened by."""
-        return (3 * self.vector - ROW_BITS + 2) // 2
+class GramBits(AxesBits):
+    """Widths of the block; lengths have other least exponents than those of ``AxesBits``."""
 
     @property
     def least_mass(self) -> int:
@@ -51,12 +26,6 @@ class GramBits:
     def least_first(self) -> int:
         """Halved position of the leading one of the smallest square of the first length."""
         return (self.least_mass + 2 * self.vector - 2) // 2 - self.first_drop
-
-
-def to_bits(value: Int, exponent: Int, bits: int) -> Int:
-    """``value`` in units of which the vector's largest component has ``bits`` bits."""
-    top = (1 << bits) - 1
-    return value.aligned(exponent, bits).clip(-top, top)
 
 
 @dataclass(frozen=True)
@@ -116,8 +85,3 @@ def slowed(energy: Int, momentum: Vector, bits: GramBits) -> First:
     return First(
         energy, momentum, mass_square, given.clip(0, mass_square.high), square, symmetric(slower), reduced, bits
     )
-
-
-def symmetric(upper: Sequence[Vector]) -> list[Vector]:
-    """A symmetric matrix from its rows from the diagonal on."""
-    return [[upper[min(i, j)][abs(i - j)] for j in range(3)] for i in range(3)]

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tritag.quant.integer import blocks
-from tritag.quant.integer.gram import LOG_BITS, GramAxes
+from tritag.quant.integer.axes import LOG_BITS
+from tritag.quant.integer.axes_token import LocalToken
+from tritag.quant.integer.gram import GramAxes
 from tritag.quant.integer.gram_first import GramBits
-from tritag.quant.integer.lorentz import Vector, cross, dot
+from tritag.quant.integer.lorentz import cross, dot
 from tritag.quant.integer.tracer import Int, Tracer
 
 _INVERSE_BITS = 13
-
-
-@dataclass(frozen=True)
-class LocalToken:
-    """A token in the frame of its jet.
-
-    Attributes
-    ----------
-    log_energy
-        log2 of E' in LSB of the token, with 13 fractional bits.
-    direction
-        p'/E' with the fractional bits asked for, saturated at 1.
-    """
-
-    log_energy: Int
-    direction: Vector
 
 
 def local_token(t: Tracer, axes: GramAxes, token: Sequence[Int], fraction: int, bits: GramBits) -> LocalToken:
@@ -64,8 +48,3 @@ def local_token(t: Tracer, axes: GramAxes, token: Sequence[Int], fraction: int, 
     z_near = along[2].round_shift_by(shift_third + 1).clip(-limit, limit)
     results.append((z_near * third_factor).round_shift(v + root - fraction))
     return LocalToken(log_energy, [x.clip(-one, one) for x in results])
-
-
-def least_log_energy(energy: float, fraction: int) -> int:
-    """``LocalToken.log_energy`` of an energy, for tokens with ``fraction`` fractional bits."""
-    return round((math.log2(energy) + fraction) * 2.0**LOG_BITS)

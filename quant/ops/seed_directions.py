@@ -16,8 +16,10 @@ from tritag.models.layers.jet_geometry import LOCAL_ENERGY_MEAN, LOCAL_ENERGY_SC
 from tritag.models.layers.lorentz import REGULATOR_MASS_GEV
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
-from tritag.quant.integer.gram import LOG_BITS, GramBits, gram_axes
-from tritag.quant.integer.gram_token import least_log_energy, local_token
+from tritag.quant.integer.axes import LOG_BITS
+from tritag.quant.integer.axes_token import least_log_energy
+from tritag.quant.integer.gram import GramBits, gram_axes
+from tritag.quant.integer.gram_token import local_token
 from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
 from tritag.quant.ops.modules import TrainableExactly
