@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,18 @@ print("1 job(s) submitted to cluster 7.")
 def write_own(report: Any, target: Path) -> None:
     report(1)
     target.write_text(f"{os.getpid()}|{os.environ['TRITAG_RUNS']}|{Path.cwd()}")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def write_and_count(report: Any, target: Path) -> None:
+    with target.with_suffix(".tries").open("a") as file:
+        file.write("x")
+    target.touch()
 
 
 def end_the_worker(report: Any, target: Path) -> None:
@@ -76,6 +88,25 @@ def test_a_lost_worker_costs_its_own_task_alone(tmp_path: Path, monkeypatch: pyt
     assert set(again.values()) == {None}
     assert sum(told) == 2 * (len(asked) + 2)
     assert (tmp_path / "t0").read_text().split("|")[1:] == ["some runs", str(tmp_path)]
+
+
+def test_what_was_done_on_a_worker_that_died_is_not_done_again(tmp_path: Path) -> None:
+    """Both workers die while nobody has yet taken note of what they had done."""
+    asked = tasks_in(tmp_path, 4, write_and_count)
+    asked.append(Task("deadly", tmp_path / "deadly", end_the_worker, (tmp_path / "deadly",), 2))
+    ended: dict[str, Exception | None] = {}
+
+    def tries(name: str) -> str:
+        path = tmp_path / f"{name}.tries"
+        return path.read_text() if path.exists() else ""
+
+    for task, error in run_tasks(asked, Farm(processes=2)):
+        ended[task.name] = error
+        if len(ended) == 1:
+            wait_until(lambda: tries("deadly") == "xxx")
+    assert {name: error for name, error in ended.items() if error is None} == {f"t{i}": None for i in range(4)}
+    assert "its worker process died 3 times" in str(ended["deadly"])
+    assert [tries(f"t{i}") for i in range(4)] == ["x"] * 4
 
 
 def test_failed_jobs_keep_their_error_until_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,9 +195,7 @@ def scheduler(tmp_path: Path, repository: Path) -> Iterator[str]:
         call = [sys.executable, "-m", "dask", *words.split(), "--scheduler-file", str(found)]
         started.append(subprocess.Popen(call, env=variables, cwd=tmp_path, stderr=subprocess.DEVNULL))
     try:
-        until = time.monotonic() + 60
-        while not found.is_file() and time.monotonic() < until:
-            time.sleep(0.05)
+        wait_until(found.is_file)
         yield json.loads(found.read_text())["address"]
     finally:
         for process in started:

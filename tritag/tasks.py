@@ -10,7 +10,7 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,32 +156,32 @@ def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[
     heard: SimpleQueue[tuple[int, int] | Future] = SimpleQueue()
     client.subscribe_topic(name, lambda event: heard.put(tuple(event[1])))
     place = _Place.here()
-    futures: list[Future] = []
+    waiting: dict[Hashable, tuple[int, Future]] = {}
     try:
         futures = client.map(
             _perform,
             [place] * len(tasks),
             [(name, number) for number in range(len(tasks))],
             [pickle.dumps(task) for task in tasks],
+            [_version(task.target) for task in tasks],
             key=[(name, number) for number in range(len(tasks))],
             pure=False,
         )
-        numbers = {future.key: number for number, future in enumerate(futures)}
+        waiting = {future.key: (number, future) for number, future in enumerate(futures)}
         for future in futures:
             future.add_done_callback(heard.put)
-        left = len(tasks)
-        while left:
+        del futures, future
+        while waiting:
             event = _next(heard, farmed)
             if isinstance(event, tuple):
                 said.partly(*event)
                 continue
-            number = numbers[event.key]
-            left -= 1
+            number, future = waiting.pop(event.key)  # which a scheduler then forgets: nobody does it again
             said.ended(number, tasks[number].units)
-            yield tasks[number], _error_of(event, tasks[number], farmed)
+            yield tasks[number], _error_of(future, tasks[number], farmed)
     finally:
         client.unsubscribe_topic(name)
-        client.cancel(futures)  # what nobody waits for any more
+        client.cancel([future for _, future in waiting.values()])  # what nobody waits for any more
 
 
 def _next(heard: SimpleQueue[Any], farmed: Farmed) -> Any:
@@ -204,7 +204,7 @@ _AGAIN = "run the same command again, what is finished is kept"
 def _error_of(future: Future, task: Task, farmed: Farmed) -> Exception | None:
     from distributed import KilledWorker
 
-    if future.status == "finished":
+    if future.status in ("finished", "lost"):  # lost: its worker died after it was done
         return None if _is_seen(task.target) else _unseen(task)
     if future.status != "error":
         raise ToolError(f"{farmed.name} must stay until the work is done, but went away; {_AGAIN}")
@@ -234,7 +234,15 @@ def _unseen(task: Task) -> ToolError:
     )
 
 
-def _perform(place: _Place, address: tuple[str, int], packed: bytes) -> None:
+def _version(target: Path) -> tuple[int, int] | None:
+    """What is another one when a file has been written again, and None while there is none."""
+    with suppress(OSError):
+        found = target.stat()
+        return found.st_ino, found.st_mtime_ns
+    return None
+
+
+def _perform(place: _Place, address: tuple[str, int], packed: bytes, before: tuple[int, int] | None) -> None:
     """Do a task in a worker process: one at a time, since folder and variables belong to the process.
 
     The task comes packed: a worker that lacks a module of it would end, where this says so.
@@ -248,4 +256,6 @@ def _perform(place: _Place, address: tuple[str, int], packed: bytes) -> None:
         with plugins.one_call():
             plugins.use(place.plugins)
             task: Task = pickle.loads(packed)
+            if _version(task.target) not in (None, before):  # done by a worker that died before anybody heard of it
+                return
             task.work(lambda units: worker.log_event(topic, (number, units)), *task.arguments)
