@@ -1,4 +1,4 @@
-"""Roots from one look into a table each, for the axes of frames (axes.py, gram.py).
+"""Roots from one look into a table each, for the axes of frames (axes.py).
 
 Coarser than those of :mod:`tritag.quant.integer.blocks`, and earlier: the mantissa is the entry itself, and the halved
 exponent is left to whoever shifts by it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from tritag.models.layers import seed_tokens
-from tritag.quant.integer.gram import GramBits
+from tritag.quant.integer.axes import AxesBits
 from tritag.quant.layers.factory import QuantLayers, quantizes
 from tritag.quant.ops.modules import FixedOp
 from tritag.quant.ops.seed_directions import SeedDirections, TrainableSeedDirections
@@ -27,4 +27,4 @@ def quantized_seed_features(layers: QuantLayers, n_constituents: int) -> nn.Modu
 @quantizes(seed_tokens.SeedDirections)
 def quantized_seed_directions(layers: QuantLayers, n_constituents: int) -> nn.Module:
     """Scalars, energy and direction of the candidates in the frame of the jet."""
-    return TrainableSeedDirections(n_constituents, SeedDirections(GramBits()))
+    return TrainableSeedDirections(n_constituents, SeedDirections(AxesBits()))

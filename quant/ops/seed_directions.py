@@ -16,10 +16,8 @@ from tritag.models.layers.jet_geometry import LOCAL_ENERGY_MEAN, LOCAL_ENERGY_SC
 from tritag.models.layers.lorentz import REGULATOR_MASS_GEV
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, fake_quantize
-from tritag.quant.integer.axes import LOG_BITS
-from tritag.quant.integer.axes_token import least_log_energy
-from tritag.quant.integer.gram import GramBits, gram_axes
-from tritag.quant.integer.gram_token import local_token
+from tritag.quant.integer.axes import LOG_BITS, AxesBits, axes_of_vectors
+from tritag.quant.integer.axes_token import least_log_energy, local_token
 from tritag.quant.integer.tracer import Int, Tracer
 from tritag.quant.ops.jet_scalars import SCALAR_TYPE, affine
 from tritag.quant.ops.modules import TrainableExactly
@@ -54,7 +52,7 @@ class SeedDirections(Op):
     The result has the type ``SCALAR_TYPE``: the scalars, log E and p/E of the tokens in the frame of the jet.
     """
 
-    bits: GramBits
+    bits: AxesBits
 
     def bind(self, phi: TensorSpec, tokens: TensorSpec, count: TensorSpec, scalars: TensorSpec) -> BoundProgram:
         """Program: a table of weights and exact sums, the axes of the jet, then every token along them."""
@@ -65,7 +63,7 @@ class SeedDirections(Op):
         weight = real.where(weights_of(t, logit, phi), 0)
         p = [token.lane(i) for i in range(4)]
         vectors = [[(weight.lane(k) * x).sum_rows() for x in p] for k in range(3)]
-        axes = gram_axes(t, [[v[0].clip(0, v[0].high), *v[1:]] for v in vectors], self.bits)
+        axes = axes_of_vectors(t, [[v[0].clip(0, v[0].high), *v[1:]] for v in vectors], self.bits)
         local = local_token(t, axes, p, SCALAR_TYPE.fraction, self.bits)
         fraction, scale = tokens.grid.fraction, LOCAL_ENERGY_SCALE
         log_gev = local.log_energy.maximum(least_log_energy(REGULATOR_MASS_GEV, fraction)) - (fraction << LOG_BITS)

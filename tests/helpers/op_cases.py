@@ -13,7 +13,6 @@ import tritag.quant.ops
 from tests.helpers.layer_op_cases import LAYER_OP_CASES, Bound, counts, grid
 from tritag.quant.formats.fixed import FixedType, Grid, product_grid
 from tritag.quant.integer.axes_first import AxesBits
-from tritag.quant.integer.gram import GramBits
 from tritag.quant.integer.lorentz import FrameBits
 from tritag.quant.ops.attention import ExpWeights, WeightedMean
 from tritag.quant.ops.axes_directions import AxesDirections
@@ -87,7 +86,7 @@ def seed_features(k: int) -> Bound:
 def seed_directions(k: int, phi: Grid) -> Bound:
     """Directions of ``k`` constituents from logits and tokens."""
     given = TensorSpec(phi, k, 3), result(*seed_tokens(k)), counts(k), result(*seed_scalars(k))
-    return SeedDirections(GramBits()).bind(*given), k
+    return SeedDirections(AxesBits()).bind(*given), k
 
 
 def layer_norm(rows: int, channels: int, x: Grid, bits: int = 8) -> Bound:

@@ -16,7 +16,7 @@ from tritag.models.layers.seed_tokens import SeedDirections as FloatSeedDirectio
 from tritag.models.layers.seed_tokens import seed_tokens
 from tritag.quant.formats.fixed import FixedType, Grid
 from tritag.quant.formats.tensor import FixedTensor
-from tritag.quant.integer.gram import GramBits
+from tritag.quant.integer.axes import AxesBits
 from tritag.quant.integer.torch_executor import run
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.jet_scalars import CODE_GRID, SCALAR_TYPE
@@ -63,7 +63,7 @@ def inputs_of(codes: np.ndarray, count: np.ndarray, spread: float) -> tuple[Fixe
 
 def directions(inputs: tuple[FixedTensor, ...]) -> np.ndarray:
     """Results (n, K, 9) of the op."""
-    return SeedDirections(GramBits())(*inputs).value.double().numpy()
+    return SeedDirections(AxesBits())(*inputs).value.double().numpy()
 
 
 def test_directions_are_those_of_float64():
