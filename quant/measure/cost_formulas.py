@@ -17,6 +17,8 @@ FRAME_MACS = 300
 PAIR_INPUTS = 15
 # Seven scalars, and the two products with the jet and with time.
 TOKEN_SCALARS, TOKEN_PRODUCTS = 7, 2
+# Logarithms of pT and energy, and two angles, along the leading candidate.
+SEED_FEATURES = 4
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,19 @@ class LLoCaSizes(TransformerSizes):
             # Half of the channels of q, k, v and the result are four-vectors: a 4x4 matrix for each.
             stages["frame to frame"] = Work(wide=self.blocks * n * (self.channels // 2) * 16)
         return stages
+
+
+@dataclass(frozen=True)
+class LLoCaSeedSizes(TransformerSizes):
+    """LLoCa-Transformer in one frame per jet, which a linear Frames-Net finds from the candidates alone."""
+
+    def work(self, n: int) -> dict[str, Work]:
+        """Work on a jet of ``n`` constituents, by stage, Frames-Net and frame included."""
+        return {
+            **super().work(n),
+            "frames net": linear(SEED_FEATURES, 3, n, hidden=False),
+            "frames": Work(wide=FRAME_MACS),
+        }
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,17 @@ from typing import Any
 from tritag.configs import build
 from tritag.errors import ConfigError, unknown_name
 from tritag.models.nets.lloca import LLoCaConfig
+from tritag.models.nets.lloca_seed import LLoCaSeedConfig
 from tritag.models.nets.registry import TaggerConfig, load_tagger_config, tagger_names
 from tritag.models.nets.transformer import TransformerConfig
-from tritag.quant.measure.cost_formulas import LLoCaSizes, ParTSizes, Sizes, SlimSizes, TransformerSizes
+from tritag.quant.measure.cost_formulas import (
+    LLoCaSeedSizes,
+    LLoCaSizes,
+    ParTSizes,
+    Sizes,
+    SlimSizes,
+    TransformerSizes,
+)
 
 # The paper's nets: ten blocks of 128 channels (Fig. 5), and the small ones (Tab. 3, Fig. 6).
 PAPER_TAGGERS: dict[str, Sizes] = {
@@ -48,7 +56,16 @@ def _lloca(sizes: dict[str, Any]) -> Sizes:
     )
 
 
-NETWORKS: dict[str, Callable[[dict[str, Any]], Sizes]] = {"transformer": _transformer, "lloca": _lloca}
+def _lloca_seed(sizes: dict[str, Any]) -> Sizes:
+    c = build(LLoCaSeedConfig, sizes)
+    return LLoCaSeedSizes(c.blocks, c.channels, c.mlp_factor, c.norm)
+
+
+NETWORKS: dict[str, Callable[[dict[str, Any]], Sizes]] = {
+    "transformer": _transformer,
+    "lloca": _lloca,
+    "lloca-seed": _lloca_seed,
+}
 
 
 def cost_tagger_names() -> list[str]:

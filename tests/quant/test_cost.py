@@ -75,7 +75,19 @@ def test_frames_net_on_tokens_is_linear_in_the_tokens():
     assert work["frames net"].plain == 33 * (9 * 4 + 4 + 4 * 4 + 4 + 4 * 3 + 3)
 
 
-@pytest.mark.parametrize("name", ["transformer-2k", "transformer-20k", "lloca-local-2k", "lloca-global-20k"])
+def test_frame_along_the_leading_candidate_asks_for_one_linear_layer():
+    config = load_config("taggers", "lloca-seed-2k")
+    seed = cost_sizes("lloca-seed-2k").work(16)
+    plain = TransformerSizes(1, 16, 1, norm="batch").work(16)
+    assert {stage: seed.pop(stage) for stage in plain} == plain
+    assert seed == {"frames net": Work(plain=16 * (4 * 3 + 3), plain_weights=12), "frames": Work(wide=300)}
+    layered = sizes_of(TaggerConfig("lloca-seed", 16, {**config["sizes"], "norm": "layer"}))
+    assert layered.work(16)["norms"] == Work(wide=6 * 16 * 16)
+
+
+@pytest.mark.parametrize(
+    "name", ["transformer-2k", "transformer-20k", "lloca-local-2k", "lloca-global-20k", "lloca-seed-2k"]
+)
 def test_weights_are_those_of_the_network(name):
     """The matrices that the formulas count are those of the tagger without its input and output layers."""
     config = TaggerConfig(**load_config("taggers", name))
@@ -118,7 +130,7 @@ def test_names():
         total_cost(cost_sizes("paper-slim"), 30, "int4")
     with pytest.raises(ConfigError, match="constituents must be >= 1, got 0"):
         total_cost(cost_sizes("paper-slim"), 0, "int8")
-    with pytest.raises(ConfigError, match="cost formulas exist for the networks lloca, transformer, got 'graph'"):
+    with pytest.raises(ConfigError, match="exist for the networks lloca, lloca-seed, transformer, got 'graph'"):
         sizes_of(TaggerConfig("graph"))
 
 
@@ -129,7 +141,7 @@ def test_significant_bits():
 
 def test_documented_figures(repository):
     text = (repository / "docs" / "cost.md").read_text()
-    for tagger in ("transformer-2k", "lloca-local-2k", "lloca-global-2k"):
+    for tagger in ("transformer-2k", "lloca-local-2k", "lloca-global-2k", "lloca-seed-2k"):
         columns = ("f32", "f16", "int8", "int8-ternary")
         assert row(text, tagger) == [total_cost(cost_sizes(tagger), 30, p).bit_operations for p in columns]
     for tagger in ENERGIES_PJ:
