@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tritag.errors import ConfigError, RunError, ToolError
-from tritag.farm import Farm, kept
+from tritag.farm import Farm, connect, kept
 from tritag.farm_file import make_cluster, read_farm
 from tritag.pipeline.points.jobs import Job, do_jobs
 from tritag.tasks import Task, run_tasks
@@ -109,6 +109,22 @@ def test_what_was_done_on_a_worker_that_died_is_not_done_again(tmp_path: Path) -
     assert [tries(f"t{i}") for i in range(4)] == ["x"] * 4
 
 
+def test_who_lacks_the_certificate_gives_no_work(tmp_path: Path) -> None:
+    """Whoever runs tasks in a scheduler runs code as its owner: other users of the machine reach the port, no more."""
+    intrude = (
+        "import sys, distributed as d; print(d.Client(sys.argv[1], timeout=2, security={}).submit(abs, 1).result())"
+    )
+    with connect(Farm(processes=2), 2) as farmed:
+        address = farmed.client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        for kind, with_own in (("tcp", "None"), ("tls", "d.Security.temporary()")):
+            call = [sys.executable, "-c", intrude.format(with_own), f"{kind}://{address.partition('://')[2]}"]
+            done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert "OSError" in done.stderr or "CommClosedError" in done.stderr
+        assert farmed.client.submit(os.getpid).result(timeout=60) != os.getpid()
+
+
 def test_failed_jobs_keep_their_error_until_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
     farm, target = Farm(processes=1), tmp_path / "a"
@@ -154,7 +170,7 @@ def test_a_site_without_its_package(tmp_path: Path) -> None:
     path = tmp_path / "farm.yaml"
     path.write_text("cluster: no_such_site:Cluster\nmaximum: 1\n")
     with pytest.raises(ToolError, match=r"needs the package no_such_site, which is missing .*; install no_such_site"):
-        make_cluster(read_farm(path), path)
+        make_cluster(read_farm(path), path, tmp_path)
 
 
 def test_jobs_of_a_batch_system(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +192,8 @@ def test_jobs_of_a_batch_system(tmp_path: Path, repository: Path, monkeypatch: p
     path.write_text(FARM)
     asked = tasks_in(tmp_path, 1)
     assert [error for _, error in run_tasks(asked, Farm(file=path))] == [None]
+    assert "--tls-key" in log.read_text()
+    assert not (tmp_path / ".tritag").exists()
     assert int((tmp_path / "t0").read_text().split("|")[0]) != os.getpid()
     text = log.read_text()
     assert "--death-timeout 120" in text

@@ -1,8 +1,9 @@
 """Where tasks are done: in this process, in processes of this machine, or on a farm, all but the first by Dask.
 
 A local cluster is started and closed by the command that needs it, and its processes end with the command, however it
-ends. A scheduler that runs already, or a client of one, is used and left as it is. A farm's YAML names the batch
-system (:mod:`tritag.farm_file`).
+ends. It speaks TLS with a certificate that exists in their memory alone: who reaches its port cannot use it. A running
+scheduler, or a client of one, is used and left as it is. A farm's YAML names the batch system
+(:mod:`tritag.farm_file`).
 """
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ def _connected(address: str) -> Iterator[Client]:
 
 @contextmanager
 def _local(processes: int) -> Iterator[Any]:
-    """A cluster of this machine's processes, reachable from this machine alone."""
+    """A cluster of this machine's processes, reachable from this machine alone and used by this process alone."""
     import dask
     from distributed import LocalCluster
 
@@ -228,6 +229,7 @@ def _local(processes: int) -> Iterator[Any]:
             n_workers=processes,
             threads_per_worker=1,
             host="127.0.0.1",
+            security=True,
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address=None,
             local_directory=folder,

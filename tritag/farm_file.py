@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tritag.errors import ConfigError, ToolError, one_line, short, unknown_name
+from tritag.helper_files import own_folder
 from tritag.structured import read_yaml
 
 _CLUSTERS = {"condor": "dask_jobqueue:HTCondorCluster", "slurm": "dask_jobqueue:SLURMCluster"}
@@ -72,16 +73,29 @@ def read_farm(path: Path) -> FarmFile:
     return farm
 
 
-def make_cluster(farm: FarmFile, where: Path) -> Any:
+def make_cluster(farm: FarmFile, where: Path, certificates: Path) -> Any:
     """The cluster of a farm, without workers yet; ``job_script()`` of one of dask-jobqueue shows what is submitted.
+
+    Parameters
+    ----------
+    where : Path
+        The farm's file, for messages.
+    certificates : Path
+        A folder that the workers see, without blanks in its path: the key with which they and no others speak to the
+        scheduler lies there, readable for this user alone.
 
     Raises
     ------
     ToolError
         Its package is missing.
     ConfigError
-        Its class refuses the options.
+        Its class refuses the options, or the folder has blanks in its path.
     """
+    folder = str(certificates.resolve())
+    if farm.cluster in _CLUSTERS and len(folder.split()) > 1:  # dask-jobqueue writes it into the job's command as it is
+        raise ConfigError(
+            f"{where}: the folder of the call must have no blanks in its path, got {folder}; call elsewhere"
+        )
     module, _, name = _CLUSTERS.get(farm.cluster, farm.cluster).partition(":")
     try:
         kind = getattr(importlib.import_module(module), name)
@@ -91,11 +105,28 @@ def make_cluster(farm: FarmFile, where: Path) -> Any:
     except AttributeError as error:
         raise ConfigError(f"{where}: {module} has no class {name}") from error
     # A worker whose scheduler is gone ends; one process and one core for each job, unless the file says otherwise.
-    own = {"processes": 1, "death_timeout": 120, "python": sys.executable} if farm.cluster in _CLUSTERS else {}
+    own: dict[str, Any] = {"processes": 1, "death_timeout": 120, "python": sys.executable}
+    if farm.cluster not in _CLUSTERS:
+        own = {}
+    elif "security" not in farm.options:
+        own["security"] = _credentials(Path(folder))
     try:
         return kind(**{**own, **farm.options})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {name} refuses the options: {one_line(str(error))}") from error
+
+
+def _credentials(folder: Path) -> Any:
+    """A certificate of this call, of which the workers' part lies in files that this user alone can read."""
+    from distributed.security import Security
+
+    made = Security.temporary()
+    for name in ("tls_ca_file", "tls_worker_key", "tls_worker_cert"):
+        path = folder / f"{name}.pem"
+        path.touch(mode=0o600)
+        path.write_text(getattr(made, name), encoding="utf-8")
+        setattr(made, name, str(path))
+    return made
 
 
 @contextmanager
@@ -108,10 +139,11 @@ def start_cluster(path: Path, n_tasks: int) -> Iterator[Any]:
         As :func:`read_farm` and :func:`make_cluster` do.
     """
     farm = read_farm(path)
-    cluster = make_cluster(farm, path)
-    try:
-        most = min(farm.maximum, n_tasks)
-        cluster.adapt(minimum_jobs=min(farm.minimum, most), maximum_jobs=most)
-        yield cluster
-    finally:
-        cluster.close()
+    with own_folder(Path()) as certificates:  # all machines share the folder of the call
+        cluster = make_cluster(farm, path, certificates)
+        try:
+            most = min(farm.maximum, n_tasks)
+            cluster.adapt(minimum_jobs=min(farm.minimum, most), maximum_jobs=most)
+            yield cluster
+        finally:
+            cluster.close()

