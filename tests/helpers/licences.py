@@ -19,7 +19,6 @@ from tests.helpers.lock import APART, locked, pins
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE, BILL = REPOSITORY / "docs" / "licences.md", REPOSITORY / "docs" / "sbom.json"
-EXTRAS = ("generate", "readers", "plots", "farm", "search", "rtl", "cocotb", "docs")
 # What a package's metadata leave out: no licence at all, or that of the wheel's own files alone.
 _KNOWN = {
     "brevitas": "BSD-3-Clause",
@@ -35,8 +34,7 @@ _COPYLEFT = re.compile(r"\b(A?GPL|LGPL|GNU)", re.IGNORECASE)
 def roots() -> dict[str, list[Requirement]]:
     """Requirements of the core, of every extra, and of the development."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    texts = {"core": project["dependencies"], **{name: extras[name] for name in EXTRAS}, "dev": extras["dev"]}
+    texts = {"core": project["dependencies"], **project["optional-dependencies"]}
     return {k: [Requirement(text) for text in v if not text.startswith("tritag[")] for k, v in texts.items()}
 
 
