@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import torch
@@ -22,8 +22,8 @@ from torch import Tensor
 
 from tritag.quant.formats.fixed import Grid
 from tritag.quant.formats.tensor import FixedTensor, check_float32
+from tritag.quant.integer.plan import Plan
 from tritag.quant.integer.program import Program
-from tritag.quant.integer.torch_executor import run
 from tritag.quant.integer.tracer import Int, Tracer
 
 ONNX_DOMAIN = "tritag.ops"
@@ -83,6 +83,16 @@ class BoundProgram:
         binding = "_".join(f"{f}" for f in (*self.in_fractions, -99, *self.out_fractions))
         return f"{self.program.name}_{self.program.digest()}_{_short(binding)}"
 
+    @cached_property
+    def _plans(self) -> dict[torch.device, Plan]:
+        return {}
+
+    def plan(self, device: torch.device) -> Plan:
+        """The program made ready for tensors on ``device``; made once."""
+        if device not in self._plans:
+            self._plans[device] = Plan.of(self.program, device)
+        return self._plans[device]
+
     def output_grid(self, index: int = 0) -> Grid:
         """Grid of an output, from its proven interval."""
         node = self.program.nodes[self.program.outputs[index].node]
@@ -122,11 +132,15 @@ def bind(op: Op, *inputs: TensorSpec) -> BoundProgram:
 
 
 def _execute(bound: BoundProgram, values: Sequence[Tensor]) -> Tensor:
-    integers = [
-        torch.round(v.detach().double() * 2.0**f).long() for v, f in zip(values, bound.in_fractions, strict=True)
-    ]
-    (result,) = run(bound.program, integers)
+    integers = [_integers(v.detach(), f) for v, f in zip(values, bound.in_fractions, strict=True)]
+    (result,) = bound.plan(integers[0].device).run(integers)
     return (result.double() * 2.0 ** -bound.out_fractions[0]).float()
+
+
+def _integers(value: Tensor, fraction: int) -> Tensor:
+    """Integer codes, in float64; their product with a power of two and the rounding are exact in float32, too."""
+    value = value if value.dtype == torch.float32 else value.double()
+    return (value * 2.0**fraction).round_().double()
 
 
 class _ExportedOp(torch.autograd.Function):

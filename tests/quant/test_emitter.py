@@ -13,12 +13,13 @@ from tritag.hls_projects.cpp import _FunctionWriter as CppWriter
 from tritag.quant.integer.emitter import Emitter, Place
 from tritag.quant.integer.instructions import INSTRUCTIONS, Instruction
 from tritag.quant.integer.passes import OVER_ROWS
+from tritag.quant.integer.planner import Planner
 from tritag.quant.integer.program import Program
 from tritag.quant.integer.proof import _Prover
 from tritag.quant.integer.torch_executor import Runner, run
 from tritag.quant.integer.tracer import Tracer
 
-EMITTERS = [Runner, OnnxWriter, CppWriter, Body, _Prover]
+EMITTERS = [Runner, Planner, OnnxWriter, CppWriter, Body, _Prover]
 
 
 def test_the_base_names_every_instruction():

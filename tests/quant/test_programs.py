@@ -17,6 +17,7 @@ from tests.helpers.programs import INSTRUCTIONS, blocks_program, edge_inputs, in
 from tritag.errors import ExportError
 from tritag.quant.integer import instructions, torch_executor
 from tritag.quant.integer.intervals import MAX_BITS, round_half_even
+from tritag.quant.integer.plan import Plan
 from tritag.quant.integer.program import Port, Program
 from tritag.quant.integer.tracer import Tracer
 
@@ -28,11 +29,26 @@ def run_all(program: Program, inputs: list[np.ndarray]) -> list[np.ndarray]:
     return [x.numpy() for x in torch_executor.run(every, [torch.from_numpy(x) for x in inputs])]
 
 
+def plan_all(program: Program, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Values of all instructions by a plan, on float64 where that is exact."""
+    ports = [Port(f"v{i}", i) for i in range(len(program.nodes))]
+    plan = Plan.of(dataclasses.replace(program, outputs=ports), torch.device("cpu"))
+    values = plan.run([torch.from_numpy(x) for x in inputs])
+    assert not any(bool((x.signbit() & (x == 0)).any()) for x in values)
+    return [x.long().numpy() for x in values]
+
+
 def check_values(program: Program, rows: int, inputs: list[np.ndarray]) -> None:
     """Every instruction's integers must be those of the interpreter, which also checks the intervals."""
-    expected, given_ = interpret_all(program, inputs, rows), run_all(program, inputs)
-    for index, (a, b) in enumerate(zip(expected, given_, strict=True)):
-        np.testing.assert_array_equal(b, a, err_msg=f"{program.nodes[index].op} {index} of {program.name}")
+    expected = interpret_all(program, inputs, rows)
+    for given_ in run_all(program, inputs), plan_all(program, inputs):
+        for index, (a, b) in enumerate(zip(expected, given_, strict=True)):
+            np.testing.assert_array_equal(b, a, err_msg=f"{program.nodes[index].op} {index} of {program.name}")
+    # What fuses instructions does so where no other value is asked for.
+    tensors = [torch.from_numpy(x) for x in inputs]
+    alone = Plan.of(program, torch.device("cpu")).run(tensors)
+    for a, b in zip(torch_executor.run(program, tensors), alone, strict=True):
+        np.testing.assert_array_equal(b.long().numpy(), a.numpy(), err_msg=program.name)
 
 
 def test_every_instruction_has_a_program():
