@@ -36,7 +36,8 @@ class Compute:
         Only operations that give the same bits every time. A processor's always do; on a GPU that costs speed, and an
         operation without such a form is an error.
     compiled : bool
-        Compile the network with ``torch.compile``. Results differ in the last digits.
+        Compile the network with ``torch.compile`` in float trainings; a quantized one says that it does not. Results
+        differ in the last digits.
     """
 
     device: str = field(default_factory=default_device)

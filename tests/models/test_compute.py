@@ -74,6 +74,18 @@ def test_training_elsewhere_gives_the_same_weights(case: str, elsewhere: Compute
         assert torch.equal(there.state_dict()[key], tensor), key
 
 
+def test_a_quantized_training_says_that_it_is_not_compiled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda outputs: pytest.fail("a quantized training must not be compiled"))
+    recipe = make_recipe(load_tagger_config("transformer-2k", 5), "tiny", "int8", training=TWO_STEPS)
+    jets, config = toy_jets(recipe), recipe.quant_training
+    assert config is not None
+    compute = Compute("cpu", compiled=True)
+    train(fresh_tagger(recipe), jets, jets, config, tmp_path, progress=False, compute=compute)
+    assert "a quantized training is not compiled" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("device", "message"),
     [

@@ -98,7 +98,7 @@ def train(
     deterministic : bool
         On a GPU: only operations that give the same bits every time.
     compiled : bool
-        Compile the network with ``torch.compile``.
+        Compile the network with ``torch.compile`` in the float training; a quantized one says that it does not.
 
     Returns
     -------
