@@ -29,6 +29,7 @@ from tritag.hls_projects import cpp
 from tritag.hls_projects.csim import cache_root
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
 from tritag.quant.formats.fixed import FixedType, int_bits
+from tritag.quant.integer.plan import Plan
 from tritag.quant.integer.program import Port
 from tritag.quant.integer.torch_executor import run
 from tritag.quant.ops.op import ONNX_DOMAIN, BoundProgram
@@ -74,7 +75,13 @@ class Case:
 
 
 def run_torch(case: Case) -> Arrays:
-    """Outputs of the reference."""
+    """Outputs as networks in PyTorch compute them: by a plan, which is made anew."""
+    planned = Plan.of(case.bound.program, torch.device("cpu")).run([torch.from_numpy(x) for x in case.inputs])
+    return [x.long().numpy() for x in planned]
+
+
+def run_reference(case: Case) -> Arrays:
+    """Outputs of the reference, on int64 alone."""
     return [x.numpy() for x in run(case.bound.program, [torch.from_numpy(x) for x in case.inputs])]
 
 

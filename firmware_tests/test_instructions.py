@@ -1,6 +1,7 @@
 """One arithmetic, many executors: every instruction and every op gives the same integers everywhere.
 
-Each case goes through PyTorch (the reference), an interpreter on unbounded integers, ONNX Runtime, QONNX and C++.
+Each case goes through PyTorch (as networks run it, and the reference on int64), an interpreter on unbounded integers,
+ONNX Runtime, QONNX and C++.
 """
 
 from __future__ import annotations
@@ -9,7 +10,15 @@ import numpy as np
 import pytest
 
 from firmware_tests.cases import LONG, LONG_IN_CPP, NAMES, RANDOM, make_case
-from firmware_tests.harness import Library, check_equal, differences, run_onnxruntime, run_qonnx, run_torch
+from firmware_tests.harness import (
+    Library,
+    check_equal,
+    differences,
+    run_onnxruntime,
+    run_qonnx,
+    run_reference,
+    run_torch,
+)
 from tests.helpers.interpreter import interpret_all
 from tests.helpers.marks import asked, often
 from tests.helpers.op_cases import op_classes
@@ -35,6 +44,10 @@ class TestEveryExecutor:
         values = interpret_all(case.bound.program, [x[few] for x in case.inputs], case.rows)
         expected = [x[few] for x in run_torch(case)]
         check_equal(case, expected, [values[port.node] for port in case.bound.program.outputs], "the interpreter")
+
+    def test_reference(self, name):
+        case = make_case(name)
+        check_equal(case, run_torch(case), run_reference(case), "the reference")
 
     def test_onnxruntime(self, name):
         case = make_case(name)

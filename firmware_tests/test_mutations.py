@@ -19,7 +19,7 @@ from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExe
 from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.hls_projects.verify import first_different_layer, require_equal, verify
-from tritag.quant.integer import torch_executor
+from tritag.quant.integer.planner import Planner
 
 Edit = Callable[[str], str]
 REPORT = re.compile(
@@ -175,10 +175,10 @@ def test_broken_onnx_body(run, spoil, name):
 
 
 def test_broken_pytorch(monkeypatch):
-    """The reference is no exception: the others do not follow it."""
+    """What networks in PyTorch run is no exception: the others do not follow it."""
     case = make_case("mean_pool_n5")
     right = run_onnxruntime(case)
-    monkeypatch.setattr(torch_executor.Runner, "rsh", torch_executor.Runner.shr)
+    monkeypatch.setattr(Planner, "rsh", Planner.shr)
     report = differences(run_torch(case), right, case.bound.program.outputs)
     assert REPORT.match(report)
 

@@ -14,8 +14,7 @@ from tritag import api
 from tritag.errors import CheckFailed, RunError
 from tritag.export.model_file import read_model
 from tritag.export.rtl.text.delays import DelayModel
-from tritag.quant.integer.emitter import Place
-from tritag.quant.integer.torch_executor import Runner
+from tritag.quant.integer.planner import Planner
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import bind
 from tritag.run import Run
@@ -68,11 +67,9 @@ def test_one_entry_of_a_table_is_seen(monkeypatch):
     assert zoo.digest_of(model.SerializeToString(deterministic=True)) != HELD[FAST]["model"]
 
 
+@pytest.mark.usefixtures("programs_anew")
 def test_a_rounding_is_seen(monkeypatch):
-    def floor(self: Runner, at: Place, x, bits):
-        return x >> bits
-
-    monkeypatch.setattr(Runner, "rsh", floor)
+    monkeypatch.setattr(Planner, "rsh", Planner.shr)
     with pytest.raises(CheckFailed, match=r"golden integers, but [1-9]\d* of 462 jets differ"):
         api.export(f"{PREFIX}{FAST}")
 
