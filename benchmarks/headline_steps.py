@@ -11,16 +11,11 @@ projection: neither validation nor reading is in them. ``--compile`` compiles th
 from __future__ import annotations
 
 import argparse
-import time
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
-from tests.helpers.jets import random_jets
-from tritag.configs import load_config
+from benchmarks.training_steps import steps_s, study_of
 from tritag.models.nets.registry import load_tagger_config, make_tagger
 from tritag.models.training.memory import keep_freed_memory
 from tritag.quant.layers.tagger import QuantTagger
@@ -35,22 +30,8 @@ def cpu_s(name: str, k: int, precision: str, compiled: bool = False) -> tuple[fl
     config = load_tagger_config(name, k)
     quant = make_recipe(config, "top", precision).quant
     tagger: Any = make_tagger(config) if quant is None else QuantTagger(config, quant)
-    codes = torch.from_numpy(random_jets(np.random.default_rng(1), MICRO_BATCH, k)[0]).long()
-    count, label = torch.full((MICRO_BATCH, 1), k), (torch.arange(MICRO_BATCH) % 2).float()
-    with torch.no_grad():
-        inputs = tagger.eval().inputs(codes, count)
-    outputs = torch.compile(tagger.train().outputs) if compiled else tagger.train().outputs
-
-    def step() -> float:
-        began = time.process_time()
-        tagger.zero_grad(set_to_none=True)
-        for _ in range(BATCH // MICRO_BATCH):
-            logit: Tensor = outputs(inputs, count)[..., 0].flatten()
-            F.binary_cross_entropy_with_logits(logit, label).backward()
-        return time.process_time() - began
-
-    first = step()
-    return first, min(step() for _ in range(STEPS))
+    first, *later = steps_s(tagger, MICRO_BATCH, k, BATCH // MICRO_BATCH, 1 + STEPS, compiled)
+    return first, min(later)
 
 
 def main() -> None:
@@ -60,15 +41,14 @@ def main() -> None:
     compiled = parser.parse_args().compile
     torch.set_num_threads(1)
     keep_freed_memory()
-    study = load_config("studies", "headline")
-    steps = {key: int(value) for key, value in (setting.split("=") for setting in study["settings"])}
+    study, settings = study_of("headline")
     hours = 0.0
     for row in study["rows"]:
         name, k, precision = row["tagger"], row["constituents"], row["precision"]
         if compiled and precision != "float":
             continue
         first, seconds = cpu_s(name, k, precision, compiled)
-        iterations = steps["training.iterations" if precision == "float" else "quant_training.iterations"]
+        iterations = int(settings["training.iterations" if precision == "float" else "quant_training.iterations"])
         one = iterations * seconds / 3600
         hours += one * len(study["seeds"])
         print(f"| `{name}` | {k} | {precision} | {first:.2g} | {seconds:.3f} | {one:.2f} |", flush=True)  # noqa: T201

@@ -8,13 +8,9 @@ times the batch of the tagger's own settings, and of the steps of Table 1 and Ta
 
 from __future__ import annotations
 
-import time
-
-import numpy as np
 import torch
-from torch.nn import functional as F
 
-from tests.helpers.jets import random_jets
+from benchmarks.training_steps import steps_s, study_of
 from tritag.models.nets.registry import load_tagger_config, make_tagger
 from tritag.models.training.memory import keep_freed_memory
 from tritag.quant.recipe import make_recipe
@@ -23,24 +19,13 @@ NAMES = [
     f"paper/{network}-{size}" for size in ("200k", "2m") for network in ("transformer", "lloca", "part", "lgatr-slim")
 ]
 K, JETS = 128, 16
-# Table 2: steps and batch of configs/studies/paper/table-2.yaml.
-TABLE_2 = (1_000_000, 512)
 
 
 def cpu_s_a_jet(name: str) -> float:
     """CPU time of a training step over the number of its jets."""
     torch.manual_seed(1)
-    tagger = make_tagger(load_tagger_config(name, K)).train()
-    codes = torch.from_numpy(random_jets(np.random.default_rng(1), JETS, K)[0]).long()
-    count, label = torch.full((JETS, 1), K), (torch.arange(JETS) % 2).float()
-    inputs = tagger.inputs(codes, count)
-    taken = []
-    for _ in range(3):
-        began = time.process_time()
-        tagger.zero_grad(set_to_none=True)
-        F.binary_cross_entropy_with_logits(tagger.logits(inputs, count), label).backward()
-        taken.append(time.process_time() - began)
-    return min(taken[1:]) / JETS
+    tagger = make_tagger(load_tagger_config(name, K))
+    return min(steps_s(tagger, JETS, K, 1, 3)[1:]) / JETS
 
 
 def main() -> None:
@@ -48,12 +33,13 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     print("| tagger | ms a jet | s a step | projected hours | of Table 2 |\n|---|---|---|---|---|")  # noqa: T201
+    _, settings = study_of("paper/table-2")
+    jets_of_table_2 = int(settings["training.iterations"]) * int(settings["training.batch_size"])
     for name in NAMES:
         training = make_recipe(load_tagger_config(name), "top", "float").training
         jet_s = cpu_s_a_jet(name)
         step_s = jet_s * training.batch_size
-        steps, batch = TABLE_2
-        second = f"{steps * batch * jet_s / 3600:,.0f}" if name.endswith("2m") else "-"
+        second = f"{jets_of_table_2 * jet_s / 3600:,.0f}" if name.endswith("2m") else "-"
         hours = f"{training.iterations * step_s / 3600:,.0f}"
         print(f"| `{name}` | {1000 * jet_s:.3g} | {step_s:.3g} | {hours} | {second} |", flush=True)  # noqa: T201
 

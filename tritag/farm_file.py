@@ -91,11 +91,6 @@ def make_cluster(farm: FarmFile, where: Path, certificates: Path) -> Any:
     ConfigError
         Its class refuses the options, or the folder has blanks in its path.
     """
-    folder = str(certificates.resolve())
-    if farm.cluster in _CLUSTERS and len(folder.split()) > 1:  # dask-jobqueue writes it into the job's command as it is
-        raise ConfigError(
-            f"{where}: the folder of the call must have no blanks in its path, got {folder}; call elsewhere"
-        )
     module, _, name = _CLUSTERS.get(farm.cluster, farm.cluster).partition(":")
     try:
         kind = getattr(importlib.import_module(module), name)
@@ -104,16 +99,22 @@ def make_cluster(farm: FarmFile, where: Path, certificates: Path) -> Any:
         raise ToolError(f"{where} needs the package {module}, which is missing ({error}); {how}") from error
     except AttributeError as error:
         raise ConfigError(f"{where}: {module} has no class {name}") from error
-    # A worker whose scheduler is gone ends; one process and one core for each job, unless the file says otherwise.
-    own: dict[str, Any] = {"processes": 1, "death_timeout": 120, "python": sys.executable}
-    if farm.cluster not in _CLUSTERS:
-        own = {}
-    elif "security" not in farm.options:
-        own["security"] = _credentials(Path(folder))
+    own = _own_options(farm, where, certificates.resolve()) if farm.cluster in _CLUSTERS else {}
     try:
         return kind(**{**own, **farm.options})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {name} refuses the options: {one_line(str(error))}") from error
+
+
+def _own_options(farm: FarmFile, where: Path, folder: Path) -> dict[str, Any]:
+    """What a cluster of dask-jobqueue is given, unless the farm's file says otherwise."""
+    if len(str(folder).split()) > 1:  # dask-jobqueue writes it into the job's command as it is
+        raise ConfigError(
+            f"{where}: the folder of the call must have no blanks in its path, got {folder}; call elsewhere"
+        )
+    # A worker whose scheduler is gone ends; one process and one core for each job.
+    own = {"processes": 1, "death_timeout": 120, "python": sys.executable}
+    return own if "security" in farm.options else {**own, "security": _credentials(folder)}
 
 
 def _credentials(folder: Path) -> Any:

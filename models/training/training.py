@@ -194,11 +194,12 @@ class _Session:
         self.weights = None if weights is None else weights.to(self.jets.device)
         self.validation = Validation(self.tagger, training.validation_jets, training.head)
         self.scheduled = [module for module in self.tagger.modules() if hasattr(module, "on_step")]
-        compiled = training.compute.compiled and not self.scheduled
+        self.outputs = self.tagger.outputs
         if training.compute.compiled and self.scheduled:
             # Integer programs are no part of what is compiled (measured: docs/training.md).
             _LOG.warning("a quantized training is not compiled, because its steps would take longer")
-        self.outputs = torch.compile(self.tagger.outputs) if compiled else self.tagger.outputs
+        elif training.compute.compiled:
+            self.outputs = torch.compile(self.tagger.outputs)
         self.resumed_at = self.state.step
         self.final: Metrics | HeadMetrics | None = None
         self.session, self.interval = Speed(config.batch_size), Speed(config.batch_size)
