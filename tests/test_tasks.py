@@ -213,7 +213,7 @@ def scheduler(tmp_path: Path, repository: Path) -> Iterator[str]:
         call = [sys.executable, "-m", "dask", *words.split(), "--scheduler-file", str(found)]
         started.append(subprocess.Popen(call, env=variables, cwd=tmp_path, stderr=subprocess.DEVNULL))
     try:
-        wait_until(found.is_file)
+        wait_until(lambda: found.is_file() and found.read_text().rstrip().endswith("}"))  # it is not written at once
         yield json.loads(found.read_text())["address"]
     finally:
         for process in started:

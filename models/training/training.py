@@ -195,8 +195,7 @@ class _Session:
         self.validation = Validation(self.tagger, training.validation_jets, training.head)
         self.scheduled = [module for module in self.tagger.modules() if hasattr(module, "on_step")]
         self.outputs = self.tagger.outputs
-        if training.compute.compiled and self.scheduled:
-            # Integer programs are no part of what is compiled (measured: docs/training.md).
+        if training.compute.compiled and self.scheduled:  # measured: docs/training.md
             _LOG.warning("a quantized training is not compiled, because its steps would take longer")
         elif training.compute.compiled:
             self.outputs = torch.compile(self.tagger.outputs)
