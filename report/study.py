@@ -48,6 +48,8 @@ class StudyEntry:
         Multiply-accumulates of one jet; gives the table the columns of sizes.
     firmware : dict, optional
         Bit check of the first seed: ``differ`` and ``jets``, and ``compile_s`` of the C-simulation.
+    elsewhere : sequence of pairs, optional
+        Scores and labels on the jets of another file, one pair a seed.
     """
 
     label: str
@@ -59,6 +61,7 @@ class StudyEntry:
     paper: Cost | None = None
     macs: int | None = None
     firmware: dict[str, Any] | None = None
+    elsewhere: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]] | None = None
 
 
 def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
@@ -91,6 +94,10 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
             row["macs"] = entry.macs
         if entry.firmware is not None:
             row["firmware"] = entry.firmware
+        if entry.elsewhere is not None:
+            others = [measure(scores, labels).auc for scores, labels in entry.elsewhere]
+            row["auc_elsewhere"] = _mean([(auc.value, auc.error) for auc in others])
+            row["jets_elsewhere"] = len(entry.elsewhere[0][1])
         rows.append(row)
     measured = [row for row in rows if "effective_bit_operations" in row]
     points = [(row["effective_bit_operations"], row["rejection_0.3"]["value"]) for row in measured]
@@ -99,13 +106,17 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
     return rows
 
 
-def study_markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown table; value ± statistical error (± spread over seeds when there are several), and costs where known."""
+def study_markdown(rows: Sequence[dict[str, Any]], elsewhere: str = "other jets") -> str:
+    """Markdown table; value ± statistical error (± spread over seeds when there are several), and costs where known.
+
+    ``elsewhere`` names the other jets, on which rows may have an AUC, too.
+    """
     sizes = list(_SIZES) if any("macs" in row for row in rows) else []
     costs = [key for key in _COSTS if any(key in row for row in rows)]
     firmware = list(_FIRMWARE) if any("firmware" in row for row in rows) else []
-    columns = ["tagger", *(_SIZES[key][0] for key in sizes)]
-    columns += ["AUC", "accuracy", "1/ε_B at ε_S = 0.3", "1/ε_B at ε_S = 0.5", "relative to float at 0.3"]
+    other = any("auc_elsewhere" in row for row in rows)
+    columns = ["tagger", *(_SIZES[key][0] for key in sizes), "AUC", *([f"AUC, {elsewhere}"] if other else [])]
+    columns += ["accuracy", "1/ε_B at ε_S = 0.3", "1/ε_B at ε_S = 0.5", "relative to float at 0.3"]
     columns += [_COSTS[key][0] for key in costs] + [_FIRMWARE[key][0] for key in firmware]
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for row in rows:
@@ -114,6 +125,7 @@ def study_markdown(rows: Sequence[dict[str, Any]]) -> str:
             row["tagger"],
             *(_SIZES[key][1](row[key]) for key in sizes),
             _text(row["auc"], 4),
+            *([_elsewhere(row)] if other else []),
             _text(row["accuracy"], 4),
             _text(row["rejection_0.3"], 0),
             _text(row["rejection_0.5"], 0),
@@ -128,6 +140,10 @@ def study_markdown(rows: Sequence[dict[str, Any]]) -> str:
 def _rejection(metrics: Metrics, efficiency: float) -> tuple[float, float]:
     rejection = metrics.rejection(efficiency)
     return rejection.value, rejection.error
+
+
+def _elsewhere(row: dict[str, Any]) -> str:
+    return f"{_text(row['auc_elsewhere'], 3)} ({row['jets_elsewhere']} jets)" if "auc_elsewhere" in row else "-"
 
 
 def _mean(values: Sequence[tuple[float, float]]) -> dict[str, float | None]:

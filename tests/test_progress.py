@@ -46,6 +46,13 @@ def test_lines_have_rate_and_time_left(capsys: pytest.CaptureFixture[str], clock
     ]
 
 
+def test_slow_work_has_a_rate_by_the_hour(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:
+    with Progress("study", 3, "trainings", line_period_s=0) as shown:
+        clock[0] += 240
+        shown.advance()
+    assert capsys.readouterr().err == "study: 1 of 3 trainings, 15.0 trainings/h, about 8.0 min left\n"
+
+
 def test_unequal_units_are_weighed_by_their_share(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:
     with Progress("Yosys", 10, "modules", line_period_s=0) as shown:
         shown.update(0, 0.0)

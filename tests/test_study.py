@@ -13,10 +13,12 @@ from tests.helpers.jets import SAMPLE
 from tests.helpers.studies import write_study
 from tritag import cli
 from tritag.configs import config_names
+from tritag.data.jets.store import read_jets
 from tritag.errors import ConfigError
 from tritag.files import write_json
 from tritag.models.nets.registry import load_tagger_config
-from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.evaluate import evaluate_run
+from tritag.pipeline.opened import OpenedRun, open_run
 from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_point, row_recipe
 from tritag.pipeline.study.run import study_run
 from tritag.pipeline.study.scheduler import must_be_done
@@ -182,6 +184,26 @@ def test_trainings_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     study.write_text(study.read_text().replace("seeds: [1]", "seeds: [1, 2]"))
     assert cli.run(["study", str(study), "--processes", "2"]) == 0
     assert len(list(tmp_path.glob("runs/*/weights.safetensors"))) == 2
+
+
+def test_auc_on_other_jets_has_a_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    study = write_study(tmp_path / "small.yaml", "float")
+    batch, other = read_jets(SAMPLE, n_max=60), tmp_path / "other.npz"
+    arrays = {"p4": batch.p4, "n_constituents": batch.n_constituents}
+    np.savez(other, **arrays)
+    call = ["study", str(study), "--processes", "1", "--also-jets"]
+    assert cli.run([*call, str(other)]) == 2
+    assert "other.npz must have labels 0 or 1, got 60 of 60 with other labels" in capsys.readouterr().err
+    assert not list(tmp_path.glob("runs/*"))  # nothing was trained for it
+    np.savez(other, **arrays, is_top=batch.label)
+    assert cli.run([*call, str(other)]) == 0
+    head, _, row = capsys.readouterr().out.strip().splitlines()
+    metrics = evaluate_run(open_run(next(tmp_path.glob("runs/*/"))), other).metrics
+    assert head.startswith("| tagger | AUC | AUC, other | accuracy |")
+    assert row.split(" | ")[2] == f"{metrics.auc.value:.3f} ± {metrics.auc.error:.3f} (60 jets)"
 
 
 def test_a_study_from_jets_to_front(

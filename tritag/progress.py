@@ -126,7 +126,7 @@ class Progress:
     def _figures(self, of: str = "/") -> str:
         took_s = time.monotonic() - self._started
         more = self._done - self._before
-        rate = f", {more / took_s:,.1f}{self._unit}/s" if more and took_s > 1 else ""
+        rate = f", {_rate(more / took_s, self._unit)}" if more and took_s > 1 else ""
         note = f", {self._note}" if self._note else ""
         return f"{self._done:,}{of}{self._total:,}{self._unit}{rate}{note}"
 
@@ -138,6 +138,11 @@ class Progress:
 
     def _print(self, line: str) -> None:
         self._console.print(escape(line))
+
+
+def _rate(per_s: float, unit: str) -> str:
+    """The rate of slow work by the hour: trainings are never 0.0 a second."""
+    return f"{per_s:,.1f}{unit}/s" if per_s >= 0.1 else f"{per_s * 3600:,.1f}{unit}/h"
 
 
 def track(items: Sequence[T], title: str, unit: str = "", *, show: bool = True) -> Iterator[T]:

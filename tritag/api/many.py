@@ -23,6 +23,7 @@ def study(
     farm: str | Path | None = None,
     client: Client | None = None,
     retry: bool = False,
+    also_jets: str | Path | None = None,
 ) -> StudyResult:
     """Train every row of a study with every seed; killed and called again, it goes on with what is missing.
 
@@ -40,6 +41,8 @@ def study(
         A client of your own, which stays open.
     retry : bool
         Try again what failed in an earlier call.
+    also_jets : str or Path, optional
+        Labelled jet file on which every row's AUC is measured, too.
 
     Returns
     -------
@@ -52,6 +55,8 @@ def study(
         The study is not valid.
     RunError
         Points failed; the others are done.
+    DataError
+        The jets of ``also_jets`` do not fit a row's tagger.
 
     Examples
     --------
@@ -63,7 +68,7 @@ def study(
     where = _farm(processes, scheduler, farm, client)
     from tritag.pipeline.study.run import study_run
 
-    return study_run(name, farm=where, retry=retry)
+    return study_run(name, farm=where, retry=retry, also_jets=None if also_jets is None else Path(also_jets))
 
 
 def sweep(

@@ -17,6 +17,9 @@ def command(
     name: Annotated[str, typer.Argument(help="A name in configs/studies, or a YAML file.")],
     write: Annotated[Path | None, typer.Option(help="Markdown file whose section of this study is replaced.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for figures of rejection against cost.")] = None,
+    also_jets: Annotated[
+        Path | None, typer.Option(help="Labelled jet file on which every row's AUC is measured, too.")
+    ] = None,
     processes: Processes = None,
     scheduler: Scheduler = None,
     farm: FarmYaml = None,
@@ -29,7 +32,7 @@ def command(
     where = Farm(processes, scheduler, farm)
     from tritag.pipeline.study.run import study_run
 
-    result = study_run(name, write, figures, where, retry)
+    result = study_run(name, write, figures, where, retry, also_jets)
     if json:
         print_json(result.as_list())
     else:

@@ -108,12 +108,12 @@ def evaluate_run(
 def _evaluated(
     opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool, compute: Compute
 ) -> EvaluateResult:
-    sample, given = _outputs(opened, jets, progress, compute)
+    sample, given = outputs_on(opened, jets, progress, compute)
     head = opened.recipe.tagger.head
     metrics = measure_head(given, sample, head)
     against = None
     if other is not None:
-        other_sample, other_given = _outputs(other, jets, progress, compute)
+        other_sample, other_given = outputs_on(other, jets, progress, compute)
         other_head = other.recipe.tagger.head
         if other_head.classes != head.classes or other_head.qcd != head.qcd:
             raise ConfigError(
@@ -127,9 +127,16 @@ def _evaluated(
     return EvaluateResult(opened, str(jets) if jets else "test", metrics, against)
 
 
-def _outputs(
+def outputs_on(
     opened: OpenedRun, jets: Path | None, progress: bool, compute: Compute
 ) -> tuple[CodedJets, NDArray[np.float64]]:
+    """A run's test jets, or those of a file, and what its tagger answers: (n,), or (n, outputs) of other heads.
+
+    Raises
+    ------
+    DataError
+        As in :func:`tritag.pipeline.jets.coded_jets`.
+    """
     tagger = opened.tagger()
     sample = coded_jets(opened.recipe, None if jets else "test", file=jets)
     with compute.placed(tagger):

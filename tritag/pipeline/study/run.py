@@ -9,7 +9,7 @@ from tritag.farm import Farm, kept
 from tritag.files import JsonObject
 from tritag.pipeline.study.config import load_study
 from tritag.pipeline.study.scheduler import check_all, train_all
-from tritag.pipeline.study.table import find_section, replace_section, study_entries
+from tritag.pipeline.study.table import find_section, replace_section, require_jets, study_entries
 from tritag.report.figures import write_figures
 from tritag.report.study import study_markdown, study_rows
 from tritag.terminal import print_progress
@@ -25,15 +25,18 @@ class StudyResult:
         Name of the study.
     rows : tuple of dict
         Figures of every row: means over seeds, statistical errors, spreads, costs.
+    elsewhere : str, optional
+        Name of the other jets on which AUCs were measured, too.
     """
 
     name: str
     rows: tuple[JsonObject, ...]
+    elsewhere: str | None = None
 
     @property
     def markdown(self) -> str:
         """The table in Markdown."""
-        return study_markdown(self.rows)
+        return study_markdown(self.rows, self.elsewhere or "")
 
     def as_list(self) -> list[JsonObject]:
         """What ``tritag study --json`` prints."""
@@ -50,6 +53,7 @@ def study_run(
     figures: Path | None = None,
     farm: Farm | None = None,
     retry: bool = False,
+    also_jets: Path | None = None,
 ) -> StudyResult:
     """Train every row of a study with every seed, check its firmware where it asks for it, and make its table.
 
@@ -65,22 +69,29 @@ def study_run(
         Where trainings and checks are done; by default in a process for each core.
     retry : bool
         Try points again that failed in an earlier call.
+    also_jets : Path, optional
+        Labelled jet file; the table has a column of every row's AUC on it.
 
     Raises
     ------
     ConfigError
         The study is not valid, or the file of ``write`` has no section for it.
+    DataError
+        The jets of ``also_jets`` do not fit a row's tagger.
     RunError
         Points failed; the others are done.
     """
     config = load_study(name)
     if write is not None:
         find_section(write, Path(name).stem)  # before anything is trained
+    if also_jets is not None:
+        require_jets(config, also_jets)
     with kept(farm or Farm()) as workers:
         train_all(config, workers, name, retry)
         if config.firmware:
             check_all(config, workers, name, retry)
-    result = StudyResult(Path(name).stem, tuple(study_rows(study_entries(config))))
+    rows = tuple(study_rows(study_entries(config, also_jets)))
+    result = StudyResult(Path(name).stem, rows, None if also_jets is None else also_jets.stem)
     if write is not None:
         replace_section(write, result.name, result.markdown)
         print_progress(f"wrote the section of study {result.name} in {write}")

@@ -16,7 +16,10 @@ from tritag.files import JsonObject, write_text
 from tritag.models.figures.head_metrics import tag_scores
 from tritag.models.nets.macs import count_macs
 from tritag.models.nets.registry import TaggerConfig, count_parameters, make_tagger
+from tritag.models.training.compute import Compute
 from tritag.pipeline.cost import cost_run
+from tritag.pipeline.evaluate import outputs_on
+from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.run_files import CsimFile, VerdictFile
 from tritag.pipeline.study.config import StudyConfig, StudyRow, row_recipe
@@ -33,24 +36,26 @@ _Answers: TypeAlias = Mapping[str, tuple[NDArray[np.float64], NDArray[np.int64]]
 
 @dataclasses.dataclass(frozen=True)
 class _RowRuns:
-    """What the runs of a row gave: the tagger, its answers and costs by seed, and the first one's bit check."""
+    """What the runs of a row gave: tagger, answers (elsewhere: on other jets), costs by seed, one bit check."""
 
     tagger: TaggerConfig
     answers: list[_Answers]
+    elsewhere: list[_Answers]
     costs: list[JsonObject]
     firmware: JsonObject | None
 
 
-def study_entries(config: StudyConfig) -> list[StudyEntry]:
+def study_entries(config: StudyConfig, also: Path | None = None) -> list[StudyEntry]:
     """Entries of all rows; a row with a multi-class head has one per signal class, against the background classes.
 
-    The first float row of a tagger is what its other rows are compared with.
+    The first float row of a tagger is what its other rows are compared with. ``also`` is a jet file on which every
+    tagger answers, too.
     """
     entries: list[StudyEntry] = []
     keys: list[tuple[str, int | None, str]] = []
     references: dict[tuple[str, int | None, str], int] = {}
     for row in config.rows:
-        for signal, entry in _row_entries(config, row):
+        for signal, entry in _row_entries(config, row, also):
             keys.append((row.tagger, row.constituents, signal))
             if row.precision == "float" and row.on_grid:
                 references.setdefault(keys[-1], len(entries))
@@ -62,9 +67,25 @@ def study_entries(config: StudyConfig) -> list[StudyEntry]:
     ]
 
 
-def _row_entries(config: StudyConfig, row: StudyRow) -> list[tuple[str, StudyEntry]]:
+def require_jets(config: StudyConfig, path: Path) -> None:
+    """Raise before anything is trained when a row's tagger cannot be measured on the jets of a file.
+
+    Raises
+    ------
+    DataError
+        As :func:`tritag.pipeline.jets.coded_jets`, or jets without the two classes or the head's.
+    """
+    taggers: list[TaggerConfig] = []
+    for row in config.rows:
+        recipe = row_recipe(config, dataclasses.replace(row, start=None), config.seeds[0])
+        if recipe.tagger not in taggers:
+            taggers.append(recipe.tagger)
+            recipe.tagger.head.check(coded_jets(recipe, None, path), str(path))
+
+
+def _row_entries(config: StudyConfig, row: StudyRow, also: Path | None) -> list[tuple[str, StudyEntry]]:
     """Name of the signal and entry of every question that the row's tagger answers."""
-    runs = _row_runs(config, row)
+    runs = _row_runs(config, row, also)
     tagger = runs.tagger
     remarks = [*([] if row.on_grid else ["off the grid"]), *([row.note] if row.note else [])]
     label = ", ".join([row.tagger, f"K = {tagger.n_constituents}", row.precision, *remarks])
@@ -81,14 +102,16 @@ def _row_entries(config: StudyConfig, row: StudyRow) -> list[tuple[str, StudyEnt
                 paper=paper_cost(tagger, row),
                 macs=count_macs(network, tagger.n_constituents, n_codes) if config.firmware else None,
                 firmware=runs.firmware,
+                elsewhere=[answer[name] for answer in runs.elsewhere] or None,
             ),
         )
         for name, (_, labels) in runs.answers[0].items()
     ]
 
 
-def _row_runs(config: StudyConfig, row: StudyRow) -> _RowRuns:
+def _row_runs(config: StudyConfig, row: StudyRow, also: Path | None) -> _RowRuns:
     answers: list[_Answers] = []
+    elsewhere: list[_Answers] = []
     costs: list[JsonObject] = []
     firmware: JsonObject | None = None
     for seed in config.seeds:
@@ -99,7 +122,10 @@ def _row_runs(config: StudyConfig, row: StudyRow) -> _RowRuns:
             firmware = firmware or (_firmware(opened) if config.firmware else None)
         file = opened.run.read_npz("scores.npz", ("scores", "labels"))
         answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
-    return _RowRuns(recipe.tagger, answers, costs, firmware)  # the tagger is the same for all seeds
+        if also is not None:
+            sample, outputs = outputs_on(opened, also, False, Compute())
+            elsewhere.append(tag_scores(outputs, sample.label.numpy(), recipe.tagger.head))
+    return _RowRuns(recipe.tagger, answers, elsewhere, costs, firmware)  # the tagger is the same for all seeds
 
 
 def _firmware(opened: OpenedRun) -> JsonObject:
