@@ -30,7 +30,7 @@ from tritag.models.layers.minkowski import (
 from tritag.models.layers.residual import Residual
 from tritag.models.layers.scalars import N_SCALARS, JetScalars
 from tritag.models.layers.tagger import Tagger
-from tritag.models.nets.lgatr_slim_rows import has_rows, last_rows
+from tritag.models.nets.lgatr_slim_columns import has_columns, last_scalars
 from tritag.models.nets.registry import register
 
 
@@ -151,8 +151,8 @@ class LGATrSlim(Tagger):
         vectors, scalars = inputs
         vectors, scalars = self.embed_vectors(vectors), self.embed_scalars(scalars)
         scalars = self.all_scalars(scalars, self.embed_scalars.bias, count)
-        if self.training and has_rows(self, (SlimBlock, SlimMLP)):
-            return self.head(last_rows(self, vectors, scalars, count))
+        if self.training and has_columns(self, (SlimBlock, SlimMLP)):
+            return self.head(last_scalars(self, vectors, scalars, count))
         for block in self.blocks:
             vectors, scalars = block(vectors, scalars, count)
         return self.head(self.first_token(scalars))
