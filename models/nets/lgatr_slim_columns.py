@@ -57,13 +57,13 @@ def last_scalars(network: LGATrSlim, vectors: Tensor, scalars: Tensor, count: Te
 def _block(block: Any, v: Tensor, s: Tensor, count: Tensor, tokens: int) -> tuple[Tensor, Tensor]:
     """Vectors (4, V, B M) and scalars (S, B M) behind a block; behind the last one those of the global token."""
     heads = block.norm_query.heads
-    y = _normed(v, s)
+    y_v, y_s = _normed(v, s)
     names, queries = ["query", "key", "value"], None
     if block.last:
         names = names[1:]
         v, s = _first(v, tokens), _first(s, tokens)
-        queries = _attended(block, *(_first(x, tokens) for x in y), ["query"])
-    columns = _attended(block, *y, names)
+        queries = _attended(block, ["query"], _first(y_v, tokens), _first(y_s, tokens))
+    columns = _attended(block, names, y_v, y_s)
     real = real_tokens(count, block.attention.n_constituents, tokens)[:, None, :]
     mean_v, mean_s = column_attention(columns, real, v.shape[1] // heads, queries)
     v = vector_linear(block.project_vectors.weight, mean_v, v)
@@ -82,7 +82,7 @@ def _first(x: Tensor, tokens: int) -> Tensor:
     return x.unflatten(-1, (-1, tokens))[..., 0].contiguous()
 
 
-def _attended(block: Any, v: Tensor, s: Tensor, names: Sequence[str]) -> Tensor:
+def _attended(block: Any, names: Sequence[str], v: Tensor, s: Tensor) -> Tensor:
     """Normed columns of queries (with lowered indices), keys and values, as many of them as ``names`` has."""
     of_v, of_s = ([getattr(block, f"{name}_{kind}") for name in names] for kind in ("vectors", "scalars"))
     weight = torch.stack([part.weight for part in of_v]).expand(4, -1, -1, -1)
