@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from tritag.export.rtl.design.placed import Placed
 from tritag.export.rtl.tools.simulation import cache_root
 from tritag.export.rtl.tools.synthesis import Job
 from tritag.files import atomic_path
-from tritag.helper_files import own_folder
+from tritag.helper_files import only_one, own_folder
 from tritag.seals import seal, unseal
 from tritag.tools import run_tool
 
@@ -143,6 +144,22 @@ def _routed(kernel: Placed) -> Route:
     return made
 
 
+@lru_cache(maxsize=1)
+def _prepare() -> None:
+    """Start nextpnr once, alone: its first start writes machine code for all later ones, and not in one piece.
+
+    Raises
+    ------
+    ToolError
+        It does not start.
+    """
+    root = cache_root() / "routing"
+    with only_one(root / "nextpnr"), own_folder(root) as folder:
+        done = run_tool([sys.executable, "-c", _NEXTPNR, "--version"], folder)
+    if done.returncode:
+        raise ToolError(f"nextpnr must start, but failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
 def _router_version() -> str:
     return version(PACKAGE)
 
@@ -160,6 +177,7 @@ def _run(text: str, files: Mapping[str, str]) -> Route:
 def _place_and_route(folder: Path) -> Route:
     settings = ["--85k", "--package", "CABGA756", "--out-of-context", "--timing-allow-fail", "--seed", "1"]
     settings += ["--freq", str(_FREQUENCY_MHZ), "--json", "netlist.json", "--report", "report.json", "--quiet"]
+    _prepare()
     done = run_tool([sys.executable, "-c", _NEXTPNR, *settings], folder)
     report = folder / "report.json"
     if done.returncode or not report.is_file():

@@ -41,6 +41,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: bool = Fals
     monkeypatch.setattr(routing, "_NEXTPNR", NEXTPNR.format(fails=fails))
     monkeypatch.setattr(routing, "_router_version", lambda: "stand-in")
     monkeypatch.setattr(routing, "require_router", lambda: None)
+    monkeypatch.setattr(routing, "_prepare", lambda: None)
 
 
 def test_a_kernel_is_routed_once(kernel, tmp_path, monkeypatch):
@@ -67,10 +68,20 @@ def test_a_kernel_is_routed_once(kernel, tmp_path, monkeypatch):
 def test_nextpnr_itself(kernel, tmp_path, monkeypatch):
     """Its period on that device is longer than that of one LUT and shorter than that of a hundred."""
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
+    routing._prepare.cache_clear()
     found = route([kernel])[kernel.module]
     assert found.reason == ""
     assert found.period_ns is not None
     assert 1 < found.period_ns < 30
+    assert routing._prepare.cache_info().currsize == 1  # its first start was alone
+
+
+def test_a_router_that_does_not_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path))
+    monkeypatch.setattr(routing, "_NEXTPNR", "raise SystemExit('no machine code for it')")
+    routing._prepare.cache_clear()
+    with pytest.raises(ToolError, match="nextpnr must start, but failed:\nno machine code for it"):
+        routing._prepare()
 
 
 def test_a_kernel_without_a_place_is_named(kernel, tmp_path, monkeypatch):
