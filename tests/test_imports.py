@@ -104,7 +104,7 @@ LEAF_FILES = (
         "terminal",
     ),
     *("workers", "plugin_files", "plugins", "seals", "build_cache", "tools"),
-    *("farm_file", "farm", "tasks"),
+    *("farm_file", "farm", "task", "tasks"),
     "_version",
 )
 LEAVES = {*(f"tritag.{name}" for name in LEAF_FILES), "tritag.__version__"}

@@ -19,7 +19,8 @@ from tritag.errors import ConfigError, RunError, ToolError
 from tritag.farm import Farm, connect, kept
 from tritag.farm_file import make_cluster, read_farm
 from tritag.pipeline.points.jobs import Job, do_jobs
-from tritag.tasks import Task, run_tasks
+from tritag.task import Task
+from tritag.tasks import run_tasks
 
 FARM = """
 cluster: condor
@@ -109,6 +110,43 @@ def test_what_was_done_on_a_worker_that_died_is_not_done_again(tmp_path: Path) -
     assert [tries(f"t{i}") for i in range(4)] == ["x"] * 4
 
 
+def write_after(report: Any, target: Path, other: Path) -> None:
+    wait_until(other.exists)
+    target.write_text(f"{other.exists()}")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_comes_after_a_task_waits_for_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    """With two processes the slow task ends only when the one after the quick task is there."""
+    monkeypatch.setenv("TRITAG_RUNS", "some runs")
+    quick, slow, after, more = (tmp_path / name for name in ("quick", "slow", "after", "more"))
+    asked = [
+        Task("quick", quick, write_own, (quick,)),
+        Task("slow", slow, write_after, (slow, after)),
+        Task("wrong", tmp_path / "wrong", fail, (tmp_path / "wrong",)),
+        Task("after", after, write_after, (after, quick), after="quick"),
+        Task("more", more, write_after, (more, tmp_path / "wrong"), after="after wrong"),
+        Task("after wrong", tmp_path / "x", write_own, (tmp_path / "x",), after="wrong"),
+    ]
+    asked[-2:] = reversed(asked[-2:])
+    told: list[int] = []
+    ended = {task.name: error for task, error in run_tasks(asked, Farm(processes=processes), told.append)}
+    assert [ended[name] for name in ("quick", "slow", "after")] == [None] * 3
+    assert (after.read_text(), slow.read_text()) == ("True", "True")
+    assert {str(ended[name]) for name in ("wrong", "after wrong", "more")} == {"no wrong today"}
+    assert not more.exists()
+    assert sum(told) == len(asked)
+
+
+def test_tasks_that_would_never_begin_are_refused(tmp_path: Path) -> None:
+    a, b = (Task(name, tmp_path / name, write_own, (tmp_path / name,), after=other) for name, other in ("ab", "ba"))
+    for asked in ([a, b], [a, a]):
+        with pytest.raises(ValueError, match="must not wait for each other"):
+            list(run_tasks(asked, Farm(processes=1)))
+
+
 def test_who_lacks_the_certificate_gives_no_work(tmp_path: Path) -> None:
     """Whoever runs tasks in a scheduler runs code as its owner: other users of the machine reach the port, no more."""
     intrude = (
@@ -136,6 +174,20 @@ def test_failed_jobs_keep_their_error_until_they_are_asked_for(tmp_path: Path, m
     assert target.exists()
     assert do_jobs([wrong], farm, "t", "jobs") == {}
     assert not list((tmp_path / "runs" / "points").glob("*.json"))
+
+
+def test_what_comes_after_a_failed_job_has_its_error_and_none_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    farm, (a, b) = Farm(processes=1), (tmp_path / name for name in "ab")
+    jobs = [Job("a", a, fail, (a,)), Job("b", b, write_own, (b,), after="a")]
+    for _ in range(2):  # in the call in which it fails, and in a later one
+        assert do_jobs(jobs, farm, "t", "jobs") == dict.fromkeys("ab", "no a today")
+        assert [path.name for path in (tmp_path / "runs" / "points").iterdir()] == ["a.failed.json"]
+    jobs[0] = Job("a", a, write_own, (a,))
+    assert do_jobs(jobs, farm, "t", "jobs", retry=True) == {}
+    assert b.exists()
 
 
 @pytest.mark.parametrize(

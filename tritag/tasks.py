@@ -10,6 +10,7 @@ import os
 import pickle
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tritag import plugins
 from tritag.errors import ToolError
 from tritag.farm import Farm, Farmed, connect
 from tritag.helper_files import temporary_folder
+from tritag.task import Order, Task
 from tritag.terminal import print_progress
 from tritag.verbosity import WANTED
 
@@ -29,36 +31,10 @@ if TYPE_CHECKING:
     from distributed import Future
 
 Report: TypeAlias = Callable[[int], None]
-Work: TypeAlias = Callable[..., None]
 _PATIENCE_S = 30.0
 # A file that another machine wrote may show up late: attributes are cached by file systems of a network.
 _LATE_S = 60.0
 _ONE_AT_A_TIME = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Task:
-    """A piece of work.
-
-    Attributes
-    ----------
-    name : str
-        For messages.
-    target : Path
-        The file that is there when it is done. Who makes tasks leaves out those that are done.
-    work : callable
-        A function of a module, called with the arguments, and first with ``report``: to be told units that were done.
-    arguments : tuple
-        What a process on another machine can be given.
-    units : int
-        What it counts for, in units of the progress that is shown.
-    """
-
-    name: str
-    target: Path
-    work: Work
-    arguments: tuple[Any, ...] = ()
-    units: int = 1
 
 
 @dataclass(frozen=True)
@@ -101,6 +77,9 @@ def run_tasks(
 ) -> Iterator[tuple[Task, Exception | None]]:
     """Do tasks, and give each with its error, or None, as it ends.
 
+    What comes after a task is done before others that wait, and not at all when that one fails: then it has the same
+    error.
+
     A single process works in this one; more are workers of a Dask cluster (:mod:`tritag.farm`). Whoever stops to
     iterate ends those under way.
 
@@ -119,18 +98,25 @@ def run_tasks(
     said = _Said(report or (lambda number: None))
     with suppress(OSError), temporary_folder():  # sweeps what the cluster of a killed command has left
         pass
+    order = Order(tasks)
     if farm.in_process(len(tasks)):
-        for number, task in enumerate(tasks):
-            error = None
-            try:
-                task.work(lambda units, number=number: said.partly(number, units), *task.arguments)
-            except Exception as raised:
-                error = raised
-            said.ended(number, task.units)
-            yield task, error
+        yield from _one_by_one(tasks, order, said)
     elif tasks:
         with connect(farm, len(tasks)) as farmed:
-            yield from _farmed_out(tasks, farmed, said)
+            yield from _farmed_out(tasks, order, farmed, said)
+
+
+def _one_by_one(tasks: Sequence[Task], order: Order, said: _Said) -> Iterator[tuple[Task, Exception | None]]:
+    waiting = deque(order.first)
+    while waiting:
+        number, error = waiting.popleft(), None
+        try:
+            tasks[number].work(lambda units, number=number: said.partly(number, units), *tasks[number].arguments)
+        except Exception as raised:
+            error = raised
+        begin, lost = order.ended(number, error)
+        waiting.extendleft(reversed(begin))
+        yield from ((said.ended(tasks, ended), error) for ended in (number, *lost))
 
 
 @dataclass
@@ -146,39 +132,49 @@ class _Said:
             self.reported[number] = self.reported.get(number, 0) + units
             self.report(units)
 
-    def ended(self, number: int, units: int) -> None:
+    def ended(self, tasks: Sequence[Task], number: int) -> Task:
         self.over.add(number)
-        self.report(units - self.reported.get(number, 0))
+        self.report(tasks[number].units - self.reported.get(number, 0))
+        return tasks[number]
 
 
-def _farmed_out(tasks: Sequence[Task], farmed: Farmed, said: _Said) -> Iterator[tuple[Task, Exception | None]]:
+def _farmed_out(
+    tasks: Sequence[Task], order: Order, farmed: Farmed, said: _Said
+) -> Iterator[tuple[Task, Exception | None]]:
     client, name = farmed.client, f"tritag-{token_hex(8)}"
     heard: SimpleQueue[tuple[int, int] | Future] = SimpleQueue()
     client.subscribe_topic(name, lambda event: heard.put(tuple(event[1])))
     place = _Place.here()
     waiting: dict[Hashable, tuple[int, Future]] = {}
-    try:
+
+    def begin(numbers: Sequence[int], priority: int) -> None:
         futures = client.map(
             _perform,
-            [place] * len(tasks),
-            [(name, number) for number in range(len(tasks))],
-            [pickle.dumps(task) for task in tasks],
-            [_version(task.target) for task in tasks],
-            key=[(name, number) for number in range(len(tasks))],
+            [place] * len(numbers),
+            [(name, number) for number in numbers],
+            [pickle.dumps(tasks[number]) for number in numbers],
+            [_version(tasks[number].target) for number in numbers],
+            key=[(name, number) for number in numbers],
             pure=False,
+            priority=priority,
         )
-        waiting = {future.key: (number, future) for number, future in enumerate(futures)}
+        waiting.update({future.key: (number, future) for number, future in zip(numbers, futures, strict=True)})
         for future in futures:
             future.add_done_callback(heard.put)
-        del futures, future
+
+    try:
+        begin(order.first, 0)
         while waiting:
             event = _next(heard, farmed)
             if isinstance(event, tuple):
                 said.partly(*event)
                 continue
             number, future = waiting.pop(event.key)  # which a scheduler then forgets: nobody does it again
-            said.ended(number, tasks[number].units)
-            yield tasks[number], _error_of(future, tasks[number], farmed)
+            error = _error_of(future, tasks[number], farmed)
+            followers, lost = order.ended(number, error)
+            if followers:
+                begin(followers, 1)
+            yield from ((said.ended(tasks, ended), error) for ended in (number, *lost))
     finally:
         client.unsubscribe_topic(name)
         client.cancel([future for _, future in waiting.values()])  # what nobody waits for any more

@@ -28,7 +28,8 @@ from tritag.errors import DataError
 from tritag.farm import Farm
 from tritag.helper_files import HELPERS, only_one
 from tritag.progress import Progress
-from tritag.tasks import Report, Task, run_tasks
+from tritag.task import Task
+from tritag.tasks import Report, run_tasks
 from tritag.terminal import print_progress
 
 _MERGE_STREAM = 2

@@ -13,7 +13,8 @@ from tritag.farm import Farm
 from tritag.files import write_json
 from tritag.progress import Progress
 from tritag.structured import read_json
-from tritag.tasks import Task, Work, run_tasks
+from tritag.task import Task, Work
+from tritag.tasks import run_tasks
 from tritag.terminal import print_progress
 
 FOLDER = "points"
@@ -35,6 +36,8 @@ class Job:
         For ``work``.
     is_done : callable
         Whether it need not be done; by default whether ``target`` is there.
+    after : str, optional
+        Name of a job before it in the list, without which it cannot be done.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Job:
     work: Work
     arguments: tuple[object, ...]
     is_done: Callable[[], bool] | None = None
+    after: str | None = None
 
     def done(self) -> bool:
         """Whether it need not be done."""
@@ -61,26 +65,33 @@ def do_jobs(jobs: Iterable[Job], farm: Farm, title: str, unit: str, retry: bool 
     Returns
     -------
     dict
-        Error of each job that failed, in this call or before it.
+        Error of each job that failed, in this call or before it, and of what comes after one of them.
     """
     first: dict[str, Job] = {}
     for job in jobs:
         first.setdefault(job.name, job)
     unique = list(first.values())
-    failed, waiting = {}, []
+    failed: dict[str, str] = {}
+    waiting: list[Job] = []
     for job in unique:
-        known = None if job.done() else failure_of(job.name)
-        if known is not None and not retry:
+        if job.done():
+            continue
+        known = None if retry else failure_of(job.name)
+        if job.after is not None and job.after in failed:
+            failed[job.name] = failed[job.after]
+        elif known is not None:
             failed[job.name] = known
-        elif not job.done():
+        else:
             waiting.append(job)
     done = len(unique) - len(waiting)
-    tasks = {Task(job.name, job.target.resolve(), job.work, job.arguments): job for job in waiting}
+    tasks = {Task(job.name, job.target.resolve(), job.work, job.arguments, after=job.after): job for job in waiting}
     with Progress(title, len(unique), unit, done=done) as shown:
         for task, error in run_tasks(list(tasks), farm, shown.advance):
             name = tasks[task].name
             if error is None:
                 _error_file(name).unlink(missing_ok=True)
+            elif task.after in failed:
+                failed[name] = failed[task.after]
             else:
                 failed[name] = _keep(name, error)
     return failed

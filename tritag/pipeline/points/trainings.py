@@ -1,8 +1,9 @@
-"""Trainings of many points: first the float taggers that others start from, each once, then the quantized ones."""
+"""Trainings of many points: float taggers, each once, and a quantized one as soon as what it starts from is there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tritag.data.simulation.generate import ensure_data
 from tritag.errors import RunError
@@ -36,16 +37,13 @@ def train_points(points: Sequence[Point], farm: Farm, title: str, retry: bool = 
             ensure_data(data, farm)
     floats = {point: _job(point, recipe.float_part(), recipe.quant is not None) for point, recipe in recipes.items()}
     # what is asked for itself comes first, so that it is found by its tagger's name
-    asked_first = sorted(floats.values(), key=lambda job: bool(job.arguments[-1]))
-    failed = do_jobs(asked_first, farm, title, "float trainings", retry)
-    errors = {point: failed[job.name] for point, job in floats.items() if job.name in failed}
-    quantized = {
-        point: _job(point, recipe)
+    jobs = sorted(floats.values(), key=lambda job: bool(job.arguments[-1]))
+    last = {
+        point: floats[point] if recipe.quant is None else replace(_job(point, recipe), after=floats[point].name)
         for point, recipe in recipes.items()
-        if recipe.quant is not None and point not in errors
     }
-    failed = do_jobs(quantized.values(), farm, title, "quantized trainings", retry)
-    return errors | {point: failed[job.name] for point, job in quantized.items() if job.name in failed}
+    failed = do_jobs([*jobs, *last.values()], farm, title, "trainings", retry)
+    return {point: failed[job.name] for point, job in last.items() if job.name in failed}
 
 
 def _job(point: Point, recipe: Recipe, teacher: bool = False) -> Job:
