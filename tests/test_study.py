@@ -206,6 +206,25 @@ def test_auc_on_other_jets_has_a_column(
     assert row.split(" | ")[2] == f"{metrics.auc.value:.3f} ± {metrics.auc.error:.3f} (60 jets)"
 
 
+def test_a_table_so_far_has_what_is_done_and_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    study = write_study(tmp_path / "small.yaml", "float")
+    call = ["study", str(study), "--so-far"]
+    assert cli.run(call) == 2
+    assert "no row of study" in capsys.readouterr().err
+    assert cli.run(["study", str(study), "--processes", "1"]) == 0
+    table = capsys.readouterr().out.strip()
+    runs = {path.name for path in tmp_path.glob("runs/*")}
+    write_study(study, "float", "int8")
+    assert cli.run(call) == 0
+    assert capsys.readouterr().out.strip() == f"{table}\n\nRows that are not done: 1."
+    study.write_text(study.read_text().replace("seeds: [1]", "seeds: [1, 2]"))
+    assert cli.run(call) == 2  # a row with one of its seeds is none
+    assert {path.name for path in tmp_path.glob("runs/*")} == runs
+
+
 def test_a_study_from_jets_to_front(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

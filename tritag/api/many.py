@@ -24,6 +24,7 @@ def study(
     client: Client | None = None,
     retry: bool = False,
     also_jets: str | Path | None = None,
+    so_far: bool = False,
 ) -> StudyResult:
     """Train every row of a study with every seed; killed and called again, it goes on with what is missing.
 
@@ -43,6 +44,8 @@ def study(
         Try again what failed in an earlier call.
     also_jets : str or Path, optional
         Labelled jet file on which every row's AUC is measured, too.
+    so_far : bool
+        Train nothing: a table of the rows that are done.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def study(
     ConfigError
         The study is not valid.
     RunError
-        Points failed; the others are done.
+        Points failed, the others are done; or no row is done of which a table so far was asked for.
     DataError
         The jets of ``also_jets`` do not fit a row's tagger.
 
@@ -68,7 +71,8 @@ def study(
     where = _farm(processes, scheduler, farm, client)
     from tritag.pipeline.study.run import study_run
 
-    return study_run(name, farm=where, retry=retry, also_jets=None if also_jets is None else Path(also_jets))
+    also = None if also_jets is None else Path(also_jets)
+    return study_run(name, farm=where, retry=retry, also_jets=also, so_far=so_far)
 
 
 def sweep(

@@ -20,6 +20,7 @@ def command(
     also_jets: Annotated[
         Path | None, typer.Option(help="Labelled jet file on which every row's AUC is measured, too.")
     ] = None,
+    so_far: Annotated[bool, typer.Option("--so-far", help="Train nothing: a table of the rows that are done.")] = False,
     processes: Processes = None,
     scheduler: Scheduler = None,
     farm: FarmYaml = None,
@@ -32,7 +33,7 @@ def command(
     where = Farm(processes, scheduler, farm)
     from tritag.pipeline.study.run import study_run
 
-    result = study_run(name, write, figures, where, retry, also_jets)
+    result = study_run(name, write, figures, where, retry, also_jets, so_far)
     if json:
         print_json(result.as_list())
     else:

@@ -46,6 +46,11 @@ def train_points(points: Sequence[Point], farm: Farm, title: str, retry: bool = 
     return {point: failed[job.name] for point, job in last.items() if job.name in failed}
 
 
+def is_trained(point: Point) -> bool:
+    """Whether a training is done; what it starts from must be."""
+    return _job(point, point.recipe()).done()
+
+
 def _job(point: Point, recipe: Recipe, teacher: bool = False) -> Job:
     folder = run_folder(point.tagger, recipe)
     counted = recipe.quant is not None and recipe.quant.exact

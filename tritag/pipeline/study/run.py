@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tritag.errors import RunError
 from tritag.farm import Farm, kept
 from tritag.files import JsonObject
 from tritag.pipeline.study.config import load_study
-from tritag.pipeline.study.scheduler import check_all, train_all
+from tritag.pipeline.study.scheduler import check_all, done_rows, train_all
 from tritag.pipeline.study.table import find_section, replace_section, require_jets, study_entries
 from tritag.report.figures import write_figures
 from tritag.report.study import study_markdown, study_rows
@@ -27,24 +28,28 @@ class StudyResult:
         Figures of every row: means over seeds, statistical errors, spreads, costs.
     elsewhere : str, optional
         Name of the other jets on which AUCs were measured, too.
+    missing : int
+        Rows that are not done, where the table was asked for so far.
     """
 
     name: str
     rows: tuple[JsonObject, ...]
     elsewhere: str | None = None
+    missing: int = 0
 
     @property
     def markdown(self) -> str:
-        """The table in Markdown."""
-        return study_markdown(self.rows, self.elsewhere or "")
+        """The table in Markdown, and how many rows are missing in it."""
+        table = study_markdown(self.rows, self.elsewhere or "")
+        return f"{table}\nRows that are not done: {self.missing}.\n" if self.missing else table
 
     def as_list(self) -> list[JsonObject]:
         """What ``tritag study --json`` prints."""
         return list(self.rows)
 
     def as_dict(self) -> JsonObject:
-        """Name and rows."""
-        return {"study": self.name, "rows": self.as_list()}
+        """Name and rows, and how many are missing."""
+        return {"study": self.name, "rows": self.as_list(), "missing": self.missing}
 
 
 def study_run(
@@ -54,6 +59,7 @@ def study_run(
     farm: Farm | None = None,
     retry: bool = False,
     also_jets: Path | None = None,
+    so_far: bool = False,
 ) -> StudyResult:
     """Train every row of a study with every seed, check its firmware where it asks for it, and make its table.
 
@@ -71,6 +77,8 @@ def study_run(
         Try points again that failed in an earlier call.
     also_jets : Path, optional
         Labelled jet file; the table has a column of every row's AUC on it.
+    so_far : bool
+        Train nothing: a table of the rows that are done.
 
     Raises
     ------
@@ -79,19 +87,26 @@ def study_run(
     DataError
         The jets of ``also_jets`` do not fit a row's tagger.
     RunError
-        Points failed; the others are done.
+        Points failed, the others are done; or no row is done of which a table so far was asked for.
     """
     config = load_study(name)
+    asked = len(config.rows)
+    if so_far:
+        config = replace(config, rows=done_rows(config))
+        if not config.rows:
+            raise RunError(f"no row of study {name} is done with all its seeds; train it with 'tritag study {name}'")
     if write is not None:
         find_section(write, Path(name).stem)  # before anything is trained
     if also_jets is not None:
         require_jets(config, also_jets)
-    with kept(farm or Farm()) as workers:
-        train_all(config, workers, name, retry)
-        if config.firmware:
-            check_all(config, workers, name, retry)
+    if not so_far:
+        with kept(farm or Farm()) as workers:
+            train_all(config, workers, name, retry)
+            if config.firmware:
+                check_all(config, workers, name, retry)
     rows = tuple(study_rows(study_entries(config, also_jets)))
-    result = StudyResult(Path(name).stem, rows, None if also_jets is None else also_jets.stem)
+    elsewhere = None if also_jets is None else also_jets.stem
+    result = StudyResult(Path(name).stem, rows, elsewhere, asked - len(config.rows))
     if write is not None:
         replace_section(write, result.name, result.markdown)
         print_progress(f"wrote the section of study {result.name} in {write}")

@@ -18,8 +18,15 @@ from tritag.pipeline.export import export_run
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.points.jobs import Job, do_jobs, require_none
 from tritag.pipeline.points.point import Point, run_folder
-from tritag.pipeline.points.trainings import train_points
-from tritag.pipeline.study.config import PRETRAINING, StudyConfig, pretraining_point, row_point, row_recipe
+from tritag.pipeline.points.trainings import is_trained, train_points
+from tritag.pipeline.study.config import (
+    PRETRAINING,
+    StudyConfig,
+    StudyRow,
+    pretraining_point,
+    row_point,
+    row_recipe,
+)
 from tritag.pipeline.verify import verify_run
 from tritag.run import Run
 from tritag.tasks import Report
@@ -66,15 +73,33 @@ def check_all(config: StudyConfig, farm: Farm, name: str, retry: bool = False) -
     RunError
         At the end, when a row failed.
     """
-    jobs = []
-    for row in config.rows:
-        recipe = row_recipe(config, row, config.seeds[0])
-        if recipe.quant is not None and recipe.quant.exact:
-            folder = run_folder(row.tagger, recipe)
-            target = folder / "verify.json"
-            jobs.append(Job(f"{folder.name}.firmware", target, _check, (folder.name,), partial(_is_checked, folder)))
+    jobs = [job for row in config.rows if (job := _firmware_job(config, row)) is not None]
     failed = do_jobs(jobs, farm, "study", "firmware checks", retry)
     require_none(failed, len(jobs), ("tritag", "study", name))
+
+
+def _firmware_job(config: StudyConfig, row: StudyRow) -> Job | None:
+    """The check of a row's first seed; None for a row without an exact form."""
+    recipe = row_recipe(config, row, config.seeds[0])
+    if recipe.quant is None or not recipe.quant.exact:
+        return None
+    folder = run_folder(row.tagger, recipe)
+    return Job(f"{folder.name}.firmware", folder / "verify.json", _check, (folder.name,), partial(_is_checked, folder))
+
+
+def done_rows(config: StudyConfig) -> tuple[StudyRow, ...]:
+    """The rows that are trained with every seed and, where the study asks for it, checked."""
+    return tuple(row for row in config.rows if _is_done(config, row))
+
+
+def _is_done(config: StudyConfig, row: StudyRow) -> bool:
+    for seed in config.seeds:
+        if row.start == PRETRAINING and not is_trained(pretraining_point(config, row, seed)):
+            return False
+        if not is_trained(row_point(config, row, seed)):
+            return False
+    job = _firmware_job(config, row) if config.firmware else None
+    return job is None or job.done()
 
 
 def _is_checked(folder: Path) -> bool:
