@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.helpers import zoo
@@ -14,12 +15,13 @@ from tritag import api
 from tritag.errors import CheckFailed, RunError
 from tritag.export.model_file import read_model
 from tritag.export.rtl.text.delays import DelayModel
+from tritag.models.figures.metrics import measure
 from tritag.quant.integer.planner import Planner
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import bind
 from tritag.run import Run
 from tritag.structured import read_json
-from tritag.zoo import GOLDEN, PREFIX, name_in_entry, zoo_names
+from tritag.zoo import FILES, GOLDEN, PREFIX, name_in_entry, zoo_names
 
 FAST = "lloca-trigger-fast-2k"
 HELD = read_json(zoo.DIGESTS, RunError, "write it with python -m tests.helpers.zoo")
@@ -48,6 +50,18 @@ def test_an_entry_becomes_what_it_was(name, tmp_path, monkeypatch):
     changed = zoo.entry_digests(exported)
     assert {key for key in changed if changed[key] != HELD[name][key]} >= {"verilog"}
     assert (changed["model"], changed["project"]) == (HELD[name]["model"], HELD[name]["project"])
+
+
+def test_a_new_entry_has_the_figures_of_its_run(tmp_path, monkeypatch):
+    exported = api.export(f"{PREFIX}transformer-2k").run
+    monkeypatch.setattr(zoo, "ZOO", tmp_path)
+    entry = zoo.make_entry(str(exported.run.directory), "again")
+    assert sorted(path.name for path in entry.iterdir()) == sorted(name_in_entry(filename) for filename in FILES)
+    with np.load(entry / "scores.npz") as file:
+        rounded = measure(file["scores"], file["labels"])
+    for ours, of_run in zip(rounded.rejections, exported.metrics()["test"]["rejections"], strict=True):
+        assert abs(ours.value - of_run["value"]) < 0.1 * of_run["error"]
+        assert ours.n_background == of_run["n_background"]
 
 
 @pytest.mark.usefixtures("programs_anew")
