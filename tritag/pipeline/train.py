@@ -15,6 +15,7 @@ from torch import Tensor
 from tritag import plugins
 from tritag.data.jets.identity import jets_id
 from tritag.data.simulation.generate import ensure_data
+from tritag.environment import runs_root
 from tritag.files import JsonObject, atomic_path, write_json
 from tritag.models.figures.head_metrics import HeadMetrics, measure_head
 from tritag.models.figures.metrics import Metrics
@@ -107,6 +108,19 @@ def train_run(
     run = asked.make_run()
     with writing(run):
         return _train_or_discard(asked, run)
+
+
+def trained_run(tagger: str, recipe: Recipe) -> OpenedRun:
+    """The run of a recipe that is trained.
+
+    Raises
+    ------
+    RunError
+        It is not, or something that it was made of has changed since.
+    """
+    run = Run.open(runs_root() / directory_of(tagger, recipe), needs=(WEIGHTS_FILE, "metrics.json"))
+    fingerprint.check_training(run)
+    return OpenedRun(run)
 
 
 def _train_or_discard(asked: _Asked, run: Run) -> TrainResult:

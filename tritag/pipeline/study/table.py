@@ -23,7 +23,7 @@ from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.run_files import CsimFile, VerdictFile
 from tritag.pipeline.study.config import StudyConfig, StudyRow, row_recipe
-from tritag.pipeline.train import train_run
+from tritag.pipeline.train import trained_run
 from tritag.quant.measure.cost import Cost, total_cost
 from tritag.quant.measure.cost_taggers import NETWORKS, sizes_of
 from tritag.report.study import StudyEntry
@@ -116,7 +116,7 @@ def _row_runs(config: StudyConfig, row: StudyRow, also: Path | None) -> _RowRuns
     firmware: JsonObject | None = None
     for seed in config.seeds:
         recipe = row_recipe(config, row, seed)
-        opened = train_run(row.tagger, recipe, progress=False).run
+        opened = trained_run(row.tagger, recipe)
         if recipe.quant is not None and recipe.quant.exact:
             costs.append(cost_run(opened).counts)
             firmware = firmware or (_firmware(opened) if config.firmware else None)
