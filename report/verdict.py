@@ -24,7 +24,7 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         )
     if summary["cost"]:
         cost = summary["cost"]
-        yield "cost", "weights and offsets of linear layers", f"{cost['parameters']:,}"
+        yield "cost", "weights and offsets", f"{cost['parameters']:,}"
         yield "cost", "multiply-accumulates", f"{cost['macs']:,.0f}"
         yield "cost", "bit operations", f"{cost['bit_operations']:,.0f}"
         stage = cost["stages"].get("jet_scalars")
