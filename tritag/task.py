@@ -27,7 +27,7 @@ class Task:
     units : int
         What it counts for, in units of the progress that is shown.
     after : str, optional
-        Name of a task that must end well before, and stands before it; one that is not among the tasks was done.
+        Name of a task that must end well before; one that is not among the tasks was done.
     """
 
     name: str

@@ -89,7 +89,7 @@ class _ColumnAttention(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, own: Tensor | None, mask: Tensor, vectors: int, scale: float
     ) -> tuple[Tensor, Tensor]:
-        q, keys, values = x.chunk(3) if own is None else (own, *x.chunk(2))
+        q, keys, values = _three(x, own)
         heads, lanes, *tokens = q.shape
         of_v = x.new_empty(4, heads, vectors, *tokens)
         of_s = x.new_empty(heads, lanes - 4 * vectors, *tokens)
@@ -108,11 +108,8 @@ class _ColumnAttention(torch.autograd.Function):
         x, own, *weights = ctx.saved_tensors
         by_v, by_s = gradients
         by_x, by_own = torch.empty_like(x), None if own is None else torch.empty_like(own)
-        q, keys, values = x.chunk(3) if own is None else (own, *x.chunk(2))
-        by_q, by_keys, by_values = by_x.chunk(3) if by_own is None else (by_own, *by_x.chunk(2))
-        outs = by_q, by_keys, by_values
-        for w, a, b, c, v, s, *(by_a, by_b, by_c) in zip(
-            weights, q, keys, values, by_v.unbind(1), by_s, *outs, strict=True
+        for w, a, b, c, by_a, by_b, by_c, v, s in zip(
+            weights, *_three(x, own), *_three(by_x, by_own), by_v.unbind(1), by_s, strict=True
         ):
             g = torch.cat([v.flatten(0, 1), s])
             by_weights = g.permute(1, 2, 0) @ _jets(c)
@@ -121,6 +118,11 @@ class _ColumnAttention(torch.autograd.Function):
             _add_up(a, by_scores, by_b)
             _add_up(g, w, by_c)
         return by_x, by_own, None, None, None
+
+
+def _three(x: Tensor, own: Tensor | None) -> tuple[Tensor, ...]:
+    """Queries, keys and values as parts of x, or the queries as they are given."""
+    return x.chunk(3) if own is None else (own, *x.chunk(2))
 
 
 def _jets(x: Tensor) -> Tensor:

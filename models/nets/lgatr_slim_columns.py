@@ -47,7 +47,7 @@ def has_columns(network: LGATrSlim, own: tuple[type[nn.Module], ...]) -> bool:
 def last_scalars(network: LGATrSlim, vectors: Tensor, scalars: Tensor, count: Tensor) -> Tensor:
     """Scalars (B, 1, S) of the global token behind the blocks; vectors (B, 4 M, V) and scalars (B, M, S) embedded."""
     tokens = scalars.shape[1]
-    v = vectors.unflatten(1, (tokens, 4)).flatten(0, 1).permute(1, 2, 0).contiguous()
+    v = minkowski.components(vectors).flatten(0, 1).permute(1, 2, 0).contiguous()
     s = scalars.flatten(0, 1).mT.contiguous()
     for block in network.blocks:
         v, s = _block(block, v, s, count, tokens)

@@ -108,12 +108,14 @@ def evaluate_run(
 def _evaluated(
     opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool, compute: Compute
 ) -> EvaluateResult:
-    sample, given = outputs_on(opened, jets, progress, compute)
+    sample = _read(opened, jets)
+    given = outputs_on(opened, sample, progress, compute)
     head = opened.recipe.tagger.head
     metrics = measure_head(given, sample, head)
     against = None
     if other is not None:
-        other_sample, other_given = outputs_on(other, jets, progress, compute)
+        other_sample = _read(other, jets)
+        other_given = outputs_on(other, other_sample, progress, compute)
         other_head = other.recipe.tagger.head
         if other_head.classes != head.classes or other_head.qcd != head.qcd:
             raise ConfigError(
@@ -127,17 +129,12 @@ def _evaluated(
     return EvaluateResult(opened, str(jets) if jets else "test", metrics, against)
 
 
-def outputs_on(
-    opened: OpenedRun, jets: Path | None, progress: bool, compute: Compute
-) -> tuple[CodedJets, NDArray[np.float64]]:
-    """A run's test jets, or those of a file, and what its tagger answers: (n,), or (n, outputs) of other heads.
+def _read(opened: OpenedRun, jets: Path | None) -> CodedJets:
+    return coded_jets(opened.recipe, None if jets else "test", file=jets)
 
-    Raises
-    ------
-    DataError
-        As in :func:`tritag.pipeline.jets.coded_jets`.
-    """
+
+def outputs_on(opened: OpenedRun, jets: CodedJets, progress: bool, compute: Compute) -> NDArray[np.float64]:
+    """What a run's tagger answers to jets: (n,), or (n, outputs) of other heads than a binary one."""
     tagger = opened.tagger()
-    sample = coded_jets(opened.recipe, None if jets else "test", file=jets)
     with compute.placed(tagger):
-        return sample, scores(tagger, sample, progress=progress)
+        return scores(tagger, jets, progress=progress)

@@ -14,6 +14,7 @@ from tritag.configs import load_config
 from tritag.errors import ConfigError
 from tritag.files import JsonObject, write_text
 from tritag.models.figures.head_metrics import tag_scores
+from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.nets.macs import count_macs
 from tritag.models.nets.registry import TaggerConfig, count_parameters, make_tagger
 from tritag.models.training.compute import Compute
@@ -114,6 +115,7 @@ def _row_runs(config: StudyConfig, row: StudyRow, also: Path | None) -> _RowRuns
     elsewhere: list[_Answers] = []
     costs: list[JsonObject] = []
     firmware: JsonObject | None = None
+    sample: CodedJets | None = None
     for seed in config.seeds:
         recipe = row_recipe(config, row, seed)
         opened = trained_run(row.tagger, recipe)
@@ -123,7 +125,8 @@ def _row_runs(config: StudyConfig, row: StudyRow, also: Path | None) -> _RowRuns
         file = opened.run.read_npz("scores.npz", ("scores", "labels"))
         answers.append(tag_scores(file["scores"], file["labels"], recipe.tagger.head))
         if also is not None:
-            sample, outputs = outputs_on(opened, also, False, Compute())
+            sample = sample or coded_jets(recipe, None, also)  # the same for all seeds
+            outputs = outputs_on(opened, sample, False, Compute())
             elsewhere.append(tag_scores(outputs, sample.label.numpy(), recipe.tagger.head))
     return _RowRuns(recipe.tagger, answers, elsewhere, costs, firmware)  # the tagger is the same for all seeds
 
