@@ -214,6 +214,9 @@ def test_a_table_so_far_has_what_is_done_and_trains_nothing(
     call = ["study", str(study), "--so-far"]
     assert cli.run(call) == 2
     assert "no row of study" in capsys.readouterr().err
+    for ignored in (["--processes", "1"], ["--retry"]):
+        assert cli.run([*call, *ignored]) == 2
+        assert "a table so far trains nothing; leave out processes" in capsys.readouterr().err
     assert cli.run(["study", str(study), "--processes", "1"]) == 0
     table = capsys.readouterr().out.strip()
     runs = {path.name for path in tmp_path.glob("runs/*")}

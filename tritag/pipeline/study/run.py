@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tritag.errors import RunError
+from tritag.errors import ConfigError, RunError
 from tritag.farm import Farm, kept
 from tritag.files import JsonObject
 from tritag.pipeline.study.config import load_study
@@ -83,7 +83,7 @@ def study_run(
     Raises
     ------
     ConfigError
-        The study is not valid, or the file of ``write`` has no section for it.
+        The study is not valid, the file of ``write`` has no section for it, or a table so far is to be trained.
     DataError
         The jets of ``also_jets`` do not fit a row's tagger.
     RunError
@@ -92,6 +92,8 @@ def study_run(
     config = load_study(name)
     asked = len(config.rows)
     if so_far:
+        if retry or (farm or Farm()) != Farm():
+            raise ConfigError("a table so far trains nothing; leave out processes, scheduler, farm, client and retry")
         config = replace(config, rows=done_rows(config))
         if not config.rows:
             raise RunError(f"no row of study {name} is done with all its seeds; train it with 'tritag study {name}'")
