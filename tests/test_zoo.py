@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.helpers import zoo
 from tests.helpers.marks import often
+from tests.helpers.tolerances import FLOAT32_LOGIT
 from tritag import api
-from tritag.errors import CheckFailed, RunError
+from tritag.data.jets.crafted import crafted_codes
+from tritag.errors import CheckFailed, ConfigError, RunError
 from tritag.export.model_file import read_model
 from tritag.export.rtl.text.delays import DelayModel
 from tritag.models.figures.metrics import measure
+from tritag.models.nets.registry import load_tagger_config, make_tagger
+from tritag.pipeline.recipes import call_of, load_start, recipe_of, start_of
 from tritag.quant.integer.planner import Planner
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import bind
 from tritag.run import Run
 from tritag.structured import read_json
-from tritag.zoo import FILES, GOLDEN, PREFIX, name_in_entry, zoo_names
+from tritag.zoo import FILES, FLOAT, GOLDEN, PREFIX, name_in_entry, zoo_names
 
 FAST = "lloca-trigger-fast-2k"
 HELD = read_json(zoo.DIGESTS, RunError, "write it with python -m tests.helpers.zoo")
@@ -40,7 +46,7 @@ def programs_anew() -> Iterator[None]:
     bind.cache_clear()
 
 
-@pytest.mark.parametrize("name", often(zoo_names(), {*zoo_names()} - {FAST}))
+@pytest.mark.parametrize("name", often(zoo.exact_names(), {*zoo.exact_names()} - {FAST}))
 def test_an_entry_becomes_what_it_was(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path / "no jets here"))
     exported = api.export(f"{PREFIX}{name}").run  # compares the golden integers
@@ -57,11 +63,44 @@ def test_a_new_entry_has_the_figures_of_its_run(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "ZOO", tmp_path)
     entry = zoo.make_entry(str(exported.run.directory), "again")
     assert sorted(path.name for path in entry.iterdir()) == sorted(name_in_entry(filename) for filename in FILES)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "runs") == ["again", "again-float"]
     with np.load(entry / "scores.npz") as file:
         rounded = measure(file["scores"], file["labels"])
     for ours, of_run in zip(rounded.rejections, exported.metrics()["test"]["rejections"], strict=True):
         assert abs(ours.value - of_run["value"]) < 0.1 * of_run["error"]
         assert ours.n_background == of_run["n_background"]
+
+
+@pytest.mark.parametrize("name", [name for name in zoo_names() if name.endswith(FLOAT)])
+def test_a_float_entry_gives_its_golden_logits(name):
+    exact = api.open_run(f"{PREFIX}{name.removesuffix(FLOAT)}")
+    float_run = exact.float_run()
+    assert float_run.directory == api.open_run(f"{PREFIX}{name}").directory
+    golden = exact.run.read_npz(GOLDEN, ("codes", "count"))
+    expected = float_run.run.read_npz(GOLDEN, ("logit",))["logit"]
+    found = zoo.float_logits(float_run, *golden.values())
+    assert found.shape == expected.shape
+    # in float32 a crafted jet may have an axis of rounding alone
+    generated = slice(len(crafted_codes(golden["codes"].shape[1])[1]), None)
+    np.testing.assert_allclose(found[generated], expected[generated], rtol=0, atol=FLOAT32_LOGIT)
+    assert np.ptp(expected[generated]) > 10
+
+
+def test_a_training_starts_from_an_entry(tmp_path):
+    start = start_of("zoo:transformer-2k")
+    assert start == start_of("zoo:transformer-2k-float")
+    call = call_of("transformer-2k", recipe_of("transformer-2k", "top-demo", 16, "float", [], start=start))
+    assert call["start"] == "zoo:transformer-2k-float"
+    shutil.rmtree(tmp_path / "runs")  # tritag clean, or another machine
+    network = make_tagger(load_tagger_config("transformer-2k", 16))
+    load_start(network, start)
+    trained = api.open_run("zoo:transformer-2k-float").tagger().state_dict()
+    assert [name for name, own in network.state_dict().items() if not torch.equal(own, trained[name])] == [
+        "head.weight",
+        "head.bias",
+    ]
+    with pytest.raises(ConfigError, match="must be a run with its float run, got zoo-part-20k-"):
+        start_of("zoo:part-20k")
 
 
 @pytest.mark.usefixtures("programs_anew")
@@ -95,7 +134,8 @@ def test_names_and_files(tmp_path):
     assert opened.directory.parent == tmp_path / "runs"
     assert opened.name.startswith(f"zoo-{FAST}-")
     assert Run.open(opened.name).directory == opened.directory
-    assert opened.float_run() is None
+    assert opened.float_run().name.startswith(f"zoo-{FAST}-float-")
+    assert api.open_run(f"{PREFIX}part-20k").float_run() is None
     with opened.run.path("weights.safetensors").open("ab") as file:
         file.write(b"0")
     with pytest.raises(RunError, match=r"weights.safetensors must be as this tritag's zoo has it, .*; remove "):
@@ -104,7 +144,8 @@ def test_names_and_files(tmp_path):
 
 def test_entries_are_small_and_say_where_they_come_from():
     sizes = {name: sum(f.stat().st_size for f in (zoo.ZOO / name).iterdir()) for name in zoo_names()}
-    assert sorted(HELD) == sorted(sizes)
+    assert sorted(HELD) == zoo.exact_names()
+    assert {name.removesuffix(FLOAT) for name in sizes} == {*HELD}
     assert max(sizes.values()) <= zoo.LARGEST_ENTRY_BYTES
     assert sum(sizes.values()) <= zoo.LARGEST_ZOO_BYTES
     for name in sizes:

@@ -3,7 +3,8 @@
 An entry is the folder ``models/zoo/<name>``: settings, weights, figures and provenance of a run, and golden jets with
 the integers that every executor must give for them. Opening it copies the files into a run directory of their own,
 ``runs/zoo-<name>-<digest>``, with which every step goes on as with a run that was trained here. Neither jets nor a
-training are needed. Weights are packed with gzip.
+training are needed. Weights are packed with gzip. The float run that a quantized one began with is the entry
+``<name>-float``, which is copied beside it; its golden answers are float logits.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from tritag.files import atomic_path
 from tritag.run_config import read_config
 
 PREFIX = "zoo:"
-# Golden jets of an entry: ``codes`` and ``count``, and the integers of the answer, ``logit``.
+# Behind the name of a quantized entry it names the float run that this one began with.
+FLOAT = "-float"
+# Golden jets of an entry: ``codes`` and ``count``, and the answer, ``logit``: integers of a quantized tagger.
 GOLDEN = "golden.npz"
 # Packed in an entry: mostly few different numbers.
 _PACKED = "weights.safetensors"
@@ -43,7 +46,7 @@ def name_in_entry(filename: str) -> str:
 
 
 def unpacked(where: str) -> Path:
-    """The run directory of an entry, whose files are copied there when they are not.
+    """The run directory of an entry, whose files are copied there when they are not, as are those of its float run.
 
     Parameters
     ----------
@@ -55,11 +58,28 @@ def unpacked(where: str) -> Path:
     RunError
         No such entry (the nearest name is offered), or the run directory holds other files than the entry.
     """
-    name = where.removeprefix(PREFIX)
-    if name not in zoo_names():
-        raise RunError(f"{unknown_name('tagger of the zoo', name, zoo_names())}; name one as {PREFIX}NAME")
+    name, known = where.removeprefix(PREFIX), zoo_names()
+    if name not in known:
+        raise RunError(f"{unknown_name('tagger of the zoo', name, known)}; name one as {PREFIX}NAME")
+    if name + FLOAT in known:
+        _unpacked(name + FLOAT)
+    return _unpacked(name)
+
+
+def lasting_name(run: str) -> str:
+    """``zoo:NAME`` of the run directory that an entry is copied to, which opens it on every machine; else ``run``."""
+    names = (name for name in zoo_names() if run.startswith(f"zoo-{name}-"))
+    return next((PREFIX + name for name in names if _directory_name(name) == run), run)
+
+
+def _directory_name(name: str) -> str:
+    with as_file(_ROOT.joinpath(name, "config.yaml")) as config:
+        return f"zoo-{name}-{read_config(config)['digest']}"
+
+
+def _unpacked(name: str) -> Path:
+    directory = runs_root() / _directory_name(name)
     with as_file(_ROOT.joinpath(name)) as entry:
-        directory = runs_root() / f"zoo-{name}-{read_config(entry / 'config.yaml')['digest']}"
         for filename in FILES:
             _copy(_content(entry, filename), directory / filename)
     return directory

@@ -48,8 +48,18 @@ class RejectionRatio:
         """Dictionary for JSON; a figure that is not finite becomes None."""
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(self).items()}
 
+    @property
+    def figure(self) -> str:
+        """Value and error as people read them, and how many background jets it stands on.
+
+        ``unknown`` where none passes a, a value alone where the error is not finite.
+        """
+        known, sure = math.isfinite(self.value), math.isfinite(self.error)
+        text = f"{self.value:.3f}{f' ± {self.error:.3f}' if sure else ''}" if known else "unknown"
+        return f"{text} ({self.background_passed[0]:.0f} of {self.n_background:,} background jets)"
+
     def __str__(self) -> str:
-        return f"{self.value:.3f} ± {self.error:.3f} at eps_S = {self.signal_efficiency:g}"
+        return f"{self.figure} at eps_S = {self.signal_efficiency:g}"
 
 
 def rejection_ratio(

@@ -1,8 +1,9 @@
 """Entries of the zoo: made from a run, and held by digests of what they become.
 
 ``python -m tests.helpers.zoo RUN NAME`` writes the entry ``models/zoo/NAME`` from an exported run, with its golden
-jets, and compares what it becomes; without arguments it writes the digests of all entries, ``tests/zoo.json``, and the
-table of docs/zoo.md again. Do so only where a change of integers, C++ or Verilog is meant, and say so in the changelog.
+jets, and ``models/zoo/NAME-float`` from the float run that it began with; without arguments it writes the digests of
+all entries, ``tests/zoo.json``, and the table of docs/zoo.md again. Do so only where a change of integers, C++ or
+Verilog is meant, and say so in the changelog.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from tests.helpers.pages import DOCS
 from tests.helpers.pins import digest_of, project_digest, verilog_digest
@@ -30,7 +33,7 @@ from tritag.pipeline.rtl import design_of
 from tritag.quant.recipe import trained_tagger
 from tritag.quant.weights.incremental_weights import IncrementalTernary
 from tritag.terminal import print_result
-from tritag.zoo import FILES, GOLDEN, PREFIX, name_in_entry, zoo_names
+from tritag.zoo import FILES, FLOAT, GOLDEN, PREFIX, name_in_entry, zoo_names
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 DIGESTS = Path(__file__).resolve().parents[1] / "zoo.json"
@@ -43,20 +46,37 @@ SCORE_LSB = 2.0**-9
 LARGEST_ENTRY_BYTES, LARGEST_ZOO_BYTES = 100_000, 3_000_000
 
 
-def make_entry(where: str, name: str) -> Path:
-    """The folder of an entry, made from an exported run, whose golden integers every later tritag must give."""
+def make_entry(where: str, name: str, with_float: bool = True) -> Path:
+    """The folder of an entry, made from an exported run, whose golden integers every later tritag must give.
+
+    The float run becomes the entry ``NAME-float``, unless told otherwise.
+    """
     opened = open_run(where)
-    opened.run.require("vectors.npz")
+    golden = opened.run.require("vectors.npz").read_bytes()
+    float_run = opened.float_run() if with_float else None
+    named = None
+    if float_run is not None:
+        logits = float_logits(float_run, *(opened.run.read_npz("vectors.npz", ("codes", "count")).values()))
+        _write(float_run, name + FLOAT, float_run.run.require(WEIGHTS_FILE).read_bytes(), _packed(logit=logits), None)
+        named = f"zoo-{name}{FLOAT}-{float_run.run.digest}"
+    return _write(opened, name, _without_latents(opened), golden, named)
+
+
+def _write(opened: OpenedRun, name: str, weights: bytes, golden: bytes, float_run: str | None) -> Path:
     entry = ZOO / name
     entry.mkdir(parents=True, exist_ok=True)
-    made = {WEIGHTS_FILE: lambda: gzip.compress(_without_latents(opened), 9, mtime=0), SCORES: lambda: _scores(opened)}
+    made = {WEIGHTS_FILE: gzip.compress(weights, 9, mtime=0), SCORES: _scores(opened), GOLDEN: golden}
     for filename in FILES:
-        source = opened.run.path("vectors.npz" if filename == GOLDEN else filename)
-        content = made.get(filename, source.read_bytes)()
+        content = made.get(filename) or opened.run.require(filename).read_bytes()
         (entry / name_in_entry(filename)).write_bytes(content)
-    # the float run stays behind
-    write_json(entry / "metrics.json", {**opened.metrics(), "float_run": None})
+    write_json(entry / "metrics.json", {**opened.metrics(), "float_run": float_run})
     return entry
+
+
+def float_logits(opened: OpenedRun, codes: NDArray[np.int32], count: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Answers (n, outputs) of a float run to codes (n, K, 3 + F) and counts (n,)."""
+    with torch.inference_mode():
+        return opened.tagger()(torch.from_numpy(codes).long(), torch.from_numpy(count).long().reshape(-1, 1)).numpy()
 
 
 def _without_latents(opened: OpenedRun) -> bytes:
@@ -76,9 +96,18 @@ def _scores(opened: OpenedRun) -> bytes:
     file = opened.run.read_npz(SCORES, ("scores", "labels"))
     scores, labels = np.round(file["scores"] / SCORE_LSB) * SCORE_LSB, file["labels"]
     order = np.lexsort((scores, labels))
+    return _packed(scores=scores[order].astype(np.float32), labels=labels[order])
+
+
+def _packed(**arrays: NDArray[Any]) -> bytes:
     packed = io.BytesIO()
-    np.savez_compressed(packed, scores=scores[order].astype(np.float32), labels=labels[order])
+    np.savez_compressed(packed, **arrays)
     return packed.getvalue()
+
+
+def exact_names() -> list[str]:
+    """Names of the entries that become firmware: all but the float ones."""
+    return [name for name in zoo_names() if not name.endswith(FLOAT)]
 
 
 def entry_digests(opened: OpenedRun) -> dict[str, Any]:
@@ -106,11 +135,14 @@ def table() -> str:
         test = metrics["test"]
         low, high = (f"{r['value']:.0f} ± {r['error']:.0f}" for r in test["rejections"][:2])
         run = open_run(f"{PREFIX}{name}")
+        steps = f"{metrics['training']['steps']:,}"
+        if run.recipe.quant is not None:
+            steps = f"{run.recipe.training.iterations:,} + {steps}"
         cells = (
             f"`zoo:{name}`",
             f"{run.recipe.tagger.n_constituents}",
             f"{(entry / name_in_entry(WEIGHTS_FILE)).stat().st_size:,}",
-            f"{run.recipe.training.iterations:,} + {metrics['training']['steps']:,}",
+            steps,
             *(low, high),
             f"{test['auc']['value']:.4f} ± {test['auc']['error']:.4f}",
         )
@@ -129,12 +161,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?")
     parser.add_argument("name", nargs="?")
+    parser.add_argument("--without-float", action="store_true", help="Leave the float run behind.")
     arguments = parser.parse_args()
     if arguments.run:
-        print_result(str(make_entry(arguments.run, arguments.name or parser.error("give the entry a NAME"))))
+        name = arguments.name or parser.error("give the entry a NAME")
+        print_result(str(make_entry(arguments.run, name, not arguments.without_float)))
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRITAG_RUNS"] = folder
-        opened = {name: export_run(open_run(f"{PREFIX}{name}")).run for name in zoo_names()}
+        opened = {name: export_run(open_run(f"{PREFIX}{name}")).run for name in exact_names()}
         write_json(DIGESTS, {name: entry_digests(run) for name, run in opened.items()})
         write_text(PAGE, page())
 

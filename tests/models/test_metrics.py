@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
 
 from tritag.configs import build
 from tritag.errors import DataError
-from tritag.models.figures.comparison import rejection_ratio
+from tritag.models.figures.comparison import RejectionRatio, rejection_ratio
 from tritag.models.figures.metrics import Metrics, measure, measure_roc
 
 
@@ -181,5 +182,9 @@ def test_ratio_without_background_has_no_error():
     ratio = rejection_ratio([3.0, 2.0, 0.0], [3.0, 2.0, 0.0], [1, 1, 0], resamples=5)
     assert math.isnan(ratio.value)
     assert ratio.as_dict()["error"] is None
+    assert str(ratio) == "unknown (0 of 1 background jets) at eps_S = 0.3"
+    some = RejectionRatio(0.3, 1.25, math.inf, 0.5, math.inf, (8.0, 10.0), 1000)
+    assert some.figure == "1.250 (8 of 1,000 background jets)"
+    assert replace(some, error=0.1).figure == "1.250 ± 0.100 (8 of 1,000 background jets)"
     with pytest.raises(DataError, match="resamples must be >= 2, got 1"):
         rejection_ratio([1.0, 0.0], [1.0, 0.0], [1, 0], resamples=1)

@@ -14,7 +14,6 @@ from tritag.pipeline.opened import is_quantized, open_run
 from tritag.terminal import print_json, print_table
 
 if TYPE_CHECKING:
-    from tritag.models.figures.comparison import RejectionRatio
     from tritag.pipeline.equivariance import EquivarianceResult
 
 
@@ -64,12 +63,4 @@ def _print(result: EquivarianceResult) -> None:
             f"{frames.logit[1]:.2e}"
         )
         if ratio := frames.rejection:
-            passed, n = ratio.background_passed[0], ratio.n_background
-            print_table(f"rejection over that with float64 frames: {_figure(ratio)} ({passed:.0f} of {n:,} QCD jets)")
-
-
-def _figure(ratio: RejectionRatio) -> str:
-    plain = ratio.as_dict()
-    value, error = plain["value"], plain["error"]
-    text = "unknown" if value is None else f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
-    return f"{text} at eps_S = {ratio.signal_efficiency:g}"
+            print_table(f"rejection over that with float64 frames: {ratio}")

@@ -36,7 +36,4 @@ def command(
     print_result(f"{opened.name}: {result.metrics}")
     if result.against is not None:
         for name, ratio in result.against.ratios.items():
-            print_result(
-                f"rejection at {name} efficiency 0.3 relative to {result.against.run.name}: "
-                f"{ratio.value:.3f} ± {ratio.error:.3f}"
-            )
+            print_result(f"rejection at {name} efficiency 0.3 relative to {result.against.run.name}: {ratio.figure}")

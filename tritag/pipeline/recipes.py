@@ -28,6 +28,7 @@ from tritag.quant.recipe import Recipe, make_recipe
 from tritag.run import Run
 from tritag.structured import parse_yaml
 from tritag.terminal import print_progress
+from tritag.zoo import is_zoo, lasting_name
 
 
 def recipe_of(
@@ -210,8 +211,9 @@ def start_of(where: str | None, body_rate: float = 1.0) -> StartConfig | None:
     Raises
     ------
     ConfigError
-        Not the whole name of a run (a tagger's name means its newest run, which after the first step is another), a run
-        outside the runs folder (settings name it without its path), or a body rate without a run.
+        Neither the whole name of a run (a tagger's name means its newest run, which after the first step is another)
+        nor an entry of the zoo, a run outside the runs folder (settings name it without its path), a run from the zoo
+        without its float run, or a body rate without a run.
     RunError
         No such run, or one that is not trained.
     """
@@ -220,10 +222,10 @@ def start_of(where: str | None, body_rate: float = 1.0) -> StartConfig | None:
             raise ConfigError(f"--body-rate needs --start, got {body_rate:g}; name the run to start from")
         return None
     opened = open_run(where)
-    if Path(where).name != opened.name:
+    if not is_zoo(where) and Path(where).name != opened.name:
         raise ConfigError(
-            f"--start must be the whole name of a run, so that the command means the same again, got {where!r}; "
-            f"for example {opened.name}"
+            f"--start must be the whole name of a run or zoo:NAME, so that the command means the same again, got "
+            f"{where!r}; for example {opened.name}"
         )
     if opened.recipe.quant is not None and opened.float_run() is None:
         raise ConfigError(f"--start must be a run with its float run, got {opened.name} from the zoo, which has none")
@@ -241,7 +243,8 @@ def load_start(network: Tagger, start: StartConfig) -> None:
     RunError
         The run is gone, has other weights than when it was named, or its body does not fit.
     """
-    weights = Run.open(runs_root() / start.run).require("weights.safetensors")
+    name = lasting_name(start.run)
+    weights = Run.open(name if is_zoo(name) else runs_root() / name).require("weights.safetensors")
     if (found := weights_hash(weights)) != start.weights:
         raise RunError(
             f"{start.run} must have the weights it had when the fine-tuning was named ({start.weights}), got {found}; "
@@ -280,7 +283,7 @@ def call_of(tagger: str, recipe: Recipe) -> dict[str, object]:
         "precision": (recipe.precision, DEFAULT_PRECISION),
         "on_grid": (recipe.on_grid, True),
         "settings": (settings, []),
-        "start": (start.run if start else None, None),
+        "start": (lasting_name(start.run) if start else None, None),
         "body_rate": (start.body_rate if start else 1.0, 1.0),
     }
     return {"tagger": tagger, **{key: value for key, (value, default) in wanted.items() if value != default}}
