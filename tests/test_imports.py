@@ -53,7 +53,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "export/importing": (
         *("quantizers", "values", "input_grid"),
         *("source", "writer", "requantize", "context", "linear", "pointwise", "pairs", "attention", "pooling"),
-        *("shapes", "output", "importer", "runnable", "original", "stock_hls4ml"),
+        *("shapes", "inputs", "output", "importer", "runnable", "original", "stock_hls4ml"),
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (

@@ -14,6 +14,8 @@ from tritag.export.importing.values import Value, constant
 from tritag.quant.integer.blocks import exponential, reciprocal, rsqrt
 from tritag.quant.integer.tracer import Int, Tracer
 
+# Opset from which a softmax goes over one axis, by default the last; before, over all from its own, 1, on.
+_SOFTMAX_OF_ONE_AXIS = 13
 # Bits of an exponential, of the reciprocal, and of a probability before its quantizer.
 _WEIGHT_BITS = 16
 _MANTISSA_BITS = 18
@@ -27,13 +29,16 @@ _ROOT_BITS, _STEP_BITS = 12, 20
 def softmax(graph: Import, node: NodeProto) -> None:
     """Softmax; at the very end of a network it is left out, since it changes no order."""
     value = graph.one(node)
-    axis = attribute(node, "axis", -1)
+    old = graph.source.opset < _SOFTMAX_OF_ONE_AXIS
+    axis = attribute(node, "axis", 1 if old else -1)
     axis = axis - 1 if axis > 0 else axis + len(value.shape)
     if node.output[0] in graph.source.outputs and not graph.source.users(node.output[0]):
         graph.values[node.output[0]] = value
         graph.notes.append(f"{node.op_type} {node.name or node.output[0]!r} at the end is left out: outputs are logits")
         return
     value = graph.common_scale(node, value)
+    if old and axis != len(value.shape) - 1:
+        refuse(node, f"its axis last: below opset {_SOFTMAX_OF_ONE_AXIS} it takes all axes from {axis + 1} on as one")
     if value.order[-1] != axis:
         refuse(node, "its axis last in memory")
     tensor, rows, lanes = on_rows(graph.writer, value)

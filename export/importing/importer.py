@@ -13,13 +13,11 @@ from tritag.errors import ExportError
 from tritag.export.importing import attention, linear, pairs, pointwise, pooling, shapes
 from tritag.export.importing.context import Import
 from tritag.export.importing.input_grid import InputGrid
+from tritag.export.importing.inputs import declared_input
 from tritag.export.importing.output import write_output
-from tritag.export.importing.quantizers import Quantizer, linear_node, quant_node
-from tritag.export.importing.source import QUANT_DOMAINS, QUANT_KINDS, Source, fold, label, read_source, readable
-from tritag.export.importing.values import Value, constant
+from tritag.export.importing.source import QUANT_DOMAINS, QUANT_KINDS, fold, label, read_source, readable
+from tritag.export.importing.values import Value
 from tritag.export.importing.writer import Writer
-from tritag.quant.formats.fixed import Grid
-from tritag.quant.requantize.exact import power_of_two, uniform
 
 Handler = Callable[[Import, NodeProto], None]
 # Families by the number of inputs that depend on the data: any number where one function stands alone.
@@ -57,8 +55,6 @@ _OF_TWO: dict[str, Handler] = {
     "Mul": pairs.multiply,
     "MatMul": pairs.product,
 }
-
-_BEFORE_CONVOLUTION = (*QUANT_KINDS, "QuantizeLinear", "DequantizeLinear", "Clip", "Mul", "Add", "Sub", "Div")
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,7 @@ def _imported(model: ModelProto, grids: Mapping[str, InputGrid] | None) -> Impor
     scales, inputs = {}, {}
     for name, shape in source.inputs.items():
         with readable(f"input {name[:80]!r}"):
-            value = _input(graph, name, shape, grids.get(name))
+            value = declared_input(graph, name, shape, grids.get(name))
         graph.values[name] = value
         inputs[value.tensor] = name, value.order
         scales[value.tensor] = value.scale.astype(np.float64)
@@ -187,84 +183,6 @@ def _node(graph: Import, node: NodeProto) -> None:
 
 def _all_constant(graph: Import, node: NodeProto) -> bool:
     return all(name in graph.source.constants or not name for name in node.input)
-
-
-def _input(graph: Import, name: str, shape: tuple[int, ...], grid: InputGrid | None) -> Value:
-    """Declare an input of the program, with the grid that was told or that its quantizer has."""
-    order = tuple(range(len(shape)))
-    if _reaches_convolution(graph.source, name):
-        order = (*order[1:], 0)
-    if grid is not None:
-        grid.check(name, shape)
-        low, high = grid.ends
-        scale = grid.scale(shape)
-    else:
-        quantizer = _own_quantizer(graph.source, name)
-        if quantizer is None:
-            raise ExportError(
-                f"input {name[:80]!r} of shape {shape} has no quantizer of its own: tell with --inputs what its "
-                "integers mean (bits, signed, lsb)"
-            )
-        low, high = int((quantizer.low - quantizer.zero).min()), int((quantizer.high - quantizer.zero).max())
-        scale = quantizer.scale
-        scale = scale.reshape(scale.shape[1:]) if scale.ndim == len(shape) + 1 else scale
-        scale = scale.reshape([1] * (len(shape) - scale.ndim) + list(scale.shape))
-    one = uniform(scale)
-    exponent = None if one is None else power_of_two(one)
-    memory = tuple(shape[i] for i in order)
-    physical = (int(np.prod(memory[:-1])), memory[-1])
-    wish = "features" if name in ("codes", "count", "logit") else name
-    tensor = graph.writer.input(wish, physical, Grid(low, high, 0 if exponent is None else -exponent))
-    return Value(tensor, shape, order, scale, constant(shape))
-
-
-def _reaches_convolution(source: Source, name: str) -> bool:
-    """Whether the first node behind quantizers and constants' maps is a convolution."""
-    for _ in range(8):
-        users = source.users(name)
-        if len(users) != 1 or not users[0].output:
-            return False
-        if users[0].op_type == "Conv":
-            return True
-        if users[0].op_type not in _BEFORE_CONVOLUTION:
-            return False
-        name = users[0].output[0]
-    return False
-
-
-def _own_quantizer(source: Source, name: str) -> Quantizer | None:
-    """The one quantizer behind an input, as far as nothing but moving of numbers stands between."""
-    users = source.users(name)
-    found = []
-    for node in users:
-        constants = [source.constants.get(x) for x in node.input[1:]]
-        arrays = [c.array if c else None for c in constants]
-        if node.op_type in QUANT_KINDS:
-            found.append(quant_node(node, arrays))
-        elif node.op_type == "QuantizeLinear":
-            found.append(_linear_range(source, node, arrays))
-        elif node.op_type in ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"):
-            inner = _own_quantizer(source, node.output[0])
-            if inner is None or inner.scale.size > 1:
-                return None
-            found.append(inner)
-        else:
-            return None
-    same = all(np.array_equal(q.scale, found[0].scale) and np.array_equal(q.zero, found[0].zero) for q in found)
-    return found[0] if found and same else None
-
-
-def _linear_range(source: Source, node: NodeProto, arrays: list[np.ndarray | None]) -> Quantizer:
-    scale, zero = (*arrays, None, None)[:2]
-    size = 1 if scale is None else np.asarray(scale).size
-    quantizer = linear_node(node, scale, np.zeros((), np.uint8) if zero is None else zero, (1, size))
-    behind = source.users(node.output[0])
-    if len(behind) == 1 and behind[0].op_type == "Clip":
-        bounds = [source.constants.get(x) for x in behind[0].input[1:3]]
-        if len(bounds) == 2 and all(b is not None for b in bounds):
-            low, high = (int(b.array) for b in bounds if b is not None)
-            quantizer = quantizer.narrowed(low, high)
-    return quantizer
 
 
 def _final(graph: Import) -> tuple[Value, str]:

@@ -25,7 +25,6 @@ def quant(graph: Import, node: NodeProto) -> None:
 def quantize_linear(graph: Import, node: NodeProto) -> None:
     """ONNX's QuantizeLinear: waits for a Clip that may follow, and for DequantizeLinear."""
     value, scale, zero = graph.one(node), graph.array(node, 1), graph.array(node, 2)
-    zero = np.zeros((), np.uint8) if zero is None else zero
     graph.pending[node.output[0]] = value, linear_node(node, scale, zero, (1, *value.shape))
 
 
@@ -34,9 +33,7 @@ def dequantize_linear(graph: Import, node: NodeProto) -> None:
     if node.input[0] not in graph.pending:
         refuse(node, "a QuantizeLinear before it")
     value, quantizer = graph.pending[node.input[0]]
-    zero = graph.array(node, 2)
-    zero = np.zeros((), np.uint8) if zero is None else zero
-    own = linear_node(node, graph.array(node, 1), zero, (1, *value.shape))
+    own = linear_node(node, graph.array(node, 1), graph.array(node, 2), (1, *value.shape))
     if not (np.array_equal(own.scale, quantizer.scale) and np.array_equal(own.zero, quantizer.zero)):
         refuse(node, "the scale and the zero point of the QuantizeLinear before it")
     graph.quantize(node, value, quantizer)

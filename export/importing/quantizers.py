@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from tritag.errors import ExportError
 from tritag.quant.requantize.exact import rationals
@@ -36,6 +36,11 @@ class Quantizer:
         return Quantizer(
             self.scale, self.zero, np.maximum(self.low, low), np.minimum(self.high, high), self.rounding, self.bipolar
         )
+
+    def united(self, other: Quantizer) -> Quantizer:
+        """The same with a range that holds the other's, too."""
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        return Quantizer(self.scale, self.zero, low, high, self.rounding, self.bipolar)
 
     def codes(self, values: np.ndarray) -> np.ndarray:
         """Integers less their zero point (int64) of constants: float32 arithmetic, as every runtime does it."""
@@ -109,16 +114,35 @@ def quant_node(node: NodeProto, constants: list[np.ndarray | None]) -> Quantizer
     return Quantizer(scale, zero, low, high, rounding)
 
 
-def linear_node(node: NodeProto, scale: Any, zero: np.ndarray, shape: tuple[int, ...]) -> Quantizer:
-    """The quantizer of a QuantizeLinear or DequantizeLinear node, whose zero point's type gives the range."""
+def linear_node(node: NodeProto, scale: Any, zero: np.ndarray | None, shape: tuple[int, ...]) -> Quantizer:
+    """The quantizer of a QuantizeLinear or DequantizeLinear node.
+
+    The type of the zero point gives the range; without one it is 0 of the type that ``output_dtype`` names (opset 21),
+    else of uint8.
+
+    Raises
+    ------
+    ExportError
+        A dynamic or blockwise scale, a type that is no integer's, or two types.
+    """
     name = f"{node.op_type} {node.name or node.output[0]!r}"
+    settings = {a.name: a.i for a in node.attribute if a.name in ("output_dtype", "block_size", "axis")}
+    if settings.get("block_size"):
+        raise ExportError(f"{name}: one scale, or one a channel, must be given, got blocks of {settings['block_size']}")
+    told = settings.get("output_dtype", 0) if node.op_type == "QuantizeLinear" else 0
+    if told and told not in TensorProto.DataType.values():
+        raise ExportError(f"{name}: output_dtype must be a type of ONNX, got {told}")
+    kind = np.dtype(np.uint8) if not told else np.dtype(helper.tensor_dtype_to_np_dtype(told))
+    zero = np.zeros((), kind) if zero is None else zero
+    if told and kind != zero.dtype:
+        raise ExportError(f"{name}: the zero point must have the type of output_dtype, {kind}, got {zero.dtype}")
     if scale is None:
         raise ExportError(f"{name}: the scale must be constant; dynamic quantization has no integer form")
     if not np.issubdtype(zero.dtype, np.integer):
         raise ExportError(f"{name}: the type must be an integer's, got {zero.dtype}")
     info = np.iinfo(zero.dtype)
     low, high = max(info.min, -(1 << _MAX_BITS)), min(info.max, 1 << _MAX_BITS)
-    axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    axis = settings.get("axis", 1)
     factors = _scale(np.asarray(scale), name)
     zeros = zero.astype(np.int64)
     if factors.size > 1:

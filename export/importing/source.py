@@ -21,7 +21,13 @@ MAX_BYTES = 256 << 20
 QUANT_DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas")
 QUANT_KINDS = ("Quant", "IntQuant", "BipolarQuant")
 # Nodes that change no number in a network that is not trained.
-_NOTHING = ("Identity", "Dropout", "Cast")
+_NOTHING = ("Identity", "Dropout")
+# Types that a Cast may go to, as the original runs in float32; and of integers, where the numbers are whole before it.
+_REALS = (TensorProto.FLOAT, TensorProto.DOUBLE)
+_WIDE_INTEGERS = (TensorProto.INT32, TensorProto.INT64)
+# Nodes whose outputs are whole numbers, and those that leave whole numbers whole.
+_WHOLE = ("Shape", "ArgMax", "QuantizeLinear")
+_WHOLE_OF_WHOLE = ("Cast", "Gather", "Unsqueeze", "Squeeze", "Concat", "Slice", "Add", "Sub", "Mul", "Clip", "Reshape")
 # Nodes that move quantized weights and leave them as they are.
 _MOVING = ("Transpose", "Reshape", "Unsqueeze", "Squeeze", "Identity")
 
@@ -44,6 +50,11 @@ class Source:
     constants: dict[str, Constant] = field(default_factory=dict)
     inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
+
+    @property
+    def opset(self) -> int:
+        """Version of ONNX's own operators; 0 where the file names none."""
+        return max((o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")), default=0)
 
     def users(self, tensor: str) -> list[NodeProto]:
         """Nodes that read a tensor."""
@@ -127,6 +138,7 @@ def read_source(model: ModelProto) -> Source:
     source.outputs = [value.name for value in graph.output]
     alias: dict[str, str] = {}
     known = {*source.constants, *source.inputs, ""}
+    whole: set[str] = set()
     for node in graph.node:
         for i, name in enumerate(node.input):
             node.input[i] = alias.get(name, name)
@@ -136,7 +148,9 @@ def read_source(model: ModelProto) -> Source:
             raise ExportError(f"{label(node)}: its output {twice[0][:80]!r} must be nothing else's")
         known.update(node.output)
         _check_form(source, node)
-        if node.op_type in _NOTHING and node.domain == "" and node.input[0] not in source.constants:
+        if _is_whole(source, node, whole):
+            whole.update(node.output)
+        if _does_nothing(node, whole) and node.input[0] not in source.constants:
             alias[node.output[0]] = node.input[0]
         elif all(name in source.constants or not name for name in node.input):
             with readable(label(node)):
@@ -147,9 +161,40 @@ def read_source(model: ModelProto) -> Source:
     return source
 
 
+def _is_whole(source: Source, node: NodeProto, whole: set[str]) -> bool:
+    """Whether a node's outputs are whole numbers by its kind, or as all its inputs in ``whole`` or constant are."""
+    if node.domain or node.op_type in _WHOLE:
+        return not node.domain
+    if node.op_type not in _WHOLE_OF_WHOLE:
+        return False
+    constants = (source.constants[name].array for name in node.input if name in source.constants)
+    computed = [name for name in node.input if name and name not in source.constants]
+    return all(name in whole for name in computed) and all(np.array_equal(x, np.trunc(x)) for x in constants)
+
+
+def _does_nothing(node: NodeProto, whole: set[str]) -> bool:
+    """Whether a node of what is computed changes no number.
+
+    Raises
+    ------
+    ExportError
+        It is a Cast that cuts off or rounds.
+    """
+    if node.domain or node.op_type != "Cast":
+        return not node.domain and node.op_type in _NOTHING
+    to = next((a.i for a in node.attribute if a.name == "to"), 0)
+    if to in _REALS or (to in _WIDE_INTEGERS and node.input[0] in whole):
+        return True
+    raise ExportError(
+        f"{label(node)} must go to float32 or float64, or to int32 or int64 from whole numbers, got "
+        f"{TensorProto.DataType.Name(to) if to in TensorProto.DataType.values() else to}: it would cut off or round; "
+        "put a Quant there"
+    )
+
+
 def _check_form(source: Source, node: NodeProto) -> None:
     """Refuse a node with more inputs than its kind has: somebody else would read it in another way, or not at all."""
-    version = max((o.version for o in source.model.opset_import if o.domain in ("", "ai.onnx")), default=0)
+    version = source.opset
     most = 4 if node.op_type == "Quant" else 2
     if node.domain == "":
         try:
