@@ -32,7 +32,7 @@ from tritag.export.rtl.tools import synthesis
 from tritag.hls_projects.target import load_target
 from tritag.quant.formats.fixed import Grid
 from tritag.terminal import print_error, print_result
-from tritag.zoo import PREFIX, zoo_names
+from tritag.zoo import PREFIX, exact_names
 
 # A shift and a sign of a signal: what an operation or an output of alkaid's reads.
 _Value = tuple[Signal, int]
@@ -164,7 +164,7 @@ def main() -> int:
     except ModuleNotFoundError:
         print_error("alkaid must be installed for this comparison; pip install alkaid==0.8.2")
         return 2
-    found = list(matrices(given.names or list(zoo_names())))
+    found = list(matrices(given.names or exact_names()))
     wrong = [f"{m.tagger} {m.layer.name}" for m in found if not exact(m)]
     print_result(f"alkaid: {len(wrong)} of {len(found)} matrices give another product on {_CHECKED} inputs {wrong}")
     ours = [module_of("kernel_ours", m, greedy) for m in found]

@@ -26,6 +26,7 @@ def summarise(
     head: HeadConfig,
     quantized: bool,
     scores: Mapping[Path, Mapping[str, np.ndarray]],
+    jet_by_jet: bool = True,
 ) -> dict[str, Any]:
     """Physics, bit accuracy, costs, curves and places of a run; parts whose step has not run are None or empty.
 
@@ -41,6 +42,9 @@ def summarise(
         Whether the run is quantized; one with a float run is.
     scores
         For each of both directories that has them, ``scores`` and ``labels`` of the test jets.
+    jet_by_jet
+        Whether both stand in the order of the jets; an entry of the zoo has its own in order of the scores, so that
+        nothing can be said of single jets.
     """
     where = {"float": float_directory} if float_directory else {}
     where["quantized" if float_directory or quantized else "float"] = directory
@@ -58,7 +62,7 @@ def summarise(
         "provenance": read_json_if_there(directory / "provenance.json"),
         "equivariance": read_json_if_there(directory / "equivariance.json"),
         "history": {name: _history(folder) for name, folder in where.items()},
-        "curves": _curves(where, scores, head),
+        "curves": _curves(where, scores, head, jet_by_jet),
         **_layers(exported, directory / "vectors.npz"),
     }
 
@@ -68,7 +72,7 @@ def _history(directory: Path) -> list[dict[str, Any]]:
 
 
 def _curves(
-    where: dict[str, Path], scores: Mapping[Path, Mapping[str, np.ndarray]], head: HeadConfig
+    where: dict[str, Path], scores: Mapping[Path, Mapping[str, np.ndarray]], head: HeadConfig, jet_by_jet: bool
 ) -> dict[str, Any]:
     """Curves of the taggers' scores of the same test jets; empty where a run has none."""
     outputs, labels = {}, {}
@@ -79,7 +83,8 @@ def _curves(
         return {}
     last = list(labels)[-1]
     same = {name: given for name, given in outputs.items() if np.array_equal(labels[name], labels[last])}
-    return score_curves(same, labels[last], head)
+    curves = score_curves(same, labels[last], head)
+    return curves if jet_by_jet else {name: {"taggers": found["taggers"]} for name, found in curves.items()}
 
 
 def _exported(directory: Path) -> OnnxRuntimeExecutor | None:

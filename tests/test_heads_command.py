@@ -120,7 +120,9 @@ def test_wrong_starts_are_refused(run: Path, root: Path, capsys: pytest.CaptureF
     assert "--body-rate needs --start, got 0.5" in error("--body-rate", "0.5")
     assert "unknown run 'none'" in error("--start", "none")
     assert "--start must be the whole name of a run" in error("--start", "tiny-k4-int8")
-    assert "have another shape" in error("--start", run.name, "--set", "sizes.channels=8")
+    assert "the same network and sizes, but channels is 4 in tiny-k4-float" in error(
+        "--start", run.name, "--set", "sizes.channels=8"
+    )
     assert "must have the head's classes" in error(*HEAD)
     assert "unknown key in head 'clases'; did you mean 'classes'" in error("--set", "head.clases=[a, b]")
 
@@ -133,7 +135,7 @@ def test_a_head_follows_the_classes_of_the_jets(root: Path, capsys: pytest.Captu
 
 def test_a_start_with_other_weights_is_refused(run: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tritag.errors import ConfigError, RunError
-    from tritag.pipeline.recipes import load_start, start_of
+    from tritag.pipeline.start import load_start, start_of
 
     start = start_of(str(run))
     with pytest.raises(RunError, match="must have the weights it had when the fine-tuning was named"):

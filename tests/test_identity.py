@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from tests.helpers.jets import SAMPLE
 from tritag import cli
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.files import write_json
+from tritag.pipeline.evaluate import evaluate_run
 from tritag.pipeline.fingerprint import FILE
+from tritag.pipeline.opened import OpenedRun, open_run
 from tritag.pipeline.sources import source_digest
 from tritag.structured import read_json_if_there
 
@@ -110,3 +113,57 @@ def test_fresh_trains_the_float_tagger_again(trained: Path) -> None:
     assert cli.run(["train", "transformer-2k", "--data", "own.h5", *SMALL, "--fresh"]) == 0
     assert all((path.stat().st_ino, path.stat().st_mtime_ns) != before[path] for path in weights)
     assert cli.run(["export", "transformer-2k"]) == 0  # for the other tests
+
+
+def test_a_report_does_not_show_what_other_sources_made(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _run(trained) / FILE
+    whole = path.read_text()
+    recorded = read_json_if_there(path)
+    recorded["export"]["sources"]["export/graph.py"] = source_digest("x = 1")
+    write_json(path, recorded)
+    try:
+        assert cli.run(["report", "transformer-2k"]) == 2
+        assert "source of export/graph.py changed since" in " ".join(capsys.readouterr().err.split())
+    finally:
+        path.write_text(whole)
+    assert cli.run(["report", "transformer-2k"]) == 0
+
+
+def test_another_float_run_is_said(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = next(trained.glob("runs/transformer-2k-k3-float-*")) / "weights.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        assert cli.run(["report", "transformer-2k"]) == 2
+        assert "the float run that it starts from changed since" in " ".join(capsys.readouterr().err.split())
+        shutil.move(weights.parent, "aside")
+        assert cli.run(["report", "transformer-2k"]) == 2
+        assert "needs the float run that it began with, transformer-2k-k3-float-" in capsys.readouterr().err
+        shutil.move("aside", weights.parent)
+    finally:
+        weights.write_bytes(whole)
+
+
+def test_fresh_forgets_the_checkpoint_at_once(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new fingerprint must not stand beside weights of the old sources when the command is killed."""
+    shutil.copytree("runs", "again")
+    monkeypatch.setenv("TRITAG_RUNS", "again")
+    checkpoints = [path.parent / "checkpoint.pt" for path in Path("again").glob("*/config.yaml")]
+    for path in checkpoints:
+        path.write_bytes(b"of other sources")
+
+    def interrupted(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tritag.pipeline.train.coded_jets", interrupted)
+    cli.run(["train", "transformer-2k", "--data", "own.h5", *SMALL, "--fresh"])
+    assert len(checkpoints) == 2
+    assert not any(path.exists() for path in checkpoints)
+
+
+def test_another_run_answers_to_the_same_jets(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the first run, wherever the other's own jets are."""
+    opened = open_run(_run(trained))
+    other = OpenedRun(dataclasses.replace(opened.run, config={**opened.run.config, "data": "elsewhere.h5"}))
+    result = evaluate_run(opened, None, other)
+    assert result.against.ratios["signal"].value == 1

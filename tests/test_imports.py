@@ -57,8 +57,8 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "sources", "plugins", "fingerprint", "opened", "recipes", "golden", "jets"),
-        "interfaces",
+        *("defaults", "names", "run_files", "sources", "plugins", "jets_fingerprint", "fingerprint", "opened"),
+        *("start", "recipes", "golden", "jets", "interfaces"),
         *("vectors", "strength", "train", "export", "exported", "import_file", "check_onnx", "cost", "csim"),
         *(
             "rtl",

@@ -83,6 +83,8 @@ def test_a_constant_tagger_is_a_failed_training(tmp_path, monkeypatch, capsys):
     assert "test jets" in told
     runs = [path for path in Path(tmp_path).glob("*-int8-*") if (path / "metrics.json").exists()]
     assert not runs, "a failed training is none that a name finds"
+    assert cli.run(["export", "transformer-2k"]) == 2
+    assert "metrics.json must be in" in capsys.readouterr().err
 
 
 def test_files_of_verdicts_hold_their_strength():

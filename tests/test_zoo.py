@@ -16,18 +16,23 @@ from tests.helpers.marks import often
 from tests.helpers.tolerances import FLOAT32_LOGIT
 from tritag import api
 from tritag.data.jets.crafted import crafted_codes
-from tritag.errors import CheckFailed, ConfigError, RunError
+from tritag.errors import CheckFailed, ConfigError, DataError, RunError
 from tritag.export.model_file import read_model
 from tritag.export.rtl.text.delays import DelayModel
 from tritag.models.figures.metrics import measure
 from tritag.models.nets.registry import load_tagger_config, make_tagger
-from tritag.pipeline.recipes import call_of, load_start, recipe_of, start_of
+from tritag.pipeline.equivariance import equivariance_run
+from tritag.pipeline.evaluate import evaluate_run
+from tritag.pipeline.export import ensure_exported
+from tritag.pipeline.recipes import call_of, recipe_of
+from tritag.pipeline.report import report_run
+from tritag.pipeline.start import load_start, start_of
 from tritag.quant.integer.planner import Planner
 from tritag.quant.integer.tracer import Tracer
 from tritag.quant.ops.op import bind
 from tritag.run import Run
 from tritag.structured import read_json
-from tritag.zoo import FILES, FLOAT, GOLDEN, PREFIX, name_in_entry, zoo_names
+from tritag.zoo import FILES, FLOAT, GOLDEN, PREFIX, exact_names, name_in_entry, zoo_names
 
 FAST = "lloca-trigger-fast-2k"
 HELD = read_json(zoo.DIGESTS, RunError, "write it with python -m tests.helpers.zoo")
@@ -46,7 +51,7 @@ def programs_anew() -> Iterator[None]:
     bind.cache_clear()
 
 
-@pytest.mark.parametrize("name", often(zoo.exact_names(), {*zoo.exact_names()} - {FAST}))
+@pytest.mark.parametrize("name", often(exact_names(), {*exact_names()} - {FAST}))
 def test_an_entry_becomes_what_it_was(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TRITAG_CACHE", str(tmp_path / "no jets here"))
     exported = api.export(f"{PREFIX}{name}").run  # compares the golden integers
@@ -99,8 +104,51 @@ def test_a_training_starts_from_an_entry(tmp_path):
         "head.weight",
         "head.bias",
     ]
+    with pytest.raises(ConfigError, match=r"the same network and sizes, but heads is 2 in zoo-.* and 4 in the tagger"):
+        recipe_of("transformer-2k", "top-demo", 16, "float", ["sizes.heads=4"], start=start)
+    with pytest.raises(ConfigError, match="the same network and sizes, but network is transformer in zoo-"):
+        recipe_of("lloca-seed-2k", "top-demo", 16, "float", [], start=start)
+    recipe_of(FAST, "top-demo", 16, "float", ["sizes.axes=gram"], start=start_of(f"zoo:{FAST}"))
     with pytest.raises(ConfigError, match="must be a run with its float run, got zoo-part-20k-"):
         start_of("zoo:part-20k")
+
+
+def test_a_run_from_the_zoo_does_not_generate_its_jets(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRITAG_CACHE", str(tmp_path / "no jets here"))
+    opened = api.open_run("zoo:transformer-2k")
+    for step in (evaluate_run, equivariance_run):
+        with pytest.raises(DataError, match="its own jets, 605,000 of top-large, which are not in the cache; give"):
+            step(opened)
+
+
+def test_the_float_run_of_an_entry_comes_back(tmp_path):
+    opened = api.open_run("zoo:transformer-2k")
+    shutil.rmtree(opened.float_run().directory)
+    again = api.open_run(opened.directory)  # by its path, so that nothing was copied
+    assert again.float_run().directory.name.startswith("zoo-transformer-2k-float-")
+    (tmp_path / "elsewhere").mkdir()
+    assert api.open_run(shutil.copytree(opened.directory, tmp_path / "elsewhere" / opened.name)).float_run() is not None
+
+
+def test_the_report_of_an_entry_compares_no_single_jets():
+    curves = report_run(api.open_run(f"{PREFIX}{FAST}")).summary["curves"]["signal"]
+    assert sorted(curves["taggers"]) == ["float", "quantized"]
+    assert [*curves] == ["taggers"]
+
+
+def test_two_commands_export_an_entry_once(monkeypatch):
+    made = []
+    entry = f"{PREFIX}transformer-2k"
+
+    def exported(opened):
+        made.append(opened.name)
+        opened.run.path("model.qonnx.onnx").write_bytes(b"0")
+
+    monkeypatch.setattr("tritag.pipeline.export._exported", exported)
+    opened = api.open_run(entry)
+    ensure_exported(opened)
+    ensure_exported(opened)  # as a command that found nothing, and waited
+    assert made == [opened.name]
 
 
 @pytest.mark.usefixtures("programs_anew")
@@ -144,7 +192,7 @@ def test_names_and_files(tmp_path):
 
 def test_entries_are_small_and_say_where_they_come_from():
     sizes = {name: sum(f.stat().st_size for f in (zoo.ZOO / name).iterdir()) for name in zoo_names()}
-    assert sorted(HELD) == zoo.exact_names()
+    assert sorted(HELD) == exact_names()
     assert {name.removesuffix(FLOAT) for name in sizes} == {*HELD}
     assert max(sizes.values()) <= zoo.LARGEST_ENTRY_BYTES
     assert sum(sizes.values()) <= zoo.LARGEST_ZOO_BYTES

@@ -115,6 +115,8 @@ class Run:
             that makes it), a damaged or edited ``config.yaml``, or a run that another version of tritag wrote.
         """
         directories = _find(where)
+        if "weights.safetensors" in needs:  # without figures the training failed, or has just ended
+            needs = (*needs, "metrics.json")
         found: Run | None = None
         for directory in directories:
             if len(directories) == 1 or all(_is_there(directory / filename) for filename in needs):

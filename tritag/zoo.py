@@ -40,6 +40,11 @@ def zoo_names() -> list[str]:
     return sorted(entry.name for entry in _ROOT.iterdir() if entry.joinpath("config.yaml").is_file())
 
 
+def exact_names() -> list[str]:
+    """Names of the entries that become firmware, sorted: all but the float ones."""
+    return [name for name in zoo_names() if not name.endswith(FLOAT)]
+
+
 def name_in_entry(filename: str) -> str:
     """Name under which an entry holds a file of the run."""
     return f"{filename}.gz" if filename == _PACKED else filename

@@ -33,7 +33,7 @@ from tritag.pipeline.rtl import design_of
 from tritag.quant.recipe import trained_tagger
 from tritag.quant.weights.incremental_weights import IncrementalTernary
 from tritag.terminal import print_result
-from tritag.zoo import FILES, FLOAT, GOLDEN, PREFIX, name_in_entry, zoo_names
+from tritag.zoo import FILES, FLOAT, GOLDEN, PREFIX, exact_names, name_in_entry, zoo_names
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 DIGESTS = Path(__file__).resolve().parents[1] / "zoo.json"
@@ -103,11 +103,6 @@ def _packed(**arrays: NDArray[Any]) -> bytes:
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
     return packed.getvalue()
-
-
-def exact_names() -> list[str]:
-    """Names of the entries that become firmware: all but the float ones."""
-    return [name for name in zoo_names() if not name.endswith(FLOAT)]
 
 
 def entry_digests(opened: OpenedRun) -> dict[str, Any]:

@@ -127,7 +127,8 @@ def train(
         open_run(start)
     from tritag.environment import default_device
     from tritag.models.training.compute import Compute
-    from tritag.pipeline.recipes import recipe_of, require_distinct, start_of
+    from tritag.pipeline.recipes import recipe_of, require_distinct
+    from tritag.pipeline.start import start_of
     from tritag.pipeline.train import train_run
 
     changes = [f"training.iterations={iterations}"] if iterations is not None else []

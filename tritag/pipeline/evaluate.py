@@ -16,6 +16,7 @@ from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.training.compute import Compute
 from tritag.models.training.evaluate import scores
+from tritag.pipeline.golden import require_own_jets
 from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.opened import OpenedRun, measured, writing
 
@@ -83,7 +84,7 @@ def evaluate_run(
     jets : Path, optional
         Labelled jet file; by default the run's test jets.
     other : OpenedRun, optional
-        A run to compare with on the same jets.
+        A run to compare with on the same jets, which its own training may have seen.
     progress : bool
         Show a bar on a terminal.
     compute : Compute, optional
@@ -92,7 +93,7 @@ def evaluate_run(
     Raises
     ------
     DataError
-        The jets do not fit the head.
+        The jets do not fit the head, or a run from the zoo has its own jets elsewhere.
     ConfigError
         The two runs have different classes, or the device is not there.
     """
@@ -108,13 +109,17 @@ def evaluate_run(
 def _evaluated(
     opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool, compute: Compute
 ) -> EvaluateResult:
-    sample = _read(opened, jets)
+    split = None if jets else "test"
+    if jets is None:
+        require_own_jets(opened)
+    sample = coded_jets(opened.recipe, split, file=jets)
     given = outputs_on(opened, sample, progress, compute)
     head = opened.recipe.tagger.head
     metrics = measure_head(given, sample, head)
     against = None
     if other is not None:
-        other_sample = _read(other, jets)
+        # the same jets, cut to the other's constituents
+        other_sample = coded_jets(other.recipe, split, file=jets or opened.recipe.data)
         other_given = outputs_on(other, other_sample, progress, compute)
         other_head = other.recipe.tagger.head
         if other_head.classes != head.classes or other_head.qcd != head.qcd:
@@ -127,10 +132,6 @@ def _evaluated(
         ratios = {name: rejection_ratio(a, others[name][0], labels) for name, (a, labels) in answers.items()}
         against = Against(other, ratios)
     return EvaluateResult(opened, str(jets) if jets else "test", metrics, against)
-
-
-def _read(opened: OpenedRun, jets: Path | None) -> CodedJets:
-    return coded_jets(opened.recipe, None if jets else "test", file=jets)
 
 
 def outputs_on(opened: OpenedRun, jets: CodedJets, progress: bool, compute: Compute) -> NDArray[np.float64]:

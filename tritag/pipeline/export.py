@@ -16,7 +16,7 @@ from tritag.models.layers.tagger import Tagger
 from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.golden import golden_jets, require_golden
 from tritag.pipeline.jets import coded_jets, integer_codes, with_crafted
-from tritag.pipeline.opened import OpenedRun, one_writer
+from tritag.pipeline.opened import OpenedRun, writing
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.simulated.tagger import why_not_exact
 from tritag.terminal import print_progress
@@ -51,7 +51,13 @@ class ExportResult:
         return {"run": str(self.run.directory), "model": str(self.model)}
 
 
-@one_writer
+def ensure_exported(opened: OpenedRun) -> None:
+    """Export a run that is not exported (:func:`export_run`); another command that does so is waited for."""
+    with writing(opened.run):
+        if not opened.run.path("model.qonnx.onnx").is_file():
+            _exported(opened)
+
+
 def export_run(opened: OpenedRun) -> ExportResult:
     """Write ``model.qonnx.onnx``, ``graph.json`` and ``vectors.npz`` of a trained, quantized run.
 
@@ -64,6 +70,11 @@ def export_run(opened: OpenedRun) -> ExportResult:
     CheckFailed
         The run comes from the zoo, and its golden integers differ.
     """
+    with writing(opened.run):
+        return _exported(opened)
+
+
+def _exported(opened: OpenedRun) -> ExportResult:
     run, recipe = opened.run, opened.recipe
     if recipe.quant is None:
         raise ExportError(

@@ -21,7 +21,7 @@ def open_exported(where: RunLike, needs: Sequence[str], *, jets: bool = True) ->
     if is_zoo(where):
         opened = open_run(where)
         if not opened.run.path("model.qonnx.onnx").is_file():
-            from tritag.pipeline.export import export_run  # imports PyTorch, which takes seconds
+            from tritag.pipeline.export import ensure_exported  # imports PyTorch, which takes seconds
 
-            export_run(opened)
+            ensure_exported(opened)
     return open_run(where, needs, jets=jets)

@@ -18,7 +18,7 @@ from tritag._version import __version__
 from tritag.configs import digest
 from tritag.errors import RunError
 from tritag.files import write_json
-from tritag.pipeline.names import names_configuration
+from tritag.pipeline.jets_fingerprint import JetsPart, changed_jets, describe_jets
 from tritag.pipeline.plugins import changed_origins
 from tritag.pipeline.sources import SourceDigest, changed_sources, closure, digest_sources
 from tritag.run import Run, runs_named
@@ -43,13 +43,6 @@ _MADE_BY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rtl": (("tritag.export.rtl.design.search",), ("tritag.export",)),
 }
 _DONE = {"train": "trained", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
-
-
-class JetsPart(TypedDict):
-    """The jets of a training: digests by split, and of the settings of a data configuration, where it is one."""
-
-    splits: dict[str, str]
-    settings: NotRequired[str]
 
 
 class StepPrint(TypedDict):
@@ -125,22 +118,6 @@ def grid_constants() -> dict[str, float]:
     return {name: value for name, value in vars(TriggerGrid).items() if name.isupper()}
 
 
-def describe_jets(data: str) -> JetsPart:
-    """Digests of the jets that ``data`` names: a data configuration, or a jet file; none of a file that is missing."""
-    from tritag.data.jets.identity import jet_digests
-    from tritag.data.readers.formats import is_own_file
-
-    if not names_configuration(data):
-        return {"splits": jet_digests(data, is_own_file(data)) if Path(data).is_file() else {}}
-    from tritag.configs import digest
-    from tritag.data.simulation.config import load_data_config
-    from tritag.data.simulation.generate import default_path
-
-    config = load_data_config(data)
-    made = default_path(data, config)
-    return {"splits": jet_digests(made, own=True) if made.is_file() else {}, "settings": digest(config.settings())}
-
-
 def changes(run: Run, step: str, jets: bool = True, training: bool = False) -> list[str] | None:
     """What has changed since ``step`` was made: a phrase each; None where nothing was recorded.
 
@@ -163,7 +140,7 @@ def changes(run: Run, step: str, jets: bool = True, training: bool = False) -> l
     if training:
         found += changed_sources(recorded.get("training_sources", {}), beside)
     if jets and "jets" in recorded:
-        found += _changed_jets(str(run.config["data"]), recorded["jets"])
+        found += changed_jets(str(run.config["data"]), recorded["jets"])
     return found
 
 
@@ -178,19 +155,6 @@ def _changed_grid(recorded: StepPrint) -> list[str]:
 def _changed_threads(recorded: StepPrint) -> list[str]:
     was = recorded.get("threads", TRAINING_THREADS)
     return [f"the training's threads ({was} -> {TRAINING_THREADS})"] if was != TRAINING_THREADS else []
-
-
-def _changed_jets(data: str, recorded: JetsPart) -> list[str]:
-    if names_configuration(data) and data.endswith((".yaml", ".yml")) and not Path(data).is_file():
-        return []
-    now = describe_jets(data)
-    if recorded.get("settings") != now.get("settings"):
-        return [f"the data configuration {data} changed"]
-    if not recorded["splits"] or not now["splits"]:
-        return []
-    names = sorted(recorded["splits"] | now["splits"])
-    changed = [name for name in names if recorded["splits"].get(name) != now["splits"].get(name)]
-    return [f"the content of {data} ({', '.join(changed)}) changed"] if changed else []
 
 
 def check(run: Run, needs: Sequence[str], jets: bool = True) -> None:
@@ -222,11 +186,27 @@ def check_training(run: Run) -> None:
     if found is None:
         _tell_unknown(run)
         return
-    if (recorded := teacher_of(run)) and (was := _float_weights(run)) and was != recorded:
-        found.append("the float run that it starts from changed")
+    found += _changed_float(run)
     if found:
         state = "trained" if run.path("metrics.json").is_file() else "begun"
         raise RunError(f"{summary(found)} since {run.directory.name} was {state}; {_advice(run, 'train')}")
+
+
+def check_float(run: Run) -> None:
+    """Refuse a run whose float run has other weights than when the quantized training began.
+
+    Raises
+    ------
+    RunError
+        The message holds the command that trains again.
+    """
+    if found := _changed_float(run):
+        raise RunError(f"{summary(found)} since {run.directory.name} was trained; {_advice(run, 'train')}")
+
+
+def _changed_float(run: Run) -> list[str]:
+    recorded, now = teacher_of(run), _float_weights(run)
+    return ["the float run that it starts from changed"] if recorded and now and now != recorded else []
 
 
 def refuse_other_jets(name: str, settings: Mapping[str, object], jets: str | None, call: Mapping[str, object]) -> None:

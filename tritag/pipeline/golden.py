@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag import advice
 from tritag.data.jets.crafted import crafted_codes
-from tritag.errors import CheckFailed
+from tritag.data.simulation.config import load_data_config
+from tritag.data.simulation.generate import default_path
+from tritag.errors import CheckFailed, DataError
+from tritag.pipeline.names import names_configuration
 from tritag.pipeline.opened import OpenedRun
 from tritag.terminal import print_progress
 from tritag.zoo import GOLDEN
@@ -32,6 +36,25 @@ def golden_jets(opened: OpenedRun, n_max: int | None = None) -> tuple[NDArray[np
     n = None if n_max is None else n_max + crafted
     print_progress(f"{opened.name}: the zoo brings {len(arrays['count'])} golden jets")
     return arrays["codes"][:n], arrays["count"][:n]
+
+
+def require_own_jets(opened: OpenedRun) -> None:
+    """Let a run from the zoo not begin to generate the jets that it was trained with.
+
+    Raises
+    ------
+    DataError
+        They are not in the cache.
+    """
+    data = opened.recipe.data
+    if not opened.run.path(GOLDEN).is_file() or not names_configuration(data):
+        return
+    config = load_data_config(data)
+    if not default_path(data, config).is_file():
+        raise DataError(
+            f"{opened.name} needs its own jets, {config.n_jets:,} of {data}, which are not in the cache; give other "
+            f"jets with --jets FILE, or make them with {advice.command('data', 'make', data)}"
+        )
 
 
 def require_golden(opened: OpenedRun, outputs: NDArray[np.int64]) -> None:

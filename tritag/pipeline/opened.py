@@ -13,6 +13,7 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
+from tritag import advice
 from tritag.configs import build
 from tritag.errors import RunError
 from tritag.files import JsonObject, write_json
@@ -21,6 +22,7 @@ from tritag.pipeline import fingerprint
 from tritag.pipeline.plugins import load_plugins
 from tritag.pipeline.run_files import MetricsFile
 from tritag.run import Run, Suits
+from tritag.zoo import is_zoo, lasting_name
 
 if TYPE_CHECKING:
     from tritag.models.layers.tagger import Tagger
@@ -108,10 +110,21 @@ class OpenedRun:
         Raises
         ------
         RunError
-            The run is not trained to its end, or the float run is gone.
+            The run is not trained to its end, or the float run is gone or has other weights since.
         """
         name = self.metrics()["float_run"]
-        return None if name is None else OpenedRun(Run.open(self.run.directory.parent / name))
+        if name is None:
+            return None
+        directory = self.directory.parent / name
+        if not directory.is_dir() and is_zoo(entry := lasting_name(name)):
+            return OpenedRun(Run.open(entry))
+        if not (directory / "config.yaml").is_file():
+            raise RunError(
+                f"{self.name} needs the float run that it began with, {name}, which must be in {directory.parent}; put "
+                f"it back, or train again with {advice.training(self.run.call(), again=True)}"
+            )
+        fingerprint.check_float(self.run)
+        return OpenedRun(Run.open(directory))
 
 
 RunLike: TypeAlias = OpenedRun | Run | Path | str

@@ -1,4 +1,4 @@
-"""A recipe from what a user says: names, changes of settings, and where a fine-tuning begins."""
+"""A recipe from what a user says: names and changes of settings."""
 
 from __future__ import annotations
 
@@ -14,21 +14,18 @@ from tritag.data.jets.store import read_info
 from tritag.data.readers.formats import is_own_file
 from tritag.data.simulation.candidate_columns import COLUMNS
 from tritag.data.simulation.config import load_data_config
-from tritag.environment import runs_root
-from tritag.errors import ConfigError, RunError, short, unknown_name
+from tritag.errors import ConfigError, short, unknown_name
 from tritag.files import JsonObject
-from tritag.models.layers.tagger import Tagger
 from tritag.models.nets.head import BINARY, HeadConfig
 from tritag.models.nets.registry import TaggerConfig, load_tagger_config
 from tritag.models.training.config import TrainingConfig
-from tritag.models.training.start import StartConfig, load_body, weights_hash
+from tritag.models.training.start import StartConfig
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, SECTIONS
-from tritag.pipeline.opened import open_run
+from tritag.pipeline.start import require_same_body
 from tritag.quant.recipe import Recipe, make_recipe
-from tritag.run import Run
 from tritag.structured import parse_yaml
 from tritag.terminal import print_progress
-from tritag.zoo import is_zoo, lasting_name
+from tritag.zoo import lasting_name
 
 
 def recipe_of(
@@ -60,14 +57,14 @@ def recipe_of(
     on_grid : bool
         False trains a float tagger on unrounded candidates.
     start : StartConfig, optional
-        Where a fine-tuning takes its body from (:func:`start_of`).
+        Where a fine-tuning takes its body from (:func:`tritag.pipeline.start.start_of`).
     reads_jets : bool
         False where no jet will be read: they may lack what the tagger's fields are made of.
 
     Raises
     ------
     ConfigError
-        Unknown names, sections or keys, or values that cannot be.
+        Unknown names, sections or keys, values that cannot be, or a start of another network or of other sizes.
     DataError
         Jets without what a field is made of.
     """
@@ -78,6 +75,8 @@ def recipe_of(
         require_fields(config, data)
     head = _head(config.head, sections.pop("head"), classes, data)
     config = dataclasses.replace(config, sizes={**config.sizes, **sections.pop("sizes")}, head=head)
+    if start is not None:
+        require_same_body(config, start)
     if n_training is not None:
         config = _fitting_batch(config, sections, n_training, data)
     return make_recipe(
@@ -201,56 +200,6 @@ def require_distinct(changes: Sequence[str]) -> None:
         key, _, value = change.partition("=")
         if seen.setdefault(key, value) != value:
             raise ConfigError(f"{key} must be given once, got {short(seen[key])} and {short(value)}; leave one out")
-
-
-def start_of(where: str | None, body_rate: float = 1.0) -> StartConfig | None:
-    """Where a fine-tuning begins: the float run ``where``, or the one that a quantized run was trained from.
-
-    None when ``where`` is None.
-
-    Raises
-    ------
-    ConfigError
-        Neither the whole name of a run (a tagger's name means its newest run, which after the first step is another)
-        nor an entry of the zoo, a run outside the runs folder (settings name it without its path), a run from the zoo
-        without its float run, or a body rate without a run.
-    RunError
-        No such run, or one that is not trained.
-    """
-    if where is None:
-        if body_rate != 1:
-            raise ConfigError(f"--body-rate needs --start, got {body_rate:g}; name the run to start from")
-        return None
-    opened = open_run(where)
-    if not is_zoo(where) and Path(where).name != opened.name:
-        raise ConfigError(
-            f"--start must be the whole name of a run or zoo:NAME, so that the command means the same again, got "
-            f"{where!r}; for example {opened.name}"
-        )
-    if opened.recipe.quant is not None and opened.float_run() is None:
-        raise ConfigError(f"--start must be a run with its float run, got {opened.name} from the zoo, which has none")
-    opened = opened.float_run() or opened
-    if opened.directory.resolve().parent != runs_root().resolve():
-        raise ConfigError(f"--start must name a run in {runs_root()}, got {opened.directory}; move it there")
-    return StartConfig(opened.name, weights_hash(opened.run.require("weights.safetensors")), body_rate)
-
-
-def load_start(network: Tagger, start: StartConfig) -> None:
-    """Give a fresh float network the body of the run it starts from.
-
-    Raises
-    ------
-    RunError
-        The run is gone, has other weights than when it was named, or its body does not fit.
-    """
-    name = lasting_name(start.run)
-    weights = Run.open(name if is_zoo(name) else runs_root() / name).require("weights.safetensors")
-    if (found := weights_hash(weights)) != start.weights:
-        raise RunError(
-            f"{start.run} must have the weights it had when the fine-tuning was named ({start.weights}), got {found}; "
-            "name it again with --start"
-        )
-    load_body(network, weights, start.run)
 
 
 def call_of(tagger: str, recipe: Recipe) -> dict[str, object]:

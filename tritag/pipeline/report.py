@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tritag.errors import ConfigError
 from tritag.files import JsonObject, write_json, write_text
+from tritag.pipeline.fingerprint import check
 from tritag.pipeline.opened import OpenedRun, is_quantized, one_writer
 from tritag.report.page.comparison import comparison_page
 from tritag.report.page.document import report_page
@@ -17,6 +18,10 @@ from tritag.report.plots.style import write_static
 from tritag.report.plots.versus import versus_plots
 from tritag.report.summary import summarise
 from tritag.terminal import print_progress
+from tritag.zoo import GOLDEN
+
+# By them a report knows whether the steps that it shows are still those of these sources.
+_CHECKED = ("metrics.json", "model.qonnx.onnx", "csim.json", "rtl.json")
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,12 @@ def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
     Raises
     ------
     RunError
-        The run is not trained to its end, or its float run is gone.
+        The run is not trained to its end, its float run is gone, or something has changed since a step that the page
+        would show.
     ToolError
         Figures are asked for, and matplotlib or mplhep is missing.
     """
+    check(opened.run, [name for name in _CHECKED if opened.run.path(name).is_file()])
     float_run = opened.float_run()
     recipe = opened.recipe
     scores = {
@@ -75,6 +82,7 @@ def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
         recipe.tagger.head,
         is_quantized(opened.run.config),
         scores,
+        jet_by_jet=not opened.run.path(GOLDEN).is_file(),
     ) | {
         "tagger": {
             "network": recipe.tagger.network,

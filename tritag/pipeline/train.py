@@ -29,11 +29,13 @@ from tritag.models.training.training import train
 from tritag.models.training.weights import WEIGHTS_FILE
 from tritag.pipeline import fingerprint
 from tritag.pipeline.jets import coded_jets
+from tritag.pipeline.jets_fingerprint import describe_jets
 from tritag.pipeline.names import names_configuration
 from tritag.pipeline.opened import OpenedRun, writing
 from tritag.pipeline.plugins import keep_plugins, refuse_other_plugins, tell_changes
-from tritag.pipeline.recipes import call_of, load_start, run_name
+from tritag.pipeline.recipes import call_of, run_name
 from tritag.pipeline.run_files import MetricsFile
+from tritag.pipeline.start import load_start
 from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
 from tritag.quant.simulated.tagger import why_not_exact
@@ -160,10 +162,21 @@ class _Asked:
         given = [os.path.relpath(path) for path in plugins.used_paths()]
         return {**call_of(self.tagger, self.recipe), **({"plugin": given} if given else {})}
 
-    def float_run(self) -> OpenedRun:
-        """The float run that a quantized training starts from."""
-        part = self.recipe.float_part()
-        return train_run(self.tagger, part, self.fresh, self.progress, teacher=True, compute=self.compute).run
+    def float_teacher(self) -> _Teacher:
+        """The float run that a quantized training starts from, read before another command may train it anew."""
+        asked = dataclasses.replace(self, recipe=self.recipe.float_part(), teacher=True)
+        with writing(run := asked.make_run()):
+            opened = _train_or_discard(asked, run).run
+            return _Teacher(opened.name, opened.tagger(), weights_hash(opened.run.require(WEIGHTS_FILE)))
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    """A float run: its name, its tagger, and the hash of its weights."""
+
+    name: str
+    tagger: Tagger
+    weights: str
 
 
 def directory_of(tagger: str, recipe: Recipe) -> str:
@@ -174,7 +187,7 @@ def directory_of(tagger: str, recipe: Recipe) -> str:
 
 def _content_of(data: str) -> str | None:
     """Digest of a jet file's content; None of a data configuration."""
-    return None if names_configuration(data) else jets_id(fingerprint.describe_jets(data)["splits"])
+    return None if names_configuration(data) else jets_id(describe_jets(data)["splits"])
 
 
 def _train_run(asked: _Asked) -> TrainResult:
@@ -183,6 +196,7 @@ def _train_run(asked: _Asked) -> TrainResult:
     name = run.directory.name
     if asked.fresh:
         run.discard_from("train")
+        run.path(CHECKPOINT_FILE).unlink(missing_ok=True)
     else:
         finished = all(run.path(filename).is_file() for filename in ("metrics.json", WEIGHTS_FILE))
         if finished or run.path(CHECKPOINT_FILE).is_file():
@@ -194,18 +208,17 @@ def _train_run(asked: _Asked) -> TrainResult:
         print_progress(f"{name}: {why_not_exact(recipe.quant)}")
     tell_changes(run)
     keep_plugins(run, recipe.plugins)
-    float_run = asked.float_run() if recipe.quant is not None else None
+    teacher = asked.float_teacher() if recipe.quant is not None else None
     if names_configuration(recipe.data):
         ensure_data(recipe.data)
-    teacher = weights_hash(float_run.run.require(WEIGHTS_FILE)) if float_run is not None else None
-    fingerprint.record_training(run, recipe, teacher)
+    fingerprint.record_training(run, recipe, teacher.weights if teacher else None)
     jets = {split: coded_jets(recipe, split) for split in ("train", "val", "test")}
     network = fresh_tagger(recipe)
     # The weights do not depend on the number of cores.
     torch.set_num_threads(fingerprint.TRAINING_THREADS)
     targets = None
-    if float_run is not None:
-        targets = _learn_from_float(network, asked, float_run, jets["train"])
+    if teacher is not None:
+        targets = _learn_from_float(network, asked, teacher.tagger, jets["train"])
     elif recipe.start is not None:
         load_start(network, recipe.start)
     settings = recipe.training if recipe.quant_training is None else recipe.quant_training
@@ -218,7 +231,7 @@ def _train_run(asked: _Asked) -> TrainResult:
         progress=progress,
         head=recipe.tagger.head,
         targets=targets,
-        body_rate=recipe.start.body_rate if recipe.start is not None and float_run is None else 1.0,
+        body_rate=recipe.start.body_rate if recipe.start is not None and teacher is None else 1.0,
         name=name,
         fresh=asked.fresh or run.path(WEIGHTS_FILE).is_file(),
         config_digest=run.digest,
@@ -231,7 +244,7 @@ def _train_run(asked: _Asked) -> TrainResult:
     metrics = {
         "test": test.as_dict(),
         "training": result.as_dict(),
-        "float_run": float_run.name if float_run is not None else None,
+        "float_run": teacher.name if teacher is not None else None,
     }
     write_json(run.path("metrics.json"), {**metrics, **started})
     print_progress(f"{name}: {test}")
@@ -243,12 +256,11 @@ def _result(run: Run) -> TrainResult:
     return TrainResult(opened, opened.metrics())
 
 
-def _learn_from_float(network: Tagger, asked: _Asked, float_run: OpenedRun, training_jets: CodedJets) -> Tensor:
+def _learn_from_float(network: Tagger, asked: _Asked, teacher: Tagger, training_jets: CodedJets) -> Tensor:
     """Load the float tagger's weights into the quantized ``network``; returns what it is to answer (distillation)."""
     recipe = asked.recipe
     assert recipe.quant is not None
     head = recipe.tagger.head
-    teacher = float_run.tagger()
     network.load_float(teacher.state_dict())  # type: ignore[operator]
     head.check(training_jets, "training jets")
     with asked.compute.placed(teacher):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.environment import runs_root
-from tritag.pipeline.recipes import recipe_of, start_of
+from tritag.pipeline.recipes import recipe_of
+from tritag.pipeline.start import start_of
 from tritag.pipeline.train import directory_of
 from tritag.quant.recipe import Recipe
 
