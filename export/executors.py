@@ -15,6 +15,7 @@ import torch
 from onnx import ModelProto, NodeProto
 
 from tritag.errors import DataError, ExportError
+from tritag.export.feature_vectors import check_features
 from tritag.export.graph import FirmwareGraph
 from tritag.export.metadata import METADATA_MODULES
 from tritag.export.qonnx_file import BATCH, run_all, session
@@ -78,7 +79,7 @@ class Executor(ABC):
         if self.graph.inputs == ["codes", "count"] and len(inputs) == 2:
             self._check(*inputs)
         else:
-            self._check_features(inputs)
+            check_features(self.graph, inputs)
         for start in range(0, len(inputs[0]), self.chunk):
             some = slice(start, start + self.chunk)
             yield tuple(
@@ -91,20 +92,6 @@ class Executor(ABC):
             name: (x * 2.0 ** -self.graph.grids[name].fraction).astype(np.float32)
             for name, x in zip(self.graph.inputs, inputs, strict=True)
         }
-
-    def _check_features(self, inputs: Sequence[np.ndarray]) -> None:
-        names = self.graph.inputs
-        if len(inputs) != len(names):
-            raise DataError(f"inputs must be {', '.join(names)}, got {len(inputs)} arrays")
-        for name, x in zip(names, inputs, strict=True):
-            shape, grid = self.graph.shapes[name], self.graph.grids[name]
-            # One row may be given as its features alone.
-            if x.shape[1:] not in (shape, shape[1:] if shape[0] == 1 else shape) or len(x) != len(inputs[0]):
-                raise DataError(f"{name} must have shape (n, {', '.join(map(str, shape))}), got {x.shape}")
-            if not np.issubdtype(x.dtype, np.integer):
-                raise DataError(f"{name} must be integers, got {x.dtype}")
-            if x.size and (x.min() < grid.low or x.max() > grid.high):
-                raise DataError(f"{name} must lie in [{grid.low}, {grid.high}], got [{x.min()}, {x.max()}]")
 
     def _check(self, codes: np.ndarray, count: np.ndarray) -> None:
         shape, grid = self.graph.shapes["codes"], self.graph.grids["codes"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,45 @@ def features_of(file: Path, graph: FirmwareGraph) -> list[np.ndarray]:
     Raises
     ------
     DataError
-        The file cannot be read, or lacks an input.
+        The file cannot be read, lacks an input, holds none, or numbers that do not fit the inputs.
     """
     arrays = read_npz(file, DataError, "write it with numpy.savez", graph.inputs)
     if missing := [name for name in graph.inputs if name not in arrays]:
         raise DataError(f"{file} must hold the arrays {', '.join(graph.inputs)}; {', '.join(missing)} missing")
     with closed(file, DataError, "an .npz file of integers", "write it with numpy.savez"):
-        return [arrays[name].astype(np.int64, casting="safe") for name in graph.inputs]
+        found = [arrays[name].astype(np.int64, casting="safe") for name in graph.inputs]
+    check_features(graph, found, f"{file}: ")
+    if not len(found[0]):
+        raise DataError(f"{file} must hold at least one input, got 0 rows of {', '.join(graph.inputs)}")
+    return found
+
+
+def check_features(graph: FirmwareGraph, inputs: Sequence[np.ndarray], where: str = "") -> None:
+    """Refuse arrays that are not n integers of each of the graph's inputs, in its order, on their grids.
+
+    Parameters
+    ----------
+    where : str
+        What messages begin with.
+
+    Raises
+    ------
+    DataError
+        Names the input, what it must be and what was given.
+    """
+    names = graph.inputs
+    if len(inputs) != len(names):
+        raise DataError(f"{where}inputs must be {', '.join(names)}, got {len(inputs)} arrays")
+    for name, x in zip(names, inputs, strict=True):
+        shape, grid = graph.shapes[name], graph.grids[name]
+        # One row may be given as its features alone.
+        fits = x.ndim > 0 and x.shape[1:] in (shape, shape[1:] if shape[0] == 1 else shape)
+        if not fits or len(x) != len(inputs[0]):
+            raise DataError(f"{where}{name} must have shape (n, {', '.join(map(str, shape))}), got {x.shape}")
+        if not np.issubdtype(x.dtype, np.integer):
+            raise DataError(f"{where}{name} must be integers, got {x.dtype}")
+        if x.size and (x.min() < grid.low or x.max() > grid.high):
+            raise DataError(f"{where}{name} must lie in [{grid.low}, {grid.high}], got [{x.min()}, {x.max()}]")
 
 
 def save_vectors(path: Path, graph: FirmwareGraph, inputs: tuple[np.ndarray, ...], outputs: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -23,6 +24,23 @@ from tritag.data.readers.root import is_root_file, read_root
 from tritag.data.readers.tables import is_table, read_table
 from tritag.data.readers.toptagging import is_pandas_table, read_pandas_table
 from tritag.errors import DataError
+
+
+@contextmanager
+def without_map() -> Iterator[None]:
+    """Inside, what a reader says of its map names the command that takes one: the command at hand takes none.
+
+    Raises
+    ------
+    DataError
+        As the reader's.
+    """
+    try:
+        yield
+    except DataError as error:
+        if "--map" not in str(error):
+            raise
+        raise DataError(f"{error} (an option of 'tritag data convert', which writes a file to give here)") from error
 
 
 def read_any(

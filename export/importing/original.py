@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,7 +85,9 @@ def real_inputs(imported: Imported, inputs: dict[str, np.ndarray], shapes: dict[
 def in_program_order(imported: Imported, values: np.ndarray) -> np.ndarray:
     """Outputs of the original (n, ...) as the program gives them, (n, outputs)."""
     shaped = values.reshape(len(values), *imported.output_shape)
-    return shaped.transpose(0, *(i + 1 for i in imported.output_order)).reshape(len(values), -1)
+    return shaped.transpose(0, *(i + 1 for i in imported.output_order)).reshape(
+        len(values), math.prod(shaped.shape[1:])
+    )
 
 
 def compared(
@@ -105,8 +108,9 @@ def compared(
             parts.append(in_program_order(imported, np.asarray(some, np.float64)))
     except Exception as error:
         return Compared(runtime, 0, 0, 0.0, f"{type(error).__name__}: {str(error)[:200]}".replace("\n", " "))
-    scaled = np.concatenate(parts) / lsb if parts else np.zeros((0, 1))
-    codes = outputs.reshape(n, -1)
+    size = math.prod(imported.output_shape)
+    scaled = np.concatenate(parts) / lsb if parts else np.zeros((0, size))
+    codes = outputs.reshape(n, size)
     differ = (np.rint(scaled) != codes).any(axis=1)
     # A tie of an output without quantizer may be rounded to either side: half an LSB is no difference of integers.
     differ &= (np.abs(scaled - codes) > 0.5 + 1e-3).any(axis=1)

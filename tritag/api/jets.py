@@ -138,7 +138,8 @@ def score_file(
     run : OpenedRun, str or Path
         As :func:`open_run` takes it.
     jets : str or Path
-        Jet file of any kind that :func:`read_jets` takes.
+        Jet file of any kind that :func:`read_jets` takes; of an imported program an ``.npz`` with one array of integers
+        for each of its inputs, by their names.
     out : str or Path
         ``.h5`` or ``.npz``, which must not exist: ``integers`` (n, outputs) int32 in the order of ``jets``, ``lsb``,
         ``names``, and what they were made from.

@@ -15,7 +15,7 @@ from tritag.terminal import print_json, print_result
 
 
 def command(
-    jets: Annotated[Path, typer.Option(help="Jet file of any known kind.")],
+    jets: Annotated[Path, typer.Option(help="Jet file of any known kind; .npz of its inputs for an imported program.")],
     out: Annotated[Path, typer.Option(help="File of scores, .h5 or .npz; it must not exist.")],
     run: Run = None,
     old_run: OldRun = None,

@@ -9,7 +9,7 @@ from tritag.data.check.jets import CheckRow, check_set, rows_as_json
 from tritag.data.check.reference_figures import cuts_of, shown_classes, targets_of
 from tritag.data.check.two_sample import TwoSampleResult, compare_sets
 from tritag.data.jets.store import JetFileInfo, read_info, read_ragged, verify_digest
-from tritag.data.readers.formats import is_own_file, read_any
+from tritag.data.readers.formats import is_own_file, read_any, without_map
 from tritag.data.simulation.config import load_data_config
 from tritag.data.simulation.generate import ensure_data, make_data
 from tritag.errors import CheckFailed, DataError
@@ -89,7 +89,8 @@ def make_file(name: str, out: Path | None = None, processes: Farm | int | None =
 
 def check_file(file: Path, n_max: int | None = None, split: str | None = None) -> SetCheck:
     """Compare a set with figures of public jets; of other classes only its own cuts are checked."""
-    batch = read_any(file, n_max, split)
+    with without_map():
+        batch = read_any(file, n_max, split)
     rows = check_set(batch, cuts=cuts_of(read_info(file).settings) if is_own_file(file) else None)
     targets = targets_of(batch.classes)
     return SetCheck(batch.classes, tuple(rows), targets.source if targets else None)
@@ -103,7 +104,8 @@ def compare_files(file: Path, other: Path, n_max: int = 20_000) -> dict[str, Two
     DataError
         Sets of different classes, or too few jets.
     """
-    one, two = read_any(file, n_max), read_any(other, n_max)
+    with without_map():
+        one, two = read_any(file, n_max), read_any(other, n_max)
     if one.classes != two.classes:
         raise DataError(
             f"sets to compare must have the same classes, got {', '.join(one.classes)} and {', '.join(two.classes)}; "

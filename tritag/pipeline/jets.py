@@ -11,7 +11,7 @@ from tritag.data.jets.candidate_grid import PLAIN, CandidateInputs
 from tritag.data.jets.conventions import grid_losses
 from tritag.data.jets.crafted import crafted_codes
 from tritag.data.jets.jets import JetBatch
-from tritag.data.readers.formats import is_own_file, read_any
+from tritag.data.readers.formats import is_own_file, read_any, without_map
 from tritag.data.simulation.generate import ensure_data
 from tritag.errors import DataError
 from tritag.models.jets.coded_jets import CodedJets
@@ -58,7 +58,8 @@ def read_source(
     """
     path = ensure_data(source) if names_configuration(source) else Path(source)
     notes: list[str] = []
-    batch = read_any(path, n_max=n_max, split=split, notes=notes)
+    with without_map():
+        batch = read_any(path, n_max=n_max, split=split, notes=notes)
     if losses := grid_losses(batch, soft_too=False, inputs=candidates):
         notes.append(f"{path.name}: {losses}")
     for note in notes:

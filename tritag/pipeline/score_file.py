@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from tritag.data.jets.store import read_info, read_jets
 from tritag.data.readers.formats import is_own_file
 from tritag.errors import DataError
+from tritag.export.graph import read_graph
+from tritag.export.model_file import read_model
 from tritag.files import JsonObject, atomic_path, only_one
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.models.jets.coded_jets import CodedJets
@@ -26,12 +28,13 @@ from tritag.pipeline.executors import run_executors
 from tritag.pipeline.jets import integer_codes, read_source
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.score_parts import KIND, ScoreParts
+from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
 
 # Jets that are in memory at a time.
 CHUNK_JETS = 20_000
 _ENDINGS = (".h5", ".npz")
-Inputs: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32]]
+Inputs: TypeAlias = tuple[NDArray[np.int32] | NDArray[np.int64], ...]
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,19 @@ def score_file(
 ) -> ScoredFile:
     """Score the jets of a file and write integers, in the order of the file.
 
-    This project's own files are read part by part; files of other kinds are read whole.
+    This project's own files are read part by part; files of other kinds are read whole. The file of an imported program
+    is an ``.npz`` with one array of integers for each of its inputs, by their names.
 
     Raises
     ------
     DataError
-        The file cannot be read, or ``out`` has another ending, or exists with other content.
+        The file cannot be read, or ``out`` has another ending, or exists with other content; or a split of features.
     RunError
         The run is not exported.
     """
     if out.suffix not in _ENDINGS:
         raise DataError(f"the file of scores must end with {' or '.join(_ENDINGS)}, got {out}")
+    features = _features(opened, jets, split, n_max)
     state = _state(opened, jets, executor, split, n_max)
     _refuse(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -103,16 +108,32 @@ def score_file(
         names, outputs = chosen.graph.output_names, chosen.graph.n_outputs
         parts = ScoreParts(folder, state, outputs)
         done = parts.jets
-        total = _length(jets, split, n_max)
+        total = _length(jets, split, n_max) if features is None else len(features[0])
         shown = Progress(f"{opened.name}: {executor}", total, "jets", done=done, show=progress, closing=True)
         with shown:
-            for inputs in _chunks(opened, jets, split, done, total):
+            for inputs in _chunks(opened, jets, split, done, total) if features is None else _parts(features, done):
                 parts.add(chosen.run(*inputs).reshape(-1, outputs))
-                shown.advance(len(inputs[1]))
-        lsb = float(chosen.graph.grids[chosen.graph.outputs[0]].type.lsb)
+                shown.advance(len(inputs[0]))
+        lsb = chosen.graph.output_lsb
         _write(out, parts, {**state, "lsb": lsb, "names": list(names)})
         shutil.rmtree(folder)
     return ScoredFile(out, total, done, names, lsb)
+
+
+def _features(opened: OpenedRun, file: Path, split: str | None, n_max: int | None) -> Inputs | None:
+    """Integers of all inputs of an imported program in a file; None of a tagger, which takes jets."""
+    if not opened.imported:
+        return None
+    if split is not None:
+        raise DataError(f"features of an imported program have no splits, got split {split!r}; leave it out")
+    graph = read_graph(read_model(opened.run.require("model.qonnx.onnx")))
+    return run_inputs(opened, graph, n_max, file=file)
+
+
+def _parts(features: Inputs, done: int) -> Iterator[Inputs]:
+    """The features from input ``done`` on, a chunk at a time."""
+    for start in range(done, len(features[0]), CHUNK_JETS):
+        yield tuple(x[start : start + CHUNK_JETS] for x in features)
 
 
 def _refuse(out: Path) -> None:
@@ -122,10 +143,11 @@ def _refuse(out: Path) -> None:
 
 def _state(opened: OpenedRun, jets: Path, executor: str, split: str | None, n_max: int | None) -> JsonObject:
     """What decides about the scores: an interrupted scoring of anything else is not continued."""
-    if is_own_file(jets):
+    if not opened.imported and is_own_file(jets):
         content = read_info(jets).digest
     else:
-        read_source(jets, split, 1)
+        if not opened.imported:
+            read_source(jets, split, 1)
         with open(jets, "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     model = hashlib.sha256(opened.run.require("model.qonnx.onnx").read_bytes()).hexdigest()
