@@ -29,7 +29,7 @@ from tritag.hls_projects.csim import compile_project
 from tritag.hls_projects.emulator.library import compile_emulator
 from tritag.hls_projects.target import load_target
 from tritag.hls_projects.word_executors import WordCsim, WordEmulator, WordExecutor, WordReference, WordVerilog
-from tritag.pipeline.rtl import design_of
+from tritag.pipeline.made_design import design_of
 
 TARGET = "vu13p-360mhz"
 

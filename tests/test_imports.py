@@ -61,6 +61,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         *("start", "recipes", "golden", "jets", "interfaces"),
         *("vectors", "strength", "train", "export", "exported", "import_file", "check_onnx", "cost", "csim"),
         *(
+            "made_design",
             "rtl",
             "clocks",
             "check_network",

@@ -17,7 +17,7 @@ from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.models.figures.metrics import measure
 from tritag.models.nets.head import HeadConfig
-from tritag.pipeline.rtl import design_of
+from tritag.pipeline.made_design import design_of
 from tritag.report.measured import score_curves
 from tritag.report.widths import layer_widths
 

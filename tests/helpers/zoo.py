@@ -28,8 +28,8 @@ from tritag.export.model_file import read_model
 from tritag.files import write_json, write_text
 from tritag.models.training.weights import WEIGHTS_FILE, write_weights
 from tritag.pipeline.export import export_run
+from tritag.pipeline.made_design import design_of
 from tritag.pipeline.opened import OpenedRun, open_run
-from tritag.pipeline.rtl import design_of
 from tritag.quant.recipe import trained_tagger
 from tritag.quant.weights.incremental_weights import IncrementalTernary
 from tritag.terminal import print_result

@@ -77,6 +77,8 @@ def print_tagger_check(result: TaggerCheck) -> None:
     """Print what each module of an untrained tagger costs, the whole, and what is refused."""
     from rich.table import Column, Table
 
+    from tritag.pipeline.made_design import beats_note
+
     print_result(
         f"{result.tagger}: {result.constituents} constituents, {result.parameters:,} parameters, {result.precision}; "
         "untrained, with ranges of random jets"
@@ -98,6 +100,8 @@ def print_tagger_check(result: TaggerCheck) -> None:
             f"{design['latency_ns']:.0f} ns at the assumed {1e3 / design['clock_period_ns']:.0f} MHz, II "
             f"{design['interval']}, {design['beats']} beats (scheduled)"
         )
+        if note := beats_note(design["beats"], design["most_beats"]):
+            print_result(note)
     for refusal in result.refused:
         print_result(f"refused: {refusal}")
     if not result.refused:

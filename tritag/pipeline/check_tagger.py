@@ -22,8 +22,8 @@ from tritag.hls_projects.target import load_target
 from tritag.pipeline.check_costs import ModuleCost, module_costs
 from tritag.pipeline.check_network import NamedModule, NetworkModules
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TARGET
+from tritag.pipeline.made_design import DesignSettings, design_of
 from tritag.pipeline.recipes import recipe_of
-from tritag.pipeline.rtl import DesignSettings, design_of
 from tritag.quant.formats.tensor import FixedTensor
 from tritag.quant.layers.tagger import QuantTagger
 from tritag.quant.recipe import Recipe, fresh_tagger

@@ -14,8 +14,9 @@ from tritag.export.rtl.text.clock import SIZE_ERROR_NS, latency_at_size_ns, size
 from tritag.files import JsonObject
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.interfaces import model_of
+from tritag.pipeline.made_design import beats_note, timing_of
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.rtl import timing_of
+from tritag.terminal import print_progress
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ClockFigures:
     levels : int
         Most logic levels that a stage holds by the delay model.
     beats, interval_cycles, latency_cycles : int
-        As scheduled.
+        As scheduled; ``beats`` are those of the design, in which a jet enters.
     latency_ns : float
         At that clock.
     lut, ff, dsp : int
@@ -99,13 +100,15 @@ def clock_figures(
             design, beats = choose_design(graph, timing, None, target.fpga)
         else:
             design = build(graph, timing, beats)
+        if clock == clocks_mhz[0] and (note := beats_note(design.beats, beats)):
+            print_progress(f"{opened.name}: {note}")
         estimate, cycles = design.estimate(), design.latency_cycles
         at_size, at_size_error = latency_at_size_ns(cycles, estimate["lut"], period_ns)
         yield ClockFigures(
             clock_mhz=clock,
             clock_period_ns=period_ns,
             levels=timing.delays.stage_levels,
-            beats=beats,
+            beats=design.beats,
             interval_cycles=timing.interval,
             latency_cycles=cycles,
             latency_ns=cycles * period_ns,

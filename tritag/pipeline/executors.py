@@ -19,8 +19,8 @@ from tritag.hls_projects.package.cmssw_executor import CmsswExecutor
 from tritag.hls_projects.package.cmssw_library import compile_cmssw
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.export import exact
+from tritag.pipeline.made_design import design_of, made_design
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import CsimFile, DesignFile
 from tritag.structured import read_json_if_there
 
@@ -102,7 +102,7 @@ def verilog_of(opened: OpenedRun, graph: FirmwareGraph, target_name: str) -> Des
     if made is None:
         return design_of(graph, target_name)[0]
     naming = Naming.of_run(opened.name, made.get("name"), made.get("version"))
-    return design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)[0]
+    return made_design(graph, made, naming)
 
 
 def naming_of(opened: OpenedRun) -> Naming:

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tritag import advice
-from tritag.configs import digest
 from tritag.errors import RunError
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
@@ -19,10 +18,9 @@ from tritag.hls_projects.package.archive import write_archive
 from tritag.hls_projects.package.contents import package_files
 from tritag.hls_projects.package.delivery import Delivery
 from tritag.hls_projects.package.summary import facts_of
-from tritag.hls_projects.target import load_target
 from tritag.pipeline.interfaces import model_of
+from tritag.pipeline.made_design import made_design, made_target
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import DesignFile
 from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
@@ -92,19 +90,19 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
         raise RunError(
             f"a package needs integers that agree, but {', '.join(wrong)} differ; see verify.json and rtl.json"
         )
-    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)
+    design = made_design(graph, made, naming)
     synth, vendor = (read_json_if_there(run.path(name)) for name in ("synth.json", "vendor.json"))
     facts = facts_of(rtl, synth, verdicts, vendor or [])
     delivery = Delivery(
         naming,
         graph,
         design,
-        load_target(made["target"]),
+        made_target(made),
         Path(made["target"]).stem,
         tuple(x[:_JETS] for x in inputs),
         expected[:_JETS].reshape(min(_JETS, len(expected)), -1),
         facts,
-        {"run": opened.name, "settings": digest(run.config), "tritag": version("tritag")},
+        {"run": opened.name, "settings": run.digest, "tritag": version("tritag")},
         stream=made.get("interface") == "stream",
     )
     files = package_files(delivery, run.require("model.qonnx.onnx").read_bytes())

@@ -9,25 +9,20 @@ from typing import TypedDict
 
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import port_values
-from tritag.export.graph import FirmwareGraph, read_graph
+from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
 from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.listing import Facts, listing
-from tritag.export.rtl.design.prefix import prefixed
-from tritag.export.rtl.design.search import choose_design
 from tritag.export.rtl.design.stream import stream_files
-from tritag.export.rtl.text.delays import DelayModel
-from tritag.export.rtl.text.fpga import assumptions
-from tritag.export.rtl.text.module import Timing
 from tritag.export.rtl.tools.check import check_design, not_simulated, require_right
 from tritag.export.rtl.tools.simulation import require_tools
-from tritag.export.words import answers_in_words
 from tritag.files import JsonObject, write_json, write_text
-from tritag.hls_projects.target import DEFAULT_TARGET, TargetConfig, load_target
+from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.word_check import check_words
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.interfaces import model_of
+from tritag.pipeline.made_design import DesignSettings, beats_note, design_of
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
@@ -35,46 +30,11 @@ from tritag.report.firmware import latency_text, simulated_jets
 from tritag.terminal import print_progress
 
 
-class KernelEstimate(TypedDict):
-    """A kernel of the design: its module and layer, copies, the stages it works in, and estimated resources of each."""
-
-    module: str
-    layer: str
-    instances: int
-    stages: list[int]
-    lut: int
-    ff: int
-    dsp: int
-    bram: int
-
-
 class Scenario(TypedDict):
     """One simulation: jets, and how many of them gave another integer than the exported file."""
 
     jets: int
     differ: int
-
-
-class DesignSettings(TypedDict):
-    """Name, what decides a design, what is assumed of the part, what is estimated; clock period and latency in ns.
-
-    ``levels`` are the most logic levels that the schedule puts between two registers.
-    """
-
-    name: str
-    version: int
-    target: str
-    part: str
-    assumptions: list[str]
-    clock_period_ns: float
-    levels: int
-    interval: int
-    beats: int
-    dsp_bits: int
-    interface: str
-    estimate: dict[str, int]
-    kernels: list[KernelEstimate]
-    latency_ns: float
 
 
 @dataclass(frozen=True)
@@ -176,12 +136,11 @@ def rtl_run(
     naming = naming or Naming.of_run(opened.name)
     design, settings = design_of(graph, target_name, interval, beats, dsp_bits, naming)
     settings["interface"] = interface
-    texts = {
-        f"{design.name}.v": listing(
-            design, graph, facts_of_run(opened, naming, settings["part"], settings["clock_period_ns"])
-        ),
-        **(stream_files(design) if interface == "stream" else {}),
-    }
+    if note := beats_note(settings["beats"], settings["most_beats"]):
+        print_progress(f"{opened.name}: {note}")
+    facts = facts_of_run(opened, naming, settings["part"], settings["clock_period_ns"])
+    stream = stream_files(design) if interface == "stream" else {}
+    texts = {f"{design.name}.v": listing(design, graph, facts), **stream}
     if not jets:
         _write_verilog(opened, design, texts)
         unmeasured = RtlResult(opened, settings, **not_simulated(design))
@@ -231,56 +190,3 @@ def _write_verilog(opened: OpenedRun, design: Design, texts: dict[str, str]) -> 
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in {**design.files, **texts}.items():
         write_text(folder / name, content)
-
-
-def timing_of(target: TargetConfig, interval: int | None = None, dsp_bits: int | None = None) -> Timing:
-    """Delays, interval and rule for DSPs of a target, with what a command asks for instead."""
-    delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
-    timing = Timing(delays, interval or target.interval_cycles)
-    return timing if dsp_bits is None else dataclasses.replace(timing, dsp_bits=dsp_bits)
-
-
-def design_of(
-    graph: FirmwareGraph,
-    target_name: str,
-    interval: int | None = None,
-    beats: int | None = None,
-    dsp_bits: int | None = None,
-    naming: Naming | None = None,
-) -> tuple[Design, DesignSettings]:
-    """Design of a firmware graph for a target, under the name of an artefact, and the settings that decide it."""
-    target = load_target(target_name)
-    timing = timing_of(target, interval, dsp_bits)
-    delays = timing.delays
-    naming = naming or Naming("tagger")
-    design, beats = choose_design(graph, timing, beats, target.fpga)
-    design = prefixed(design, naming)
-    settings: DesignSettings = {
-        "name": naming.name,
-        "version": naming.version,
-        "target": target_name,
-        "part": target.part,
-        "assumptions": assumptions(target.part),
-        "clock_period_ns": target.clock_period_ns,
-        "levels": delays.stage_levels,
-        "interval": timing.interval,
-        "beats": beats,
-        "dsp_bits": timing.dsp_bits,
-        "interface": "words" if answers_in_words(graph) else "plain",
-        "estimate": design.estimate(),
-        "kernels": [
-            {
-                "module": k.module,
-                "layer": k.layer,
-                "instances": k.instances,
-                "stages": [k.first_stage, k.last_stage],
-                "lut": round(k.cost.lut),
-                "ff": round(k.cost.ff),
-                "dsp": round(k.cost.dsp),
-                "bram": round(k.cost.bram),
-            }
-            for k in design.kernels
-        ],
-        "latency_ns": design.latency_cycles * target.clock_period_ns,
-    }
-    return design, settings

@@ -21,11 +21,17 @@ class MetricsFile(TypedDict):
 
 
 class DesignFile(TypedDict):
-    """The part of ``rtl.json`` that decides the design: target, interval, beats, rule for DSPs, interface, name."""
+    """The part of ``rtl.json`` that decides the design: target, interval, beats, rule for DSPs, interface, name.
+
+    ``target_settings`` is the target as it was read, ``most_beats`` the beats that the schedule was allowed; an earlier
+    version wrote neither of them.
+    """
 
     target: str
     interval: int
     beats: int
+    target_settings: NotRequired[dict[str, str | int | float]]
+    most_beats: NotRequired[int]
     dsp_bits: NotRequired[int]
     interface: NotRequired[str]
     name: NotRequired[str]

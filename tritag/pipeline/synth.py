@@ -18,10 +18,10 @@ from tritag.export.rtl.tools.routing import DEVICE, Route, require_router, route
 from tritag.export.rtl.tools.synthesis import require_tools, summed, synthesise
 from tritag.export.rtl.tools.vivado import vendor_figures, vivado
 from tritag.files import JsonObject, write_json
-from tritag.hls_projects.target import load_target
+from tritag.hls_projects.target import TargetConfig
 from tritag.pipeline.interfaces import model_of
+from tritag.pipeline.made_design import made_design, made_target
 from tritag.pipeline.opened import OpenedRun, one_writer
-from tritag.pipeline.rtl import design_of
 from tritag.pipeline.run_files import DesignFile
 from tritag.progress import Progress
 from tritag.report.firmware import latency_text
@@ -173,7 +173,7 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None, rout
         require_router()
     graph = read_graph(model_of(opened, made.get("interface", "plain")))
     naming = Naming.of_run(opened.name, made.get("name"), made.get("version"))
-    design, _ = design_of(graph, made["target"], made["interval"], made["beats"], made.get("dsp_bits"), naming)
+    design, target = made_design(graph, made, naming), made_target(made)
     chosen = [k for k in design.kernels if only is None or only in k.module]
     if not chosen:
         raise ConfigError(f"--only must be part of a kernel's name, got {only!r}; rtl.json lists them under kernels")
@@ -187,11 +187,11 @@ def synth_run(opened: OpenedRun, workers: int = 1, only: str | None = None, rout
             progress=lambda done, _, share: shown.update(done, share),
         )
     kernels = _kernels(chosen, figures)
-    routing = _routing(opened, chosen, figures, made["target"], workers) if routed else None
+    routing = _routing(opened, chosen, figures, target, workers) if routed else None
     if only is not None:
         return SynthResult(opened, kernels, None, routing)
     run.discard_from("synth")
-    result = SynthResult(opened, kernels, _whole(opened, design, figures, made["target"]), routing)
+    result = SynthResult(opened, kernels, _whole(opened, design, figures, target), routing)
     run.record_provenance("synth")
     write_json(run.path("synth.json"), result.as_dict())  # last: it says that the step was done
     return result
@@ -202,9 +202,8 @@ def _kernels(kernels: Sequence[Placed], figures: Mapping[str, Figures]) -> tuple
 
 
 def _routing(
-    opened: OpenedRun, kernels: Sequence[Placed], figures: Mapping[str, Figures], target_name: str, workers: int
+    opened: OpenedRun, kernels: Sequence[Placed], figures: Mapping[str, Figures], target: TargetConfig, workers: int
 ) -> Routing:
-    target = load_target(target_name)
     delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
     model = {k.module: levels_period_ns(figures[k.module].levels, delays) for k in kernels}
     with Progress(f"{opened.name}: nextpnr", len(kernels), "kernels", line_period_s=0) as shown:
@@ -212,8 +211,7 @@ def _routing(
     return Routing(DEVICE, routes, model, slower_than_their_model(routes, model))
 
 
-def _whole(opened: OpenedRun, design: Design, figures: Mapping[str, Figures], target_name: str) -> DesignFigures:
-    target = load_target(target_name)
+def _whole(opened: OpenedRun, design: Design, figures: Mapping[str, Figures], target: TargetConfig) -> DesignFigures:
     delays = DelayModel.of_clock(target.clock_period_ns, target.clock_uncertainty_percent)
     total, part = summed(design, figures), target.fpga
     return DesignFigures(
@@ -225,14 +223,13 @@ def _whole(opened: OpenedRun, design: Design, figures: Mapping[str, Figures], ta
         part_shares=part.shares(asdict(total)) if part else None,
         slr_shares=part.shares(asdict(total), slr=True) if part else None,
         clock_estimate=clock_estimate(total, delays, target.clock_period_ns),
-        vendor=_vendor(opened, design, target_name),
+        vendor=_vendor(opened, design, target),
     )
 
 
-def _vendor(opened: OpenedRun, design: Design, target_name: str) -> JsonObject | None:
+def _vendor(opened: OpenedRun, design: Design, target: TargetConfig) -> JsonObject | None:
     if vivado() is None:
         print_progress("vivado is not on PATH: no vendor figures of the Verilog")
         return None
-    target = load_target(target_name)
     folder = opened.run.require("rtl")
     return vendor_figures(folder, design.name, target.part, target.clock_period_ns, opened.run.log_file("synth"))

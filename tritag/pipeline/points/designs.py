@@ -18,9 +18,9 @@ from tritag.models.training.start import weights_hash
 from tritag.models.training.weights import WEIGHTS_FILE
 from tritag.pipeline import fingerprint
 from tritag.pipeline.export import exact
+from tritag.pipeline.made_design import design_of
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.points.jobs import FOLDER, Job
-from tritag.pipeline.rtl import design_of
 from tritag.run import Run
 from tritag.structured import read_json
 from tritag.tasks import Report
@@ -103,5 +103,7 @@ def _schedule(report: Report, run: str, asked: DesignAsked, name: str) -> None:
         **{key: estimate[key] for key in ("lut", "ff", "dsp", "bram")},
         **{f"{key}_share": shares.get(key) for key in ("lut", "dsp")},
     }
+    if settings["most_beats"] != settings["beats"]:
+        figures["most_beats"] = settings["most_beats"]
     made_of = _made_of(opened.directory)
     write_json(runs_root() / FOLDER / f"{name}.json", {"name": name, "made_of": made_of, "figures": figures})

@@ -51,8 +51,9 @@ class BestPoint:
         """What takes the run to firmware."""
         run, given = str(self.point["run"]), []
         for option in ("interval", "beats"):
-            if self.point.get(option) is not None:
-                given += [f"--{option}", str(self.point[option])]
+            value = self.point.get(f"most_{option}", self.point.get(option))
+            if value is not None:
+                given += [f"--{option}", str(value)]
         return (advice.command("export", run), advice.command("rtl", run, "--target", self.target, *given))
 
 
