@@ -289,6 +289,22 @@ def test_a_design_is_built_again_as_it_was_made(
     assert verilog_of(opened, read_graph(run / "model.qonnx.onnx"), "none").interval_cycles == 9
 
 
+def test_another_design_forgets_the_bit_check_of_the_old(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The verdict on Verilog goes, and whatever was compared with it; all others stay, and the command is named."""
+    names = ("pytorch", "hls4ml-csim", "verilog")
+    verdicts = [{"executor": name, "jets": 3, "differ": 0} for name in names]
+    write_json(run / "verify.json", verdicts)
+    assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+    assert read_json_if_there(run / "verify.json") == verdicts[:2]
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "the bit check of the earlier Verilog is dropped" in shown
+    assert "--executors pytorch,csim,verilog'" in shown
+    for pair in (verdicts[::-1], verdicts[1:]):
+        write_json(run / "verify.json", pair)
+        assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+        assert not (run / "verify.json").exists()
+
+
 def test_demo_without_verilator(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The bit check is done, and what is missing is said; the same with --synth and without Yosys is refused."""
     demo = ["demo", "transformer-2k", "--data", str(SAMPLE), "-K", "4", *SMALL]

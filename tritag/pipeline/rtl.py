@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TypedDict
 
+from tritag import advice
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import port_values
 from tritag.export.graph import read_graph
@@ -15,6 +16,7 @@ from tritag.export.rtl.design.design import Design
 from tritag.export.rtl.design.listing import Facts, listing
 from tritag.export.rtl.design.stream import stream_files
 from tritag.export.rtl.tools.check import check_design, not_simulated, require_right
+from tritag.export.rtl.tools.executor import VerilogExecutor
 from tritag.export.rtl.tools.simulation import require_tools
 from tritag.files import JsonObject, write_json, write_text
 from tritag.hls_projects.target import DEFAULT_TARGET
@@ -24,10 +26,15 @@ from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.made_design import DesignSettings, beats_note, design_of
 from tritag.pipeline.opened import OpenedRun, one_writer
+from tritag.pipeline.run_files import VerdictFile
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.report.firmware import latency_text, simulated_jets
+from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
+
+# Executors of the bit check whose own name is another than the option's.
+_ASKED_AS = {"hls4ml-csim": "csim"}
 
 
 class Scenario(TypedDict):
@@ -183,9 +190,26 @@ def facts_of_run(opened: OpenedRun, naming: Naming, part: str, clock_period_ns: 
     return Facts(opened.name, opened.run.digest, naming.name, naming.version, part, clock_period_ns)
 
 
+def _forget_verdict(opened: OpenedRun) -> None:
+    """Drop what a bit check found of an earlier design; with it go verdicts that were compared with that design."""
+    path = opened.run.path("verify.json")
+    verdicts: list[VerdictFile] = read_json_if_there(path) or []
+    names = [verdict["executor"] for verdict in verdicts]
+    if VerilogExecutor.name not in names:
+        return
+    kept = [verdict for verdict in verdicts if verdict["executor"] != VerilogExecutor.name]
+    if names[0] == VerilogExecutor.name or len(kept) < 2:
+        path.unlink()
+    else:
+        write_json(path, kept)
+    again = advice.command("verify", opened.directory, "--executors", ",".join(_ASKED_AS.get(n, n) for n in names))
+    print_progress(f"{opened.name}: the bit check of the earlier Verilog is dropped; {again} checks this one")
+
+
 def _write_verilog(opened: OpenedRun, design: Design, texts: dict[str, str]) -> None:
     """Write the design and its memories; what an earlier one left goes."""
     opened.run.discard_from("rtl")
+    _forget_verdict(opened)
     folder = opened.run.path("rtl")
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in {**design.files, **texts}.items():
