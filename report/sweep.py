@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,8 @@ def written(line: Mapping[str, Any], name: str) -> str:
     value, error = line.get(name), line.get(f"{name}_error")
     if value is None:
         return "-"
+    if math.isinf(value):
+        return "infinite"
     form = FIGURES.get(name, ("", ""))[1]
     text = format(value, form) if form else str(value)
     return text if error is None else f"{text} ± {format(error, form)}"

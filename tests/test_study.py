@@ -22,7 +22,7 @@ from tritag.pipeline.opened import OpenedRun, open_run
 from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_point, row_recipe
 from tritag.pipeline.study.run import study_run
 from tritag.pipeline.study.scheduler import must_be_done
-from tritag.pipeline.study.table import paper_cost, replace_section
+from tritag.pipeline.study.table import paper_cost, replace_section, require_jets
 from tritag.quant.measure.cost import total_cost
 from tritag.quant.measure.cost_taggers import cost_sizes
 from tritag.report.figures import write_figures
@@ -147,6 +147,22 @@ def test_every_study_is_valid(name: str) -> None:
             assert row_recipe(config, row, config.seeds[0]).precision == row.precision
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("settings: [", "settings: [training.seed=7, ", "seeds are set by the study's key seeds, got training.seed=7"),
+        ("precision: float", "precision: float, settings: [training.seed=7]", "seeds are set by the study's key seeds"),
+        ("rows:", f"pretraining: {{data: {SAMPLE}, settings: [training.seed=7]}}\nrows:", "seeds are set by the study"),
+        ("seeds: [1]", "seeds: [1, 2, 1]", r"seeds must be different numbers, got \[1, 2, 1\]"),
+    ],
+)
+def test_seeds_are_said_once(tmp_path: Path, old: str, new: str, message: str) -> None:
+    study = write_study(tmp_path / "small.yaml", "float")
+    study.write_text(study.read_text().replace(old, new))
+    with pytest.raises(ConfigError, match=message):
+        load_study(str(study))
+
+
 def test_paper_costs_belong_to_precisions() -> None:
     config = load_study("learned-bits")
     tagger = load_tagger_config("transformer-2k", 30)
@@ -191,6 +207,8 @@ def test_auc_on_other_jets_has_a_column(
 ) -> None:
     monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
     study = write_study(tmp_path / "small.yaml", "float")
+    row = replace(load_study(str(study)).rows[0], start="pretraining", body_rate=0.3)
+    require_jets(replace(load_study(str(study)), rows=(row,)), SAMPLE)  # a row that is fine-tuned has its tagger, too
     batch, other = read_jets(SAMPLE, n_max=60), tmp_path / "other.npz"
     arrays = {"p4": batch.p4, "n_constituents": batch.n_constituents}
     np.savez(other, **arrays)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 import signal
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,13 @@ from tritag import cli
 from tritag.configs import config_names
 from tritag.errors import ConfigError, RunError
 from tritag.farm import Farm
-from tritag.pipeline.points import trainings
-from tritag.pipeline.sweep.best import read_sweep
+from tritag.files import write_json
+from tritag.pipeline.points import designs, trainings
+from tritag.pipeline.sweep import engine
+from tritag.pipeline.sweep.best import BestPoint, best_point, read_sweep
 from tritag.pipeline.sweep.config import grid, load_sweep, point_of
 from tritag.pipeline.sweep.emit import emitted
-from tritag.pipeline.sweep.rows import SweepRow, best_first, on_front
+from tritag.pipeline.sweep.rows import SweepRow, _mean, best_first, on_front
 from tritag.pipeline.sweep.run import sweep_run
 from tritag.pipeline.train import TrainResult
 from tritag.quant.recipe import Recipe
@@ -157,6 +161,10 @@ def test_the_run_to_deploy(
     assert cli.run(["sweep", "a b.yaml", "--emit", "snakemake"]) == 0
     rules = capsys.readouterr().out
     assert "sweep 'a b.yaml' --point {wildcards.number}" in rules
+    with monkeypatch.context() as patch:  # a worker with other sources
+        patch.setattr(designs, "write_json", lambda path, made: write_json(path, {**made, "made_of": "other"}))
+        assert cli.run(["sweep", "a b.yaml", "--point", "1"]) == 1
+    assert "by the sources of this command, but a worker made another; install the same" in capsys.readouterr().err
     assert cli.run(["sweep", "a b.yaml", "--point", "1"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert cli.run(["sweep", "a b.yaml", "--point", "2"]) == 2
@@ -205,6 +213,21 @@ def test_a_point_that_fails_keeps_its_error(
         (("[0.003, 0.01]", "{from: 1, to: 2}"), "axes.training.learning_rate must have a step in a grid"),
         (("[0.003, 0.01]", "{from: 2, to: 1, step: 1}"), "must go upwards in steps above 0"),
         (("objectives", "halving: {shares: [0.5, 0.2]}\nobjectives"), "halving.shares must rise"),
+        (
+            ("sizes.channels", "training.seed"),
+            "seeds are set by the axis seed, got training.seed; it would",
+        ),
+        (("sizes.blocks=1", "training.seed=3"), "seeds are set by the axis seed, got training.seed=3"),
+        (("constituents: [2]", "constituents: [4.7]"), "axes.constituents must be whole numbers from 1 on, got 4.7"),
+        (("constituents: [2]", "constituents: [all]"), "axes.constituents must be whole numbers from 1 on, got 'all'"),
+        (("constituents: [2]", "beats: [auto]"), "axes.beats must be whole numbers from 1 on, got 'auto'"),
+        (("constituents: [2]", "beats: {from: 2, to: 4, step: 0.5}"), "axes.beats must be whole numbers from 1 on"),
+        (("constituents: [2]", "target: [vu13p-360mhz, vu14p]"), "unknown target 'vu14p'"),
+        (("constituents: [2]", "target: {from: 1, to: 2, step: 1}"), "axes.target must be a list of names"),
+        (
+            ("[0.003, 0.01]", "{from: 0, to: 0.1, log: true}\nsearch: optuna\ntrials: 1"),
+            "axes.training.learning_rate must begin above 0 with log",
+        ),
         (("sizes.channels: [4]", "sizes.channel: [4]"), "no point of the sweep can be trained; the first: "),
     ],
 )
@@ -212,6 +235,71 @@ def test_wrong_sweeps(
     tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], message: str
 ) -> None:
     spec = write_sweep(tmp_path / "tiny.yaml")
-    spec.write_text(spec.read_text().replace(*change))
+    text = spec.read_text().replace(*change)
+    if "optuna" in text:  # a key of the sweep among its axes
+        text = text.replace("\nsearch: optuna\ntrials: 1", "") + "search: optuna\ntrials: 1\n"
+    spec.write_text(text)
     assert cli.run(["sweep", str(spec), "--processes", "1"]) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_search_goes_on_after_a_batch_of_wrong_points(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    spec = write_sweep(tmp_path / "search.yaml", "[float, flaot]", more="search: optuna\ntrials: 8\nbatch: 1\n")
+    monkeypatch.setattr(engine, "train_points", lambda points, *_: dict.fromkeys(points, "not trained"))
+    lines = sweep_run(str(spec), Farm(processes=1)).points
+    assert {(line["run"] is None, str(line["error"])[:11]) for line in lines} == {
+        (True, "unknown pre"),
+        (False, "not trained"),
+    }
+    spec.write_text(spec.read_text().replace("[float, flaot]", "[flaot]"))
+    with pytest.raises(ConfigError, match="no point of the sweep can be trained; the first: unknown precision"):
+        sweep_run(str(spec), Farm(processes=1))
+
+
+def test_what_is_wrong_with_one_design_is_the_error_of_its_point(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here a file of a target that is gone since the sweep was read."""
+    config = load_sweep(str(write_sweep(tmp_path / "tiny.yaml", "[int8]")))
+    config = replace(config, axes={**config.axes, "target": ["vu13p-360mhz", "gone.yaml"]})
+    for name in ("train_points", "do_jobs"):
+        monkeypatch.setattr(engine, name, lambda *_: {})
+    monkeypatch.setattr(engine, "figures_of", lambda run, design: {"auc": 0.9})
+    rows = engine.run_grid(config, Farm(processes=1))
+    assert [row.status for row in rows] == ["done", "failed"] * 2
+    assert "gone.yaml" in rows[1].error
+
+
+def test_a_rejection_without_end_is_the_best_and_costs_that_are_unknown_are_none(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The points of a sweep where no background jet passes in one of them."""
+    assert _mean("rejection_0.3", [(math.inf, math.inf)]) == {"rejection_0.3": math.inf, "rejection_0.3_error": None}
+    assert _mean("auc", [(math.nan, 0.1)]) == {"auc": None, "auc_error": None}
+    spec = write_sweep(tmp_path / "tiny.yaml", objectives="[rejection_0.3]", more="halving: {shares: [0.5]}\n")
+    monkeypatch.setattr(engine, "train_points", lambda *_: {})
+    found = iter([40.0, math.inf, math.inf])
+    monkeypatch.setattr(engine, "figures_of", lambda *_: {"rejection_0.3": next(found), "rejection_0.3_error": None})
+    assert cli.run(["sweep", str(spec), "--processes", "1"]) == 0
+    assert "| 1 | 0.01 | infinite |" in capsys.readouterr().out
+    lines = read_sweep("tiny")[2]
+    assert [(line["status"], line["front"]) for line in lines] == [("stopped", False), ("done", True)]
+    assert 'data value="inf"' in next(runs.glob("sweeps/*/report.html")).read_text()
+    spec.write_text(spec.read_text().replace("[rejection_0.3]", "[auc, latency_ns]"))
+    monkeypatch.setattr(engine, "figures_of", lambda *_: {"auc": 0.9})
+    assert cli.run(["sweep", str(spec), "--processes", "1"]) == 2
+    assert "halving must have points with all of the objectives, but none of 2 has them; point 0 has no latency_ns" in (
+        capsys.readouterr().err
+    )
+
+
+def test_the_command_names_the_design_of_the_table() -> None:
+    point = {"run": "r", "interval": 9, "beats": 4, "dsp_bits": 64}
+    command = "'tritag rtl r --target t --interval 9 --beats 4 --dsp-bits 64'"
+    assert BestPoint("s", point, "t").commands[1] == command
+    for limit in (0.0, -1.0, math.nan):
+        with pytest.raises(ConfigError, match="--lut-share must be above 0, got "):
+            best_point(None, {"lut_share": limit})

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tritag.environment import default_device
 from tritag.errors import ConfigError, RunError, ToolError
 from tritag.farm import Farm, connect, kept
 from tritag.farm_file import make_cluster, read_farm
@@ -41,7 +42,7 @@ print("1 job(s) submitted to cluster 7.")
 
 def write_own(report: Any, target: Path) -> None:
     report(1)
-    target.write_text(f"{os.getpid()}|{os.environ['TRITAG_RUNS']}|{Path.cwd()}")
+    target.write_text(f"{os.getpid()}|{os.environ['TRITAG_RUNS']}|{default_device()}|{Path.cwd()}")
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -88,7 +89,7 @@ def test_a_lost_worker_costs_its_own_task_alone(tmp_path: Path, monkeypatch: pyt
     assert isinstance(errors["wrong"], RunError)
     assert set(again.values()) == {None}
     assert sum(told) == 2 * (len(asked) + 2)
-    assert (tmp_path / "t0").read_text().split("|")[1:] == ["some runs", str(tmp_path)]
+    assert (tmp_path / "t0").read_text().split("|")[1:] == ["some runs", "cpu", str(tmp_path)]
 
 
 def test_what_was_done_on_a_worker_that_died_is_not_done_again(tmp_path: Path) -> None:
@@ -279,6 +280,7 @@ def test_workers_of_a_scheduler_that_runs_already(
     from distributed import Client
 
     monkeypatch.setenv("TRITAG_RUNS", "some runs")
+    monkeypatch.setenv("TRITAG_DEVICE", "cuda:7")
     first, second = tasks_in(tmp_path, 2), tasks_in(tmp_path / "more", 2)
     (tmp_path / "more").mkdir()
     assert [error for _, error in run_tasks(first, Farm(scheduler=scheduler))] == [None, None]
@@ -289,3 +291,4 @@ def test_workers_of_a_scheduler_that_runs_already(
     done_by = {int(task.target.read_text().split("|")[0]) for task in first + second}
     assert done_by == {worker}
     assert worker != os.getpid()
+    assert {task.target.read_text().split("|")[2] for task in first + second} == {"cuda:7"}  # the command's

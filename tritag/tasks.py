@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from distributed import Future
 
 Report: TypeAlias = Callable[[int], None]
+# What the user sets outside of the command line (tritag.environment) and a worker has to know.
+_VARIABLES = ("TRITAG_RUNS", "TRITAG_CACHE", "TRITAG_DEVICE")
 _PATIENCE_S = 30.0
 # A file that another machine wrote may show up late: attributes are cached by file systems of a network.
 _LATE_S = 60.0
@@ -48,7 +50,7 @@ class _Place:
 
     @classmethod
     def here(cls) -> _Place:
-        variables = {name: os.environ.get(name) for name in ("TRITAG_RUNS", "TRITAG_CACHE")}
+        variables = {name: os.environ.get(name) for name in _VARIABLES}
         paths = tuple(path.resolve() for path in plugins.used_paths())
         return cls(os.getcwd(), variables, paths, (WANTED.quiet, WANTED.verbose))
 

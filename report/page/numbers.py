@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from tritag.report.plots.plot import Report, value_at
@@ -18,4 +19,5 @@ def number(report: Report, pointer: str, form: str = ",") -> str:
     value = value_at(report, pointer)
     if value is None:
         return "-"
-    return f'<data value="{value!r}" data-source="{escape(pointer)}">{format(value, form)}</data>'
+    text = "infinite" if value == math.inf else format(value, form)
+    return f'<data value="{value!r}" data-source="{escape(pointer)}">{text}</data>'

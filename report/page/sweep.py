@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,9 @@ def _cells(report: Report, i: int, shown: list[str]) -> list[str]:
 
 
 def _points(report: Report, cost: str) -> list[dict[str, Any]]:
-    return [line for line in report["points"] if line.get(cost) is not None and line.get(_GAIN) is not None]
+    """Lines that a figure can show: an infinite rejection has no place on an axis."""
+    known = [line for line in report["points"] if line.get(cost) is not None and line.get(_GAIN) is not None]
+    return [line for line in known if math.isfinite(line[_GAIN])]
 
 
 def _plot(cost: str) -> Plot:
@@ -91,7 +94,7 @@ def _plot(cost: str) -> Plot:
         f"Rejection against {title}",
         lambda report: (
             "Bars are one standard deviation of the test jets; the line joins the points that no other one "
-            "beats in these two figures."
+            "beats in these two figures. Points that no background jet passes stand in the table alone."
         ),
         lambda report: any(line[cost] > 0 for line in _points(report, cost)),
         draw,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.environment import runs_root
+from tritag.errors import ConfigError
 from tritag.pipeline.recipes import recipe_of
 from tritag.pipeline.start import start_of
 from tritag.pipeline.train import directory_of
@@ -58,6 +60,26 @@ class Point:
             on_grid=self.on_grid,
             start=start_of(self.start, self.body_rate),
         )
+
+
+def require_no_seed(names: Iterable[str], instead: str) -> None:
+    """Refuse ``training.seed`` among settings or axes, since the seed of a point would overwrite it.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Settings ``section.key=value``, or names of axes.
+    instead : str
+        What sets the seed.
+
+    Raises
+    ------
+    ConfigError
+        It is there.
+    """
+    for name in names:
+        if name.partition("=")[0].strip() == "training.seed":
+            raise ConfigError(f"seeds are set by {instead}, got {name}; it would have no effect, leave it out")
 
 
 def run_folder(tagger: str, recipe: Recipe) -> Path:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.configs import build, load_config
-from tritag.errors import ConfigError
-from tritag.pipeline.points.point import Point, run_folder
+from tritag.errors import ConfigError, short
+from tritag.pipeline.points.point import Point, require_no_seed, run_folder
 from tritag.quant.recipe import Recipe
 
 PRETRAINING = "pretraining"
+_SEEDS = "the study's key seeds"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class StudyRow:
     start: str | None = None
     body_rate: float = 1.0
 
+    def __post_init__(self) -> None:
+        require_no_seed(self.settings, _SEEDS)
+
     @property
     def name(self) -> str:
         """Beginning of the names of this row's runs."""
@@ -42,6 +46,9 @@ class Pretraining:
 
     data: str
     settings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_no_seed(self.settings, _SEEDS)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,11 @@ class StudyConfig:
     firmware: bool = False
     pretraining: Pretraining | None = None
 
+    def __post_init__(self) -> None:
+        require_no_seed(self.settings, _SEEDS)
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ConfigError(f"seeds must be different numbers, got {short(list(self.seeds))}")
+
 
 def load_study(name: str) -> StudyConfig:
     """Read a study by name or from a YAML file.
@@ -65,7 +77,7 @@ def load_study(name: str) -> StudyConfig:
     Raises
     ------
     ConfigError
-        Unknown name or key, or a study without rows or seeds.
+        Unknown name or key, a study without rows or seeds, a seed twice or among the settings.
     """
     config = build(StudyConfig, load_config("studies", name), where=f"study {name}")
     if not config.rows or not config.seeds:

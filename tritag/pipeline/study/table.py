@@ -78,7 +78,7 @@ def require_jets(config: StudyConfig, path: Path) -> None:
     """
     taggers: list[TaggerConfig] = []
     for row in config.rows:
-        recipe = row_recipe(config, dataclasses.replace(row, start=None), config.seeds[0])
+        recipe = row_recipe(config, dataclasses.replace(row, start=None, body_rate=1.0), config.seeds[0])
         if recipe.tagger not in taggers:
             taggers.append(recipe.tagger)
             recipe.tagger.head.check(coded_jets(recipe, None, path), str(path))

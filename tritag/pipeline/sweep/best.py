@@ -50,10 +50,10 @@ class BestPoint:
     def commands(self) -> tuple[str, ...]:
         """What takes the run to firmware."""
         run, given = str(self.point["run"]), []
-        for option in ("interval", "beats"):
+        for option in ("interval", "beats", "dsp_bits"):
             value = self.point.get(f"most_{option}", self.point.get(option))
             if value is not None:
-                given += [f"--{option}", str(value)]
+                given += [f"--{option.replace('_', '-')}", str(value)]
         return (advice.command("export", run), advice.command("rtl", run, "--target", self.target, *given))
 
 
@@ -71,9 +71,14 @@ def best_point(name: str | None, limits: Mapping[str, float], objective: str | N
 
     Raises
     ------
+    ConfigError
+        A limit is not above 0, or an unknown objective.
     RunError
         No point does; the message names the nearest.
     """
+    for key, most in limits.items():
+        if not most > 0:
+            raise ConfigError(f"--{key.replace('_', '-')} must be above 0, got {most:g}")
     sweep, content, lines = read_sweep(name)
     listed = content.get("objectives")
     goal = objective or (str(listed[0]) if isinstance(listed, list) and listed else "rejection_0.3")

@@ -11,10 +11,10 @@ from typing import Literal
 from tritag.configs import build, check_range, load_config
 from tritag.errors import ConfigError, short, unknown_name
 from tritag.files import JsonObject, JsonValue
-from tritag.hls_projects.target import DEFAULT_TARGET
+from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.defaults import DEFAULT_PRECISION, SECTIONS
 from tritag.pipeline.points.designs import DesignAsked
-from tritag.pipeline.points.point import Point
+from tritag.pipeline.points.point import Point, require_no_seed
 from tritag.pipeline.sweep.objectives import OBJECTIVES
 
 # Axes that are no settings of a section; those of the design need no training of their own.
@@ -22,6 +22,8 @@ TRAINED = ("tagger", "constituents", "precision", "seed")
 DESIGNED = ("target", "interval", "beats", "dsp_bits")
 _OF_DESIGN = {"latency_ns", "latency_cycles", "lut", "lut_share", "dsp", "dsp_share"}
 _MOST_POINTS = 100_000
+# Axes of whole numbers, and the least of each; null means what the command takes without the option.
+_WHOLE = {"constituents": 1, "seed": 0, "interval": 1, "beats": 1, "dsp_bits": 1}
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class SweepConfig:
             if name not in (*TRAINED, *DESIGNED) and (section not in SECTIONS or not key):
                 valid = [*TRAINED, *DESIGNED, *(f"{s}.KEY" for s in SECTIONS)]
                 raise ConfigError(unknown_name("axis", name, valid))
+        require_no_seed((*self.axes, *self.settings), "the axis seed")
         if "tagger" not in self.axes:
             raise ConfigError("axes must name the taggers; add the key 'tagger' with a list")
         for name in self.objectives:
@@ -108,12 +111,12 @@ class SweepConfig:
 
 
 def load_sweep(name: str) -> SweepConfig:
-    """Read a sweep by name or from a YAML file, and see that its axes have values.
+    """Read a sweep by name or from a YAML file, and see that its axes have values that designs can have.
 
     Raises
     ------
     ConfigError
-        Unknown names or keys, or axes without values.
+        Unknown names or keys, axes without values, targets that do not exist, or numbers that are not whole.
     """
     config = build(SweepConfig, load_config("sweeps", name), where=f"sweep {name}")
     for axis in config.axes:
@@ -121,12 +124,47 @@ def load_sweep(name: str) -> SweepConfig:
             values_of(config, axis)
         else:
             range_of(config, axis)
+        _require_whole(config, axis)
+    for target in (config.target, *_targets(config)):
+        load_target(str(target))
     if (
         config.search == "grid"
         and (n := math.prod(len(values_of(config, axis)) for axis in config.axes)) > _MOST_POINTS
     ):
         raise ConfigError(f"a grid must have at most {_MOST_POINTS:,} points, got {n:,}; search instead")
     return config
+
+
+def _require_whole(config: SweepConfig, axis: str) -> None:
+    """Refuse numbers of a design, seeds and K that are not whole.
+
+    Raises
+    ------
+    ConfigError
+        Another value than a whole number, or than null.
+    """
+    if axis not in _WHOLE:
+        return
+    found = range_of(config, axis)
+    numbers = found if isinstance(found, list) else [found[key] for key in ("from", "to", "step") if key in found]
+    least = _WHOLE[axis]
+    for number in numbers:
+        if number is not None and (type(number) is not int or number < least):
+            raise ConfigError(f"axes.{axis} must be whole numbers from {least} on, got {short(number)}")
+
+
+def _targets(config: SweepConfig) -> list[JsonValue]:
+    """Values of the axis of targets.
+
+    Raises
+    ------
+    ConfigError
+        It is a range.
+    """
+    found = range_of(config, "target") if "target" in config.axes else []
+    if not isinstance(found, list):
+        raise ConfigError(f"axes.target must be a list of names, got {short(found)}")
+    return found
 
 
 def range_of(config: SweepConfig, axis: str) -> list[JsonValue] | dict[str, JsonValue]:
@@ -146,6 +184,8 @@ def range_of(config: SweepConfig, axis: str) -> list[JsonValue] | dict[str, Json
             raise ConfigError(f"axes.{axis} must be numbers, got {short(dict(given))}")
         if not (low < high and step > 0):
             raise ConfigError(f"axes.{axis} must go upwards in steps above 0, got {short(dict(given))}")
+        if given.get("log") and low <= 0:
+            raise ConfigError(f"axes.{axis} must begin above 0 with log, got {short(dict(given))}")
         return dict(given)
     values: list[JsonValue] = list(given) if isinstance(given, list | tuple) else [given]  # type: ignore[list-item]
     if not values or len({str(value) for value in values}) != len(values):

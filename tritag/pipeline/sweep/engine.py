@@ -11,7 +11,7 @@ from tritag.errors import ConfigError, TritagError
 from tritag.farm import Farm
 from tritag.files import JsonObject
 from tritag.pipeline.points.designs import DesignAsked, design_job
-from tritag.pipeline.points.jobs import do_jobs
+from tritag.pipeline.points.jobs import Job, do_jobs
 from tritag.pipeline.points.point import Point, run_folder
 from tritag.pipeline.points.trainings import train_points
 from tritag.pipeline.sweep.config import SweepConfig, design_of_values, grid, point_of
@@ -26,24 +26,48 @@ class _Where:
 
 
 def run_grid(config: SweepConfig, farm: Farm, retry: bool = False) -> list[SweepRow]:
-    """Rows of all points of a grid."""
-    return run_points(config, list(enumerate(grid(config))), farm, retry)
+    """Rows of all points of a grid.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`require_some`.
+    """
+    rows = run_points(config, list(enumerate(grid(config))), farm, retry)
+    require_some(config, rows)
+    return rows
+
+
+def require_some(config: SweepConfig, rows: Sequence[SweepRow]) -> None:
+    """Raise when a whole sweep has come to nothing.
+
+    Raises
+    ------
+    ConfigError
+        No point is one that can be trained, or halving found none that has all objectives.
+    """
+    if all(row.run is None for row in rows):
+        raise ConfigError(f"no point of the sweep can be trained; the first: {rows[0].error}")
+    if all(row.status == "stopped" and row.objectives(config.objectives) is None for row in rows if row.run):
+        first = next(row for row in rows if row.run)
+        lacking = [name for name in config.objectives if first.figures.get(name) is None]
+        raise ConfigError(
+            f"halving must have points with all of the objectives, but none of {len(rows)} has them; point "
+            f"{first.number} has no {', '.join(lacking)} (costs and designs belong to exact precisions): change "
+            "objectives or axes.precision"
+        )
 
 
 def run_points(
     config: SweepConfig, points: Sequence[tuple[int, JsonObject]], farm: Farm, retry: bool = False
 ) -> list[SweepRow]:
-    """Rows of some points, by their numbers; those that halving stops keep the figures of the share they came to.
-
-    Raises
-    ------
-    ConfigError
-        No point is one that can be trained.
-    """
+    """Rows of some points, by their numbers; those that halving stops keep the figures of the share they came to."""
     rows: dict[int, SweepRow] = {}
     shares = (*config.halving.shares, 1.0) if config.halving is not None else (1.0,)
     alive = list(points)
     for share in shares:
+        if not alive:
+            break
         if config.halving is not None:
             print_progress(f"sweep: {len(alive)} points at {share:.3g} of their steps")
         found = _round(config, alive, share, _Where(farm, retry))
@@ -70,8 +94,6 @@ def _round(config: SweepConfig, alive: Sequence[tuple[int, JsonObject]], share: 
         except TritagError as error:
             points.pop(number, None)
             errors[number] = str(error)
-    if not points and errors:
-        raise ConfigError(f"no point of the sweep can be trained; the first: {next(iter(errors.values()))}")
     failed = train_points(list(dict.fromkeys(points.values())), where.farm, "sweep", where.retry)
     errors |= {number: failed[point] for number, point in points.items() if point in failed}
     folders = {number: run_folder(point.tagger, point.recipe()) for number, point in points.items()}
@@ -81,15 +103,23 @@ def _round(config: SweepConfig, alive: Sequence[tuple[int, JsonObject]], share: 
             quant = points[number].recipe().quant if number not in errors else None
             if quant is not None and quant.exact:
                 designs[number] = design_of_values(config, values)
-    jobs = {number: design_job(folders[number], design) for number, design in designs.items()}
+    jobs: dict[int, Job] = {}
+    for number, design in designs.items():
+        try:
+            jobs[number] = design_job(folders[number], design)
+        except TritagError as error:
+            errors[number] = str(error)
     failed_jobs = do_jobs(jobs.values(), where.farm, "sweep", "designs", where.retry)
     errors |= {number: failed_jobs[job.name] for number, job in jobs.items() if job.name in failed_jobs}
     rows = []
     for number, values in alive:
         run = folders[number].name if number in folders else None
+        try:
+            figures = figures_of(folders[number], designs.get(number)) if number not in errors else {}
+        except TritagError as error:
+            errors[number] = str(error)
         if number in errors:
             rows.append(SweepRow(number, values, share, "failed", run, error=errors[number]))
         else:
-            figures = figures_of(folders[number], designs.get(number))
             rows.append(SweepRow(number, values, share, "done", run, figures))
     return rows

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tritag.errors import RunError
 from tritag.files import JsonObject
 from tritag.models.figures.head_metrics import tag_scores
 from tritag.models.figures.metrics import measure
@@ -65,12 +66,13 @@ class SweepRow:
 def figures_of(run: Path, design: DesignAsked | None) -> JsonObject:
     """Figures of a trained run and its design.
 
-    Those of a head with several signal classes are means over these.
+    Those of a head with several signal classes are means over these. A rejection is infinite, without an error, where
+    no background jet passes.
 
     Raises
     ------
     RunError
-        The run is damaged, or what it was made of has changed.
+        The run is damaged, or what it was made of has changed; or its design is not that of these weights and sources.
     """
     opened = open_run(run, ["weights.safetensors", "scores.npz", "metrics.json"], jets=False)
     file = opened.run.read_npz("scores.npz", ("scores", "labels"))
@@ -85,11 +87,21 @@ def figures_of(run: Path, design: DesignAsked | None) -> JsonObject:
     if quant is not None and quant.exact:
         counts = cost_run(opened).counts
         figures |= {key: counts[key] for key in _COUNTS}
-    return figures | ((read_design(run, design) if design is not None else None) or {})
+    if design is None:
+        return figures
+    scheduled = read_design(run, design)
+    if scheduled is None:
+        raise RunError(
+            f"the design of {run.name} must be made of its weights by the sources of this command, but a worker made "
+            "another; install the same tritag on all machines and call the command again"
+        )
+    return figures | scheduled
 
 
 def _mean(name: str, values: Sequence[tuple[float, float]]) -> JsonObject:
     value, error = np.mean(np.array(values, dtype=np.float64), axis=0)
+    if value == np.inf:
+        return {name: float(value), f"{name}_error": None}
     if not np.isfinite(value) or not np.isfinite(error):
         return {name: None, f"{name}_error": None}
     return {name: float(value), f"{name}_error": float(error)}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from tritag.errors import ToolError
 from tritag.farm import Farm
 from tritag.files import JsonObject, JsonValue
 from tritag.pipeline.sweep.config import SweepConfig, range_of
-from tritag.pipeline.sweep.engine import run_points
+from tritag.pipeline.sweep.engine import require_some, run_points
 from tritag.pipeline.sweep.objectives import OBJECTIVES
 from tritag.pipeline.sweep.rows import SweepRow
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
+
+# More than the rejections that test jets can show.
+_BEST_REJECTION = 1e6
 
 
 def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[SweepRow]:
@@ -26,6 +30,8 @@ def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[Swe
     ------
     ToolError
         Optuna is not installed.
+    ConfigError
+        As :func:`require_some`.
     """
     try:
         import optuna
@@ -46,9 +52,16 @@ def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[Swe
             if row.objectives(config.objectives) is None:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
-                study.tell(trial, [float(row.figures[name]) for name in config.objectives])  # type: ignore[arg-type]
+                study.tell(trial, [_told(row.figures[name]) for name in config.objectives])
         rows += found
+    require_some(config, rows)
     return rows
+
+
+def _told(value: JsonValue) -> float:
+    """A figure as the search hears it, which reckons with differences: in place of an infinite one a very large one."""
+    figure = float(value)  # type: ignore[arg-type]
+    return figure if math.isfinite(figure) else _BEST_REJECTION
 
 
 def _proposed(config: SweepConfig, trial: Trial) -> JsonObject:
