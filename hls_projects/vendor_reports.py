@@ -23,12 +23,18 @@ _ROWS = {
     "bram_tiles": ("Block RAM Tile",),
     "uram": ("URAM",),
 }
-_MUST = ("lut", "ff")
+_MUST = ("lut", "ff", "dsp")
+# Clocks of what tritag writes: the Verilog's, that of its AXI4-Stream, and that of an HLS project.
+_CLOCKS = ("clk", "aclk", "ap_clk")
+_GRADE = re.compile(r"-\d[A-Za-z]*")
 
 
 @dataclass(frozen=True)
 class VendorReport:
-    """Figures of one report; ``kind`` is ``utilization``, ``timing`` or ``csynth``, ``design`` what it names."""
+    """Figures of one report; ``kind`` is ``utilization``, ``timing`` or ``csynth``, ``design`` what it names.
+
+    ``part`` is the report's, with its speed grade.
+    """
 
     kind: str
     design: str
@@ -46,7 +52,8 @@ def read_vendor_report(path: Path) -> VendorReport:
     Raises
     ------
     DataError
-        No such file, another kind of file, or a report without the figures that such a one must hold.
+        No such file, another kind of file, a report without the figures that such a one must hold or without the head
+        that names design and part, or one of several clocks that does not say which slack is the design's.
     """
     require_file(path, DataError, _ADVICE, "report")
     if path.stat().st_size > _BYTES_MAX:
@@ -74,8 +81,10 @@ def _csynth(path: Path, text: str) -> VendorReport:
         raise DataError(str(error)) from error
 
     def named(tag: str) -> str:
-        found = re.search(rf"<{tag}>([^<]*)</{tag}>", text)
-        return found[1] if found else ""
+        found = re.search(rf"<{tag}>\s*([^<\s]+)\s*</{tag}>", text)
+        if found is None:
+            raise DataError(f"{path} must name the {tag} in its head, but does not; {_ADVICE}")
+        return found[1]
 
     return VendorReport("csynth", named("TopModelName"), named("Part"), figures)
 
@@ -91,22 +100,69 @@ def _utilization(path: Path, text: str) -> VendorReport:
     missing = [name for name in _MUST if name not in figures]
     if missing:
         raise DataError(f"{path} must give {', '.join(_MUST)} in its table; {', '.join(missing)} missing; {_ADVICE}")
-    return VendorReport("utilization", _heading(text, "Design"), _heading(text, "Device"), figures)
+    return VendorReport("utilization", *_head(path, text), figures)
 
 
 def _timing(path: Path, text: str) -> VendorReport:
     numbers = r"\s*(-?[\d.]+|NA|inf)"
     found = re.search(rf"^\s*WNS\(ns\).*\n[\s-]*\n{numbers}{numbers}", text, re.MULTILINE)
-    clock = re.search(r"^\s*(\S+)\s+\{[\d. ]+\}\s+([\d.]+)\s+([\d.]+)\s*$", text, re.MULTILINE)
-    if found is None or clock is None or not re.fullmatch(r"-?[\d.]+", found[1]):
+    clocks = dict(re.findall(r"^\s*(\S+)\s+\{[\d. ]+\}\s+([\d.]+)\s+[\d.]+\s*$", text, re.MULTILINE))
+    if found is None or not clocks or not re.fullmatch(r"-?[\d.]+", found[1]):
         raise DataError(f"{path} must give the worst slack (WNS) and the clock's period, but does not; constrain clk")
-    slack, period = float(found[1]), float(clock[2])
+    if len(clocks) == 1:
+        slack, period = float(found[1]), float(*clocks.values())
+    else:
+        slack, period = _of_one_clock(path, text, clocks)
     figures: dict[str, float | int] = {"slack_ns": slack, "clock_period_ns": period}
     figures["reached_mhz"] = round(1e3 / (period - slack), 1)
-    return VendorReport("timing", _heading(text, "Design"), _heading(text, "Device"), figures)
+    return VendorReport("timing", *_head(path, text), figures)
+
+
+def _of_one_clock(path: Path, text: str, clocks: dict[str, str]) -> tuple[float, float]:
+    """Worst slack and period in ns of the design's clock among several: the summary's slack is that of them all."""
+    own = [name for name in _CLOCKS if name in clocks]
+    rows = re.findall(rf"^\s*{own[0]}\s+(-?[\d.]+)\s+-?[\d.]+\s+\d+\s+\d+\b", text, re.MULTILINE) if own else []
+    if len(own) != 1 or len(rows) != 1:
+        raise DataError(
+            f"{path} has the clocks {', '.join(clocks)} and must give the slack of one of {', '.join(_CLOCKS)} in its "
+            "Intra Clock Table, but does not; report the design alone"
+        )
+    return float(rows[0]), float(clocks[own[0]])
+
+
+def _head(path: Path, text: str) -> tuple[str, str]:
+    """Design and part of a report of Vivado; that of timing has the speed grade in a line of its own."""
+    design, part, speed = (_heading(text, name) for name in ("Design", "Device", "Speed File"))
+    if part and not _GRADE.search(part) and speed:
+        part += speed
+    if not design or not _GRADE.search(part):
+        raise DataError(
+            f"{path} must name the Design and the Device with its speed grade in its head, got {design or 'none'} and "
+            f"{part or 'none'}; give the whole file as Vivado wrote it"
+        )
+    return design, part
+
+
+def same_part(one: str, other: str) -> bool:
+    """Whether two names are of one part and speed grade, however the tools write them.
+
+    >>> same_part("xcvu13p-flga2577-2-e", "xcvu13pflga2577-2"), same_part("7z020clg400-1", "xc7z020clg400-2")
+    (True, False)
+    """
+    (name, grade, rest), (name_2, grade_2, rest_2) = _pieces(one), _pieces(other)
+    return name == name_2 and grade == grade_2 and (rest == rest_2 or not rest or not rest_2)
+
+
+def _pieces(part: str) -> tuple[str, str, str]:
+    """Device and package, speed grade, and what follows it, all in small letters without dashes and ``xc``."""
+    found = _GRADE.search(part)
+    start, end = found.span() if found else (len(part), len(part))
+    name, grade, rest = part[:start], part[start:end], part[end:]
+    plain = [text.lower().replace("-", "") for text in (name, grade, rest)]
+    return plain[0].removeprefix("xc"), plain[1], plain[2]
 
 
 def _heading(text: str, name: str) -> str:
     """Value of a line of the report's head, such as ``| Design : toptag_v1``."""
-    found = re.search(rf"^\|\s*{name}\s*:\s*(\S+)", text, re.MULTILINE)
+    found = re.search(rf"^\|\s*{name}\s*:[ \t]*(\S+)", text, re.MULTILINE)
     return found[1] if found else ""

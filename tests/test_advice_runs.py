@@ -14,6 +14,7 @@ from tests.helpers.vendor import UTILIZATION
 from tritag import cli
 from tritag.configs import load_config
 from tritag.data.simulation.sample import read_sample
+from tritag.export.naming import Naming
 
 SMALL = ["--data", str(SAMPLE), "-K", "2", "--set", "training.batch_size=64", "--set", "training.validate_every=4"]
 
@@ -110,5 +111,5 @@ def test_verilog_is_made(run, tmp_path, capsys):
 def test_a_vendor_s_report_finds_the_verilog(run, tmp_path, capsys):
     (run / "rtl.json").unlink(missing_ok=True)
     report = tmp_path / "utilization.rpt"
-    report.write_text(UTILIZATION)
+    report.write_text(UTILIZATION.replace("tag_v1", Naming.of_run(run.name).full))
     follow(["rtl", str(run), "--vendor-report", str(report)], capsys)

@@ -480,15 +480,22 @@ def test_reports_of_the_vendor_s_tools(run: Path, tmp_path: Path, capsys: pytest
     """They stand in the run and in the package as the vendor's; another Verilog forgets them."""
     assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
     report = tmp_path / "utilization.rpt"
-    table = "| Site Type | Used |\n| CLB LUTs | 7 | 0 |\n| CLB Registers | 8 | 0 |\n"
-    report.write_text(f"| Device : xcvu13p-flga2577-2-e\n{table}")
+    table = "| Site Type | Used |\n| CLB LUTs | 7 | 0 |\n| CLB Registers | 8 | 0 |\n| DSPs | 9 | 0 |\n"
+    head = f"| Design : {Naming.of_run(run.name).full}\n| Device : xcvu13p-flga2577-2-e\n"
+    report.write_text(head + table)
     assert cli.run(["rtl", str(run), "--vendor-report", str(report), "--vendor-report", str(report)]) == 0
     (kept,) = read_json_if_there(run / "vendor.json")
-    assert (kept["origin"], kept["kind"], kept["figures"]) == ("vendor", "utilization", {"lut": 7, "ff": 8})
-    report.write_text(f"| Device : xcku115-flvb2104-2-e\n{table}")
-    capsys.readouterr()
-    assert cli.run(["rtl", str(run), "--vendor-report", str(report)]) == 2
-    assert "is of the part xcku115-flvb2104-2-e, but" in " ".join(capsys.readouterr().err.split())
+    assert (kept["origin"], kept["kind"], kept["figures"]) == ("vendor", "utilization", {"lut": 7, "ff": 8, "dsp": 9})
+    for old, new, message in (
+        ("xcvu13p-flga2577-2-e", "xcku115-flvb2104-2-e", "is of the part xcku115-flvb2104-2-e, but"),
+        ("2577-2-e", "2577-1-e", "is of the part xcvu13p-flga2577-1-e, but"),
+        (Naming.of_run(run.name).full, "other_v1", "is of the design other_v1, but"),
+    ):
+        report.write_text(head.replace(old, new) + table)
+        capsys.readouterr()
+        assert cli.run(["rtl", str(run), "--vendor-report", str(report)]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+    assert cli.run(["rtl", str(run), "--vendor-report", str(report), "--name", "other"]) == 0
     assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
     assert not (run / "vendor.json").exists()
 

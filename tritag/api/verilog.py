@@ -155,7 +155,9 @@ def clocks(
     return list(clock_figures(opened, clocks_mhz, target, interval, beats, dsp_bits, interface))
 
 
-def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObject]:
+def vendor_reports(
+    run: RunLike, reports: Sequence[str | Path], name: str | None = None, version: int | None = None
+) -> list[JsonObject]:
     """Read reports of the vendor's tools back into a run, labelled as the vendor's; the package shows them.
 
     Parameters
@@ -164,6 +166,8 @@ def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObje
         As :func:`open_run` takes it; with the Verilog of :func:`rtl`.
     reports : sequence of str or Path
         Vivado's reports of utilization and timing, Vitis HLS' ``csynth.xml``; told apart by content.
+    name, version : optional
+        Of the package that the reports are of, where it has others than the run's Verilog.
 
     Returns
     -------
@@ -173,7 +177,7 @@ def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObje
     Raises
     ------
     DataError
-        A file that is no such report, lacks a figure, or is of another part.
+        A file that is no such report, lacks a figure or its head, or is of another part, speed grade or design.
     RunError
         No such run, or one without Verilog.
 
@@ -186,9 +190,12 @@ def vendor_reports(run: RunLike, reports: Sequence[str | Path]) -> list[JsonObje
     from tritag.pipeline.opened import open_run
 
     opened = open_run(run, needs=("rtl.json",))
+    from tritag.export.naming import Naming
     from tritag.pipeline.vendor import keep_reports
 
-    return keep_reports(opened, [Path(report) for report in reports])
+    named = name is not None or version is not None
+    naming = Naming.of_run(opened.name, name, version) if named else None
+    return keep_reports(opened, [Path(report) for report in reports], naming)
 
 
 def synth(run: RunLike, *, workers: int = 1, only: str | None = None, route: bool = False) -> SynthResult:

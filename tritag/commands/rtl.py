@@ -69,7 +69,7 @@ def command(
     """
     where = one_run(run, old_run)
     if vendor_report:
-        kept = api.vendor_reports(where, vendor_report)
+        kept = api.vendor_reports(where, vendor_report, name, version)
         if json:
             print_json(kept)
         return
