@@ -316,11 +316,16 @@ def test_check_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "an LSB off" in shown
     assert "tritag import takes it" in shown
     path.write_bytes(model([WEIGHTS, node("MatMul", ["x", "wq"], "y")]).SerializeToString())
-    assert tritag(["check", str(path), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    assert tritag(["check", str(path), "--json"]) == 1
+    shown_too = capsys.readouterr()
+    assert "tritag import refuses it" in shown_too.err
+    found = json.loads(shown_too.out)
     assert found["stock_hls4ml"] == []
     assert "has no quantizer of its own" in found["refused"]
     assert tritag(["check", str(tmp_path / "net.txt")]) == 2
+    for option in (["-K", "4"], ["--beats", "2"], ["--target", "vu13p-360mhz"], ["--set", "sizes.width=8"]):
+        assert tritag(["check", str(path), *option]) == 2  # a default that is asked for is no less ignored
+    assert "--set must be given for a tagger alone" in capsys.readouterr().err
 
 
 def test_malformed_nodes_are_one_error_with_the_node() -> None:

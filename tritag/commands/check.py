@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from tritag.pipeline.check_tagger import TaggerCheck
 
 
+# Options that decide nothing about a file that is there already.
+_OF_TAGGERS = {
+    "constituents": "--constituents",
+    "precision": "--precision",
+    "data": "--data",
+    "settings": "--set",
+    "target": "--target",
+    "interval": "--interval",
+    "beats": "--beats",
+}
+
+
 def command(
+    context: typer.Context,
     what: Annotated[
         str, typer.Argument(metavar="TAGGER|FILE.onnx", help="A tagger's name or YAML file, or a QONNX file.")
     ],
@@ -39,9 +52,11 @@ def command(
 ) -> None:
     """Say what an untrained tagger costs in firmware, layer by layer, or which of its modules is refused and why.
 
-    Of a QONNX file: which nodes stock hls4ml would misread, and whether tritag import takes it.
+    Of a QONNX file: which nodes stock hls4ml would misread, and whether tritag import takes it. Exit status 1 when the
+    tagger or the file is refused.
     """
     if what.lower().endswith(".onnx"):
+        _refuse_options(context)
         require_file(Path(what), DataError, "name an ONNX file")  # before PyTorch is imported
         from tritag.pipeline.check_onnx import check_onnx
 
@@ -50,6 +65,7 @@ def command(
             print_json(file.as_dict())
         else:
             print_onnx_check(file)
+        file.require_accepted()
         return
     if inputs is not None:
         raise ConfigError(f"--inputs belongs to a QONNX file, whose name ends in .onnx, got {what!r}; leave it out")
@@ -71,6 +87,17 @@ def command(
     else:
         print_tagger_check(found)
     found.require_accepted()
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Refuse options of taggers for a file, also where they ask for what is the default."""
+    sources = {name: context.get_parameter_source(name) for name in _OF_TAGGERS}
+    given = [_OF_TAGGERS[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)} must be given for a tagger alone, got a QONNX file, which has its own network; "
+            "leave it out"
+        )
 
 
 def print_tagger_check(result: TaggerCheck) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritag.errors import ConfigError, TritagError
+from tritag.errors import CheckFailed, ConfigError, TritagError
 from tritag.export.importing.importer import import_model
 from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.source import load_file
@@ -20,6 +20,8 @@ class OnnxCheck:
 
     Attributes
     ----------
+    file : Path
+        The file.
     findings : tuple of Finding
         Nodes that stock hls4ml misreads or refuses.
     refused : str
@@ -30,6 +32,7 @@ class OnnxCheck:
         The version of stock hls4ml that is meant.
     """
 
+    file: Path
     findings: tuple[Finding, ...]
     refused: str
     notes: tuple[str, ...]
@@ -42,6 +45,17 @@ class OnnxCheck:
             "refused": self.refused,
             "notes": list(self.notes),
         }
+
+    def require_accepted(self) -> None:
+        """Raise when ``tritag import`` refuses the file.
+
+        Raises
+        ------
+        CheckFailed
+            With the file's name; the reason stands in ``refused``.
+        """
+        if self.refused:
+            raise CheckFailed(f"{self.file} has no firmware as it is: tritag import refuses it")
 
 
 def check_onnx(file: Path, inputs: Path | None = None) -> OnnxCheck:
@@ -60,6 +74,6 @@ def check_onnx(file: Path, inputs: Path | None = None) -> OnnxCheck:
     grids = read_grids(read_yaml(inputs, ConfigError)) if inputs is not None else {}
     found = tuple(findings(model))
     try:
-        return OnnxCheck(found, "", tuple(import_model(model, grids).notes))
+        return OnnxCheck(file, found, "", tuple(import_model(model, grids).notes))
     except TritagError as error:
-        return OnnxCheck(found, str(error), ())
+        return OnnxCheck(file, found, str(error), ())
