@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from tests.helpers.foreign import DeepSets, Mlp, Transformer, exported
@@ -96,3 +97,24 @@ def test_the_original_in_float32(foreign: Foreign) -> None:
     assert [(c.runtime, c.jets, c.why_not) for c in found] == [("qonnx", 700, ""), ("onnxruntime", 700, "")]
     allowed = 0.05 * 700 if foreign.name == "transformer" else 0
     assert all(c.differ <= allowed for c in found), list(map(str, found))
+
+
+def test_an_input_may_be_called_like_the_emulators_own_words() -> None:
+    """``jet`` and ``double`` as inputs: only C++ calls them otherwise."""
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in ("jet", "double")]
+    constants = {"scale": 0.25, "zero": 0.0, "bits": 6.0}
+    settings = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND", "domain": "qonnx.custom_op.general"}
+    nodes = [helper.make_node("Quant", [x.name, *constants], [f"{x.name}_q"], **settings) for x in inputs]
+    nodes.append(helper.make_node("Add", ["jet_q", "double_q"], ["sum"]))
+    tensors = [numpy_helper.from_array(np.float32(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(
+        nodes, "g", inputs, [helper.make_tensor_value_info("sum", TensorProto.FLOAT, None)], tensors
+    )
+    imported = import_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]))
+    made = read_graph(imported.model)
+    assert made.inputs == ["jet", "double"]
+    given = random_features(made, 100)
+    expected = OnnxRuntimeExecutor(made, imported.model).run(*given)
+    found = EmulatorExecutor(made, compile_emulator(made, flags=("-O1",))).run(*given)
+    np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(found)) > 20

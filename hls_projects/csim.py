@@ -26,6 +26,7 @@ from tritag.export.executors import Executor
 from tritag.export.graph import CutTo, FirmwareGraph, Linear
 from tritag.export.naming import Naming
 from tritag.hls_projects.hls4ml_extension import INTEGER_HEADER
+from tritag.hls_projects.input_names import input_identifiers
 from tritag.hls_projects.own_names import BUILD, keeping_object
 from tritag.hls_projects.project import UNNAMED, ops_header, write_project
 from tritag.hls_projects.target import TargetConfig
@@ -86,6 +87,8 @@ def project_digest(graph: FirmwareGraph, target: TargetConfig, trace: bool, nami
     state.update(ops_header(graph).encode() + INTEGER_HEADER.read_bytes())
     state.update(json.dumps([asdict(target), trace, version("hls4ml"), _WRITER, naming.full]).encode())
     state.update(json.dumps(compiler_settings()).encode())
+    if renamed := {n: x for n, x in input_identifiers(graph, naming.full).items() if n != x}:
+        state.update(json.dumps(renamed).encode())
     return state.hexdigest()[:16]
 
 

@@ -7,6 +7,7 @@ the precision of each are given to hls4ml explicitly, from the proven grids of t
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tritag.hls_projects.bench import bench_text
 from tritag.hls_projects.constants import fill_from_integers
 from tritag.hls_projects.cpp import op_function
 from tritag.hls_projects.hls4ml_extension import BACKEND, OPS_HEADER, register
+from tritag.hls_projects.input_names import input_identifiers
 from tritag.hls_projects.own_names import take_names
 from tritag.hls_projects.target import TargetConfig
 from tritag.hls_projects.word_text import add_words
@@ -46,9 +48,10 @@ def write_project(
     from hls4ml.model import ModelGraph
 
     register()
-    layers, formats = _layer_list(graph, target)
+    arguments = input_identifiers(graph, naming.full)
+    layers, formats = _layer_list(graph, target, arguments)
     config = _config(graph, target, folder, formats, trace, naming)
-    model = ModelGraph.from_layer_list(config, layers, list(graph.inputs), list(graph.outputs))
+    model = ModelGraph.from_layer_list(config, layers, list(arguments.values()), list(graph.outputs))
     shutil.rmtree(folder, ignore_errors=True)
     model.config.trace_output = trace
     model.write()
@@ -125,15 +128,18 @@ def _function(graph: FirmwareGraph, layer: Op) -> str:
     return name if len(rows) == 1 else f"{name}_rows{graph.rows(layer)}"
 
 
-def _layer_list(graph: FirmwareGraph, target: TargetConfig) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+def _layer_list(
+    graph: FirmwareGraph, target: TargetConfig, arguments: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
     layers: list[dict[str, Any]] = []
     formats: dict[str, dict[str, str]] = {}
-    for name in graph.inputs:
-        layers.append({"name": name, "class_name": "InputLayer", "input_shape": list(graph.shapes[name])})
-        formats[name] = {"result": _text(graph.grids[name].type)}
+    for name, argument in arguments.items():
+        layers.append({"name": argument, "class_name": "InputLayer", "input_shape": list(graph.shapes[name])})
+        formats[argument] = {"result": _text(graph.grids[name].type)}
     for layer in graph.layers:
         description, extra = _describe(graph, layer, target)
-        common = {"name": layer.name, "inputs": list(layer.sources), "outputs": [layer.name]}
+        sources = [arguments.get(source, source) for source in layer.sources]
+        common = {"name": layer.name, "inputs": sources, "outputs": [layer.name]}
         layers.append({**common, **description})
         formats[layer.name] = {"result": _text(graph.grids[layer.name].type), **extra}
     return layers, formats

@@ -14,6 +14,7 @@ from tritag.export.words import answers_in_words
 from tritag.hls_projects.emulator.layer_text import layer_function, reads_pairs
 from tritag.hls_projects.emulator.pairs import paired_tensors
 from tritag.hls_projects.emulator.program_text import ProgramText
+from tritag.hls_projects.input_names import input_identifiers
 from tritag.hls_projects.word_text import emulator_words
 
 ARITHMETIC = Path(__file__).parent / "arithmetic.h"
@@ -88,6 +89,7 @@ class _Writer:
 
     def __post_init__(self) -> None:
         self.pairs = paired_tensors(self.graph)
+        self.arguments = input_identifiers(self.graph, self.name)
 
     def write(self) -> EmulatorText:
         calls = [self._call(layer) for layer in self.graph.layers if not isinstance(layer, Reshape)]
@@ -207,18 +209,18 @@ class _Writer:
 
     def _taken(self, name: str, place: int) -> list[str]:
         """Statements that put one jet's integers of an input into the work memory."""
-        size = self._size(name)
+        size, argument = self._size(name), self.arguments[name]
         if size == 1:
-            return [f"work[{place}][b] = {name}[first + b];"]
-        jet = "jet" if name == self.graph.inputs[0] else f"jet_{name}"
+            return [f"work[{place}][b] = {argument}[first + b];"]
+        jet = "jet" if name == self.graph.inputs[0] else f"jet_{argument}"
         return [
-            f"const int *{jet} = {name} + (first + b) * {size}L;",
+            f"const int *{jet} = {argument} + (first + b) * {size}L;",
             f"for (long i = 0; i < {size}; i++) work[{place} + i][b] = {jet}[i];",
         ]
 
     def _top(self, words: int, places: dict[str, int]) -> str:
         inputs, n_outputs = self.graph.inputs, self.graph.n_outputs
-        arguments = ", ".join(f"const int *{name}" for name in inputs)
+        arguments = ", ".join(f"const int *{name}" for name in self.arguments.values())
         taken = "\n".join(f"            {line}" for name in inputs for line in self._taken(name, places[name]))
         output = places[self.graph.outputs[0]]
         stride = sum(self._size(layer.name) for layer in self.graph.layers) if self.trace else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tritag.export.words import answers_in_words
 from tritag.hls_projects.emulator.text import emulator_text
+from tritag.hls_projects.input_names import input_identifiers
 from tritag.hls_projects.package.delivery import Delivery, Files
 
 _HEADER = """\
@@ -52,7 +53,7 @@ def native_files(delivery: Delivery, flags: tuple[str, ...]) -> Files:
         names=", ".join(graph.output_names),
         grids="; ".join(grids),
         function=text.function,
-        arguments=", ".join(f"const int *{name}" for name in graph.inputs),
+        arguments=", ".join(f"const int *{name}" for name in input_identifiers(graph, naming.full).values()),
         words=_WORDS.format(full=naming.full, k=graph.shapes["codes"][0]) if answers_in_words(graph) else "",
     )
     return {f"{naming.full}.cpp": text.source, f"{naming.full}.h": header}
