@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.jets import SAMPLE
-from tritag import cli
+from tritag import cli, plugins
 from tritag.configs import config_names
 from tritag.errors import ConfigError, RunError
 from tritag.farm import Farm
@@ -199,9 +199,30 @@ def test_a_point_that_fails_keeps_its_error(
         patch.setattr(trainings, "train_run", fails)
         assert cli.run(["sweep", spec, "--processes", "1"]) == 1
         assert "1 of 2 points failed" in capsys.readouterr().err
+        assert cli.run(["sweep", spec, "--point", "1"]) == 1
+        assert "point 1 of" in capsys.readouterr().err
     assert cli.run(["sweep", spec, "--processes", "1"]) == 1
     assert "point 1: no luck; --retry tries them again" in capsys.readouterr().err
-    assert cli.run(["sweep", spec, "--processes", "1", "--retry"]) == 0
+    assert cli.run(["sweep", spec, "--point", "1"]) == 0  # a job that is started again
+    assert cli.run(["sweep", spec, "--processes", "1"]) == 0
+
+
+def test_an_emitted_workflow_has_the_plug_ins_of_its_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, plugin = str(write_sweep(tmp_path / "tiny.yaml")), tmp_path / "my layers" / "plug.py"
+    plugin.parent.mkdir()
+    plugin.write_text("NAME = 1\n")
+    said = []
+    for kind in ("condor", "snakemake"):
+        with plugins.one_call():
+            assert cli.run(["sweep", spec, "--emit", kind, "--plugin", str(plugin)]) == 0
+        said.append(capsys.readouterr().out)
+    condor, snakemake = said
+    assert f"\"sweep '{spec}' '--plugin' '{plugin}' --point $(Process)\"" in condor
+    assert f"when all have ended: tritag sweep {spec} --plugin '{plugin}'\n" in condor
+    assert f"sweep {spec} --plugin '{plugin}' --point {{wildcards.number}}\"\n" in snakemake
+    assert f"sweep {spec} --plugin '{plugin}'\"\n" in snakemake
 
 
 @pytest.mark.parametrize(

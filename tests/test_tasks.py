@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +225,25 @@ def test_a_site_without_its_package(tmp_path: Path) -> None:
     path.write_text("cluster: no_such_site:Cluster\nmaximum: 1\n")
     with pytest.raises(ToolError, match=r"needs the package no_such_site, which is missing .*; install no_such_site"):
         make_cluster(read_farm(path), path, tmp_path)
+
+
+def test_a_farm_grows_with_later_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster of a site's own, of which only the limits of its jobs are written down."""
+    (tmp_path / "own_site.py").write_text(
+        "asked = []\nclass Cluster:\n    scheduler_address = dashboard_link = 'nowhere'\n"
+        "    def adapt(self, minimum_jobs, maximum_jobs): asked.append((minimum_jobs, maximum_jobs))\n"
+        "    def close(self): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("distributed.Client", lambda cluster, **_: nullcontext(cluster))
+    path = tmp_path / "farm.yaml"
+    path.write_text("cluster: own_site:Cluster\nminimum: 3\nmaximum: 50\n")
+    with kept(Farm(file=path)) as farm:
+        for n_tasks in (2, 5, 4, 60, 70):
+            with connect(farm, n_tasks):
+                pass
+    assert import_module("own_site").asked == [(2, 2), (3, 5), (3, 50)]
 
 
 def test_jobs_of_a_batch_system(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

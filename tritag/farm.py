@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,11 +113,14 @@ class Farmed:
         What it is connected to, for messages.
     attempts : int
         How often a task is tried whose worker dies.
+    grow : callable
+        Given the number of tasks of a later piece of work, starts or asks for what more it can use.
     """
 
     client: Client
     name: str
     attempts: int = _ATTEMPTS
+    grow: Callable[[int], None] = lambda n_tasks: None
 
 
 class Kept:
@@ -131,9 +134,8 @@ class Kept:
         """The connection, with workers for so many tasks."""
         if self._farmed is None:
             self._farmed = self._stack.enter_context(_connect(farm, n_tasks))
-        elif farm.is_local:
-            cluster: Any = self._farmed.client.cluster
-            cluster.scale(max(len(cluster.worker_spec), farm.local_processes(n_tasks)))
+        else:
+            self._farmed.grow(n_tasks)
         return self._farmed
 
 
@@ -185,12 +187,16 @@ def _connect(farm: Farm, n_tasks: int) -> Iterator[Farmed]:
         with temporary_folder() as folder, ExitStack() as stack:
             settings = {key: _SETTINGS[key] for key in _SETTINGS if "scheduler" in key and "ttl" not in key}
             stack.enter_context(dask.config.set({**settings, "temporary-directory": str(folder)}))
-            cluster = stack.enter_context(start_cluster(farm.file, n_tasks))
+            cluster, grow = stack.enter_context(start_cluster(farm.file, n_tasks))
             print_progress(f"{farm.file}: scheduler {cluster.scheduler_address}{_dashboard(cluster)}")
-            yield Farmed(stack.enter_context(Client(cluster, set_as_default=False)), str(farm.file))
+            yield Farmed(stack.enter_context(Client(cluster, set_as_default=False)), str(farm.file), grow=grow)
     else:
         with _local(farm.local_processes(n_tasks)) as cluster, Client(cluster, set_as_default=False) as client:
-            yield Farmed(client, "the processes of this command")
+
+            def more(n_tasks: int) -> None:
+                cluster.scale(max(len(cluster.worker_spec), farm.local_processes(n_tasks)))
+
+            yield Farmed(client, "the processes of this command", grow=more)
 
 
 def _allowed_failures() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,9 +130,27 @@ def _credentials(folder: Path) -> Any:
     return made
 
 
+class _Limit:
+    """How many jobs a cluster may have: as many as the largest piece of work so far has tasks."""
+
+    def __init__(self, cluster: Any, farm: FarmFile) -> None:
+        self._cluster = cluster
+        self._farm = farm
+        self._most = 0
+
+    def grow(self, n_tasks: int) -> None:
+        """Allow a job for each of so many tasks, up to the farm's maximum; what is allowed already stays."""
+        most = min(self._farm.maximum, n_tasks)
+        if most > self._most:
+            self._most = most
+            self._cluster.adapt(minimum_jobs=min(self._farm.minimum, most), maximum_jobs=most)
+
+
 @contextmanager
-def start_cluster(path: Path, n_tasks: int) -> Iterator[Any]:
+def start_cluster(path: Path, n_tasks: int) -> Iterator[tuple[Any, Callable[[int], None]]]:
     """Start the cluster of a farm, which grows and shrinks with the work, and end it and its jobs with the block.
+
+    Beside the cluster comes what lets it grow for more tasks than these.
 
     Raises
     ------
@@ -143,8 +161,8 @@ def start_cluster(path: Path, n_tasks: int) -> Iterator[Any]:
     with own_folder(Path()) as certificates:  # all machines share the folder of the call
         cluster = make_cluster(farm, path, certificates)
         try:
-            most = min(farm.maximum, n_tasks)
-            cluster.adapt(minimum_jobs=min(farm.minimum, most), maximum_jobs=most)
-            yield cluster
+            limit = _Limit(cluster, farm)
+            limit.grow(n_tasks)
+            yield cluster, limit.grow
         finally:
             cluster.close()

@@ -28,7 +28,9 @@ def command(
     emit: Annotated[
         str | None, typer.Option(help="Only print a workflow with a job for each point: snakemake or condor.")
     ] = None,
-    point: Annotated[int | None, typer.Option(min=0, help="Only do this point of a grid, in this process.")] = None,
+    point: Annotated[
+        int | None, typer.Option(min=0, help="Only do this point of a grid, here; again if it failed.")
+    ] = None,
     latency_ns: Annotated[float | None, typer.Option(help=f"{_LIMIT}latency in ns, at the target's clock.")] = None,
     lut_share: Annotated[float | None, typer.Option(help=f"{_LIMIT}share of the part's LUTs.")] = None,
     dsp_share: Annotated[float | None, typer.Option(help=f"{_LIMIT}share of the part's DSPs.")] = None,
@@ -61,7 +63,7 @@ def command(
     from tritag.pipeline.sweep.run import one_point, sweep_run
 
     if point is not None:
-        print_json(one_point(name, point, retry))
+        print_json(one_point(name, point))
         return
     result = sweep_run(name, where, retry)
     if json:

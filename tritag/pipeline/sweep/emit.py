@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from tritag import plugins
 from tritag.errors import ConfigError, unknown_name
 from tritag.pipeline.sweep.config import grid, load_sweep
 from tritag.pipeline.sweep.run import require_independent
@@ -17,7 +18,8 @@ def emitted(name: str, kind: str) -> str:
     """Text of a Snakefile, or of an HTCondor submit description, for a grid.
 
     Jobs run ``tritag sweep NAME --point N`` in the folder of the call with its TRITAG_RUNS and TRITAG_CACHE, which all
-    machines must share; ``tritag sweep NAME`` then finds all done and writes the table.
+    machines must share, and with the plug-ins of the call; ``tritag sweep NAME`` then finds all done and writes the
+    table.
 
     Raises
     ------
@@ -32,8 +34,13 @@ def emitted(name: str, kind: str) -> str:
     return _snakemake(name, n_points) if kind == "snakemake" else _condor(name, n_points)
 
 
+def _words(name: str) -> list[str]:
+    """The sweep and the plug-ins of this call, as arguments of the command."""
+    return ["sweep", name, *(word for path in plugins.used_paths() for word in ("--plugin", str(path.resolve())))]
+
+
 def _tritag(name: str) -> str:
-    return f"{shlex.quote(_program())} sweep {shlex.quote(name)}"
+    return shlex.join([_program(), *_words(name)])
 
 
 def _program() -> str:
@@ -43,7 +50,7 @@ def _program() -> str:
 
 
 def _snakemake(name: str, n_points: int) -> str:
-    stem = Path(name).stem
+    stem, call = Path(name).stem, _tritag(name).replace("{", "{{").replace("}", "}}")  # as Snakemake's shell reads it
     return f'''# Points of the sweep {stem}: snakemake --cores 2, or with an executor of your site.
 rule all:
     input: "{stem}.table"
@@ -51,23 +58,25 @@ rule all:
 rule point:
     output: touch("{stem}.points/{{number}}.done")
     threads: 1
-    shell: {f"{_tritag(name)} --point {{wildcards.number}}"!r}
+    shell: {f"{call} --point {{wildcards.number}}"!r}
 
 rule table:
     input: expand("{stem}.points/{{number}}.done", number=range({n_points}))
     output: touch("{stem}.table")
-    shell: {_tritag(name)!r}
+    shell: {call!r}
 '''
 
 
 def _condor(name: str, n_points: int) -> str:
     stem, here = Path(name).stem, Path.cwd()
-    return f"""# Points of the sweep {stem}: condor_submit FILE; when all have ended: tritag sweep {shlex.quote(name)}
+    words = " ".join("'" + word.replace("'", "''").replace('"', '""') + "'" for word in _words(name)[1:])
+    after = shlex.join(["tritag", *_words(name)])
+    return f"""# Points of the sweep {stem}: condor_submit FILE; when all have ended: {after}
 universe       = vanilla
 executable     = {_program()}
-arguments      = "sweep '{name}' --point $(Process)"
+arguments      = "sweep {words} --point $(Process)"
 initialdir     = {here}
-getenv         = TRITAG_RUNS, TRITAG_CACHE, PATH
+getenv         = TRITAG_RUNS, TRITAG_CACHE, TRITAG_DEVICE, PATH
 request_cpus   = 1
 request_memory = 2 GB
 max_retries    = 2

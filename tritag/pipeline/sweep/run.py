@@ -92,8 +92,10 @@ def sweep_run(name: str, farm: Farm | None = None, retry: bool = False) -> Sweep
     return SweepResult(folder, config.objectives, tuple(lines))
 
 
-def one_point(name: str, number: int, retry: bool = False) -> JsonObject:
+def one_point(name: str, number: int) -> JsonObject:
     """Do a single point of a grid in this process; for a batch system that starts one job for each.
+
+    A point that failed before is tried again: who starts its job again wants that.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def one_point(name: str, number: int, retry: bool = False) -> JsonObject:
     values = grid(config)
     if not 0 <= number < len(values):
         raise ConfigError(f"--point must be 0..{len(values) - 1} of {name}, got {number}")
-    (row,) = run_points(config, [(number, values[number])], Farm(processes=1), retry)
+    (row,) = run_points(config, [(number, values[number])], Farm(processes=1), retry=True)
     if row.status == "failed":
         raise CheckFailed(f"point {number} of {name} failed: {row.error}")
     return {"point": number, "run": row.run, **row.figures}
