@@ -46,6 +46,11 @@ def print_error(message: str) -> None:
     _line(True, f"[bold red]error:[/] {escape(message)}")
 
 
+def print_warning(message: str) -> None:
+    """Print ``warning: <message>`` on stderr, also when the call is to be quiet."""
+    _line(True, f"[bold yellow]warning:[/] {escape(message)}")
+
+
 def print_progress(message: str) -> None:
     """Print one line about a step that began or ended, on stderr; nothing when the call is to be quiet."""
     if not WANTED.quiet:

@@ -20,6 +20,8 @@ from tritag.export.quant_node import QUANT_DOMAIN, quant_function
 
 # Jets of one call: bounds memory. Jets in which the first node that differs is searched.
 _CHUNK, _SHOWN = 1000, 64
+# Largest share of inputs that ties are taken to differ on; the tests hold a transformer with softmax and norms to it.
+_TIES = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Compared:
         Why the original does not run there; empty where it does.
     first_node : str
         The first quantizer of the file at which one of the inputs that differ is rounded to another code.
+    first_codes : int
+        By how many codes, at most; a tie of a rounding moves one.
     """
 
     runtime: str
@@ -46,6 +50,21 @@ class Compared:
     largest_lsb: float
     why_not: str = ""
     first_node: str = ""
+    first_codes: int = 0
+
+    @property
+    def beyond_ties(self) -> bool:
+        """Whether more differs than ties of roundings explain: more than a twentieth of the inputs, or codes by two."""
+        return self.differ > max(1, _TIES * self.jets) or self.first_codes > 1
+
+    @property
+    def warning(self) -> str:
+        """What to say of a difference beyond ties."""
+        at = f"; look at {self.first_node}, where codes differ by up to {self.first_codes}" if self.first_node else ""
+        return (
+            f"{self.runtime}: the original differs on {self.differ:,} of {self.jets:,} inputs, more than ties of "
+            f"roundings explain: the firmware may compute something else than the file{at}"
+        )
 
     def __str__(self) -> str:
         if self.why_not:
@@ -97,7 +116,7 @@ def compared(
     feeds: dict[str, np.ndarray],
     outputs: np.ndarray,
     lsb: float,
-    where: Callable[[np.ndarray], str] | None = None,
+    where: Callable[[np.ndarray], tuple[str, int]] | None = None,
 ) -> Compared:
     """Compare the program's output integers with the original's numbers; ``where`` finds the first node."""
     parts = []
@@ -115,8 +134,8 @@ def compared(
     # A tie of an output without quantizer may be rounded to either side: half an LSB is no difference of integers.
     differ &= (np.abs(scaled - codes) > 0.5 + 1e-3).any(axis=1)
     some = np.flatnonzero(differ)[:_SHOWN]
-    first = where(some) if where is not None and len(some) else ""
-    return Compared(runtime, n, int(differ.sum()), float(np.abs(scaled - codes).max(initial=0.0)), "", first)
+    first = where(some) if where is not None and len(some) else ("", 0)
+    return Compared(runtime, n, int(differ.sum()), float(np.abs(scaled - codes).max(initial=0.0)), "", *first)
 
 
 def onnxruntime_runner(model: ModelProto, final: str) -> Runner:
@@ -221,8 +240,8 @@ def _first_node(
     inputs: dict[str, np.ndarray],
     feeds: dict[str, np.ndarray],
     some: np.ndarray,
-) -> str:
-    """Name of the first quantizer at which qonnx rounds one of the inputs ``some`` to another code."""
+) -> tuple[str, int]:
+    """The first quantizer at which qonnx rounds one of the inputs ``some`` to another code, and by how many codes."""
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
@@ -238,6 +257,6 @@ def _first_node(
         ordered = own[value.tensor].reshape(len(some), *(value.shape[i] for i in value.order))
         codes = ordered.transpose(0, *(int(i) + 1 for i in np.argsort(value.order)))
         scaled = context[name].reshape(codes.shape) / value.scale.astype(np.float64)
-        if np.abs(scaled - codes).max() > 0.4:
-            return names[name]
-    return ""
+        if (off := float(np.abs(scaled - codes).max())) > 0.4:
+            return names[name], max(1, round(off))
+    return "", 0

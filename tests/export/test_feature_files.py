@@ -6,11 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from tests.export.test_import_files import WEIGHTS, model, node, quant
 from tritag.api import import_file, score
 from tritag.cli import run as tritag
+from tritag.export.executors import OnnxRuntimeExecutor
+from tritag.export.feature_vectors import random_features
+from tritag.export.graph import read_graph
+from tritag.export.importing.importer import import_model
+from tritag.export.importing.original import compare_with_original
 from tritag.pipeline import score_file
 
 Run = Callable[..., int]
@@ -78,6 +85,29 @@ def test_score_of_an_imported_program(
         assert len(np.unique(scores["integers"])) > 5
         assert (float(scores["lsb"]), tuple(scores["names"])) == (expected.lsb, expected.names)
     assert expected.lsb == pytest.approx(0.31)
+
+
+def test_verify_warns_where_the_original_is_another_network(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Equal executors of a program that is not the file's: a warning, and the exit status of equal executors."""
+    command = ["verify", run, "--executors", "onnxruntime,qonnx", "--n-max", "40"]
+    assert tritag(command) == 0
+    assert "warning" not in capsys.readouterr().err
+    path = Path(run) / "original.onnx"
+    spoiled = onnx.load(path)
+    (weights,) = [i for i in spoiled.graph.initializer if i.name == "w"]
+    weights.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weights), "w"))
+    imported = import_model(onnx.load(path))
+    graph = read_graph(imported.model)
+    inputs = random_features(graph, 40)
+    answers = OnnxRuntimeExecutor(graph, imported.model).run(*inputs)
+    found = compare_with_original(spoiled, imported, {"x": inputs[0]}, answers, graph.output_lsb)
+    assert [c.runtime for c in found if c.beyond_ties] == ["qonnx", "onnxruntime"]
+    assert "look at cut_y, where codes differ by up to" in found[0].warning
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tritag.pipeline.verify.compare_with_original", lambda *given: found)
+        assert tritag(command) == 0
+    said = capsys.readouterr().err
+    assert f"warning: {found[0].warning}" in said
 
 
 def _opened(run: str) -> score_file.OpenedRun:

@@ -11,7 +11,7 @@ from tritag import api
 from tritag.arguments import one_run
 from tritag.commands.options import AsJson, FirstJets, Interface, OldRun, Plugins, Run, Target
 from tritag.pipeline.defaults import DEFAULT_TARGET
-from tritag.terminal import print_json, print_result, print_table
+from tritag.terminal import print_json, print_result, print_table, print_warning
 
 if TYPE_CHECKING:
     from tritag.pipeline.verify import VerifyResult
@@ -52,6 +52,9 @@ def command(
         print_json(result.as_list())
     else:
         _print(result, layers)
+    for found in result.originals:
+        if found.beyond_ties:
+            print_warning(found.warning)
     result.require_equal()
 
 
