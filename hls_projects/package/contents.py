@@ -14,6 +14,7 @@ from tritag.hls_projects.package.ipxact import component
 from tritag.hls_projects.package.latency_picture import latency_files
 from tritag.hls_projects.package.native import native_files
 from tritag.hls_projects.package.readme import readme
+from tritag.hls_projects.package.stream_ports import stream_text
 from tritag.hls_projects.package.summary import summary_files
 from tritag.hls_projects.package.verilog import vector_files, verilog_files
 
@@ -31,7 +32,7 @@ def package_files(delivery: Delivery, model: bytes) -> dict[str, bytes]:
         "README.md": readme(delivery, flags),
         "sbom.json": bill_of_materials(delivery),
         "model.qonnx.onnx": model,
-        **summary_files(delivery.facts, delivery.origin),
+        **summary_files(delivery.facts, delivery.origin, stream_text(delivery)),
         **latency_files(delivery),
         "docs/blocks.svg": block_diagram(delivery),
         **_below("hls", hls.files),

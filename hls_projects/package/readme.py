@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tritag.hls_projects.package.delivery import Delivery
+from tritag.hls_projects.package.stream_ports import stream_text
 
 _TEXT = """\
 # {full}
@@ -45,7 +46,7 @@ high, {latency} enabled cycles later. Jets must be {interval} enabled cycles apa
 the jets on their way. `vectors/ports.json` lists all ports.
 
 {table}
-
+{stream}
 Licences: `sbom.json` (CycloneDX). Made from {run} by tritag {tritag}.
 """
 
@@ -77,6 +78,7 @@ def readme(delivery: Delivery, flags: tuple[str, ...]) -> str:
         jets=delivery.jets,
         flags=" ".join(flags),
         table="\n".join(rows),
+        stream=stream_text(delivery),
         run=delivery.origin["run"],
         tritag=delivery.origin["tritag"],
     )

@@ -64,8 +64,8 @@ def facts_of(
     return facts
 
 
-def summary_files(facts: Sequence[Fact], origin: Mapping[str, str]) -> dict[str, str]:
-    """``summary.json`` and ``summary.md``."""
+def summary_files(facts: Sequence[Fact], origin: Mapping[str, str], interface: str = "") -> dict[str, str]:
+    """``summary.json`` and ``summary.md``; the latter ends with ``interface``, Markdown about the ports."""
     used = {fact.origin for fact in facts}
     content = {
         "origin": dict(origin),
@@ -75,4 +75,7 @@ def summary_files(facts: Sequence[Fact], origin: Mapping[str, str]) -> dict[str,
     rows = [f"| {f.quantity} | {f.value} {f.unit} | {f.origin} |" for f in facts]
     notes = [f"- *{name}*: {text}." for name, text in ORIGINS.items() if name in used]
     table = "\n".join(["| quantity | value | origin |", "|---|---|---|", *rows, "", *notes, ""])
-    return {"docs/summary.json": json.dumps(content, indent=2, sort_keys=True) + "\n", "docs/summary.md": table}
+    return {
+        "docs/summary.json": json.dumps(content, indent=2, sort_keys=True) + "\n",
+        "docs/summary.md": table + interface,
+    }

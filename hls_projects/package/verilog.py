@@ -7,10 +7,11 @@ import json
 from tritag.export.rtl.design.listing import Facts, listing
 from tritag.export.rtl.design.stream import stream_files
 from tritag.hls_projects.package.delivery import Delivery, Files
+from tritag.hls_projects.package.stream_ports import verilog_top
 
 _XDC = """\
 # {top}: {period_ns} ns = {mhz:.1f} MHz, the clock that latency and schedule assume.
-create_clock -name clk -period {period_ns} [get_ports clk]
+create_clock -name clk -period {period_ns} [get_ports {clock}]
 set_clock_uncertainty {uncertainty:.4f} [get_clocks clk]
 """
 _VIVADO = """\
@@ -18,8 +19,8 @@ _VIVADO = """\
 # Reports: utilization.rpt and timing.rpt; 'tritag rtl RUN --vendor-report FILE' reads them back.
 cd [file dirname [file normalize [info script]]]
 create_project -in_memory -part {part}
-read_verilog {top}.v
-read_xdc -mode out_of_context {top}.xdc
+read_verilog {sources}
+read_xdc -mode out_of_context {core}.xdc
 synth_design -top {top} -part {part} -mode out_of_context -flatten_hierarchy rebuilt
 opt_design
 place_design
@@ -33,7 +34,8 @@ report_timing_summary -delay_type max -file timing.rpt
 def verilog_files(delivery: Delivery) -> Files:
     """Verilog, memories, constraints and Vivado's script, below ``verilog``."""
     design, target = delivery.design, delivery.target
-    origin, naming = delivery.origin, delivery.naming
+    origin, naming, top = delivery.origin, delivery.naming, verilog_top(delivery)
+    sources = " ".join(f"{name}.v" for name in dict.fromkeys((design.name, top)))
     facts = Facts(origin["run"], origin["settings"], naming.name, naming.version, target.part, target.clock_period_ns)
     return {
         f"{design.name}.v": listing(design, delivery.graph, facts),
@@ -41,11 +43,12 @@ def verilog_files(delivery: Delivery) -> Files:
         **design.files,
         f"{design.name}.xdc": _XDC.format(
             top=design.name,
+            clock="aclk" if delivery.stream else "clk",
             period_ns=target.clock_period_ns,
             mhz=delivery.clock_mhz(),
             uncertainty=target.clock_period_ns * target.clock_uncertainty_percent / 100,
         ),
-        "vivado_ooc.tcl": _VIVADO.format(top=design.name, part=target.part),
+        "vivado_ooc.tcl": _VIVADO.format(top=top, sources=sources, core=design.name, part=target.part),
     }
 
 

