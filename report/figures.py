@@ -22,7 +22,7 @@ def write_figures(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> li
     """Write one SVG file for each cost that at least two rows have; returns the files.
 
     Points are means over seeds; bars are the spread over seeds, or the statistical error of a single one. Where the
-    cost is counted on exported graphs, a line joins the Pareto front.
+    cost is counted on exported graphs, a line joins the Pareto front of each signal.
 
     Raises
     ------
@@ -54,8 +54,8 @@ def _draw(rows: Sequence[dict[str, Any]], key: str, label: str, path: Path, fron
             bar = rejection["error"] if rejection["spread"] is None else rejection["spread"]
             color, marker = f"C{colors[network] % 10}", "osD^v<>pXh"[markers[precision] % 10]
             axes.errorbar(row[key], rejection["value"], bar, fmt=marker, color=color, capsize=2, label=row["tagger"])
-        if front:
-            points = [(row[key], row["rejection_0.3"]["value"]) for row in rows]
+        for signal in dict.fromkeys(row.get("signal", "") for row in rows) if front else ():
+            points = [(row[key], row["rejection_0.3"]["value"]) for row in rows if row.get("signal", "") == signal]
             best = [points[i] for i in pareto_front(points)]
             axes.plot(*zip(*best, strict=True), color="0.7", zorder=0)
         axes.set_xscale("log")

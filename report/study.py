@@ -50,6 +50,8 @@ class StudyEntry:
         Bit check of the first seed: ``differ`` and ``jets``, and ``compile_s`` of the C-simulation.
     elsewhere : sequence of pairs, optional
         Scores and labels on the jets of another file, one pair a seed.
+    signal : str
+        The question of a head with several; rows of another question are not on one front with these.
     """
 
     label: str
@@ -62,6 +64,7 @@ class StudyEntry:
     macs: int | None = None
     firmware: dict[str, Any] | None = None
     elsewhere: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]] | None = None
+    signal: str = ""
 
 
 def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
@@ -71,6 +74,7 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
         metrics = [measure(scores, entry.labels) for scores in entry.scores]
         row: dict[str, Any] = {
             "tagger": entry.label,
+            "signal": entry.signal,
             "parameters": entry.parameters,
             "seeds": len(metrics),
             "n_background": metrics[0].n_background,
@@ -99,11 +103,17 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
             row["auc_elsewhere"] = _mean([(auc.value, auc.error) for auc in others])
             row["jets_elsewhere"] = len(entry.elsewhere[0][1])
         rows.append(row)
-    measured = [row for row in rows if "effective_bit_operations" in row]
-    points = [(row["effective_bit_operations"], row["rejection_0.3"]["value"]) for row in measured]
-    for index, row in enumerate(measured):
-        row["pareto"] = index in pareto_front(points)
+    _mark_fronts([row for row in rows if "effective_bit_operations" in row])
     return rows
+
+
+def _mark_fronts(rows: Sequence[dict[str, Any]]) -> None:
+    """Say of each row whether it is on the front of its signal."""
+    for signal in {row["signal"] for row in rows}:
+        same = [row for row in rows if row["signal"] == signal]
+        best = pareto_front([(row["effective_bit_operations"], row["rejection_0.3"]["value"]) for row in same])
+        for index, row in enumerate(same):
+            row["pareto"] = index in best
 
 
 def study_markdown(rows: Sequence[dict[str, Any]], elsewhere: str = "other jets") -> str:

@@ -18,7 +18,9 @@ from tritag.errors import ConfigError
 from tritag.files import write_json
 from tritag.models.nets.registry import load_tagger_config
 from tritag.pipeline.evaluate import evaluate_run
+from tritag.pipeline.executors import DEFAULT_EXECUTORS
 from tritag.pipeline.opened import OpenedRun, open_run
+from tritag.pipeline.study import scheduler
 from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_point, row_recipe
 from tritag.pipeline.study.run import study_run
 from tritag.pipeline.study.scheduler import must_be_done
@@ -67,9 +69,20 @@ def test_what_a_step_wrote_is_not_believed_because_it_is_there(
     assert all(must_be_done(opened, step) for step in ("export", "csim", "verify"))
     run.path("hls").mkdir()
     write_json(run.path("csim.json"), {"compile_s": 1.5})
-    write_json(run.path("verify.json"), [{"executor": "qonnx", "jets": 3, "differ": 0}])
+    verdicts = [{"executor": name, "jets": 10_000, "differ": 0} for name in DEFAULT_EXECUTORS if name != "csim"]
+    write_json(run.path("verify.json"), verdicts)
     assert not must_be_done(opened, "csim")
-    assert not must_be_done(opened, "verify")
+    assert must_be_done(opened, "verify")  # made by fewer executors
+    assert "its bit check was made without hls4ml-csim" in capsys.readouterr().err
+    write_json(run.path("verify.json"), [*verdicts, {"executor": "hls4ml-csim", "jets": 20, "differ": 0}])
+    run.path("model.qonnx.onnx").write_bytes(b"whole")
+    with monkeypatch.context() as patch:
+        for name, value in (("read_graph", None), ("run_inputs", (np.zeros(150),))):
+            patch.setattr(scheduler, name, lambda *_, value=value: value)
+        assert must_be_done(opened, "verify")
+        assert "its bit check was made with 20 jets instead of 150" in capsys.readouterr().err
+        write_json(run.path("verify.json"), [*verdicts, {"executor": "hls4ml-csim", "jets": 150, "differ": 0}])
+        assert not must_be_done(opened, "verify")  # there are no more
     for name, text in (("csim.json", "{}"), ("csim.json", ""), ("verify.json", "[]"), ("verify.json", "[1]")):
         run.path(name).write_text(text)
         assert must_be_done(opened, name.removesuffix(".json")), (name, text)
@@ -124,6 +137,13 @@ def test_costs_get_columns_where_they_are_known() -> None:
     assert second.endswith("| 9 | no | - | - |")
 
 
+def test_fronts_compare_rows_of_one_signal() -> None:
+    good, bad = _entries()
+    costs = [[{"effective_bit_operations": x, "effective_weight_bits": 5}] * 2 for x in (1e6, 9e6)]
+    entries = [replace(good, costs=costs[0], signal="W"), replace(bad, costs=costs[1], signal="top", reference=None)]
+    assert [row["pareto"] for row in study_rows(entries)] == [True, True]
+
+
 def test_figures_are_the_same_for_the_same_rows(tmp_path: Path) -> None:
     good, bad = _entries()
     costs = [{"effective_bit_operations": x, "effective_weight_bits": 5} for x in (1e6, 2e6)]
@@ -170,6 +190,9 @@ def test_paper_costs_belong_to_precisions() -> None:
     assert costs["int8"].bit_operations == 13455360
     assert costs["float"].bit_operations == 82575360
     assert costs["penalty 0.01"] is None
+    common = {row.precision: paper_cost(tagger, row, ["quant.weights=ternary"]) for row in config.rows}
+    assert common["int8"] is None
+    assert common["float"] == costs["float"]
 
 
 def test_rows_start_from_the_pretraining_of_the_study(

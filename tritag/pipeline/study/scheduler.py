@@ -8,9 +8,12 @@ from pathlib import Path
 from tritag.data.simulation.generate import ensure_data
 from tritag.environment import runs_root
 from tritag.errors import RunError, TritagError
+from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
 from tritag.farm import Farm
+from tritag.hls_projects.csim import CsimExecutor
+from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.pipeline import fingerprint
 from tritag.pipeline.csim import csim_run
@@ -19,6 +22,7 @@ from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.points.jobs import Job, do_jobs, require_none
 from tritag.pipeline.points.point import Point, run_folder
 from tritag.pipeline.points.trainings import is_trained, train_points
+from tritag.pipeline.run_files import VerdictFile
 from tritag.pipeline.study.config import (
     PRETRAINING,
     StudyConfig,
@@ -27,13 +31,15 @@ from tritag.pipeline.study.config import (
     row_point,
     row_recipe,
 )
-from tritag.pipeline.verify import verify_run
+from tritag.pipeline.vectors import run_inputs
+from tritag.pipeline.verify import DEFAULT_JETS, verify_run
 from tritag.run import Run
 from tritag.tasks import Report
 from tritag.terminal import print_progress
 
 # What says that a step of the firmware was done, and what the table of a study reads.
 _FILES = {"export": ("model.qonnx.onnx", "vectors.npz"), "csim": ("csim.json", "hls"), "verify": ("verify.json",)}
+_EXECUTORS = {kind.name for kind in (TorchExecutor, OnnxRuntimeExecutor, QonnxExecutor, CsimExecutor, EmulatorExecutor)}
 _READ = {"csim": {"compile_s"}, "verify": {"executor", "jets", "differ"}}
 
 
@@ -159,3 +165,23 @@ def _require_whole(run: Run, step: str) -> None:
     entries, keys = content if step == "verify" else [content], _READ[step]
     if not (isinstance(entries, list) and entries and all(isinstance(e, dict) and keys <= e.keys() for e in entries)):
         raise RunError(f"{run.path(f'{step}.json')} must hold {', '.join(sorted(keys))}")
+    if step == "verify":
+        _require_usual(run, entries)
+
+
+def _require_usual(run: Run, verdicts: list[VerdictFile]) -> None:
+    """Refuse a bit check of fewer executors or jets than the study's own.
+
+    Raises
+    ------
+    TritagError
+        It is one, or the jets cannot be counted.
+    """
+    if missing := _EXECUTORS - {verdict["executor"] for verdict in verdicts}:
+        raise RunError(f"its bit check was made without {', '.join(sorted(missing))}")
+    compared = min(verdict["jets"] for verdict in verdicts)
+    if compared >= DEFAULT_JETS:
+        return
+    graph = read_graph(run.require("model.qonnx.onnx"))
+    if compared < (usual := len(run_inputs(OpenedRun(run), graph, DEFAULT_JETS)[0])):
+        raise RunError(f"its bit check was made with {compared} jets instead of {usual}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -95,19 +95,25 @@ def _row_entries(config: StudyConfig, row: StudyRow, also: Path | None) -> list[
         (
             name,
             StudyEntry(
-                label if tagger.head.binary else f"{label}: {name} against {'+'.join(tagger.head.qcd)}",
+                f"{label}: {signal}" if (signal := _signal(tagger, name)) else label,
                 count_parameters(network),
                 [answer[name][0] for answer in runs.answers],
                 labels,
                 costs=runs.costs,
-                paper=paper_cost(tagger, row),
+                paper=paper_cost(tagger, row, config.settings),
                 macs=count_macs(network, tagger.n_constituents, n_codes) if config.firmware else None,
                 firmware=runs.firmware,
                 elsewhere=[answer[name] for answer in runs.elsewhere] or None,
+                signal=_signal(tagger, name),
             ),
         )
         for name, (_, labels) in runs.answers[0].items()
     ]
+
+
+def _signal(tagger: TaggerConfig, name: str) -> str:
+    """The question that a multi-class head answers; empty for one with a single question."""
+    return "" if tagger.head.binary else f"{name} against {'+'.join(tagger.head.qcd)}"
 
 
 def _row_runs(config: StudyConfig, row: StudyRow, also: Path | None) -> _RowRuns:
@@ -142,15 +148,18 @@ def _firmware(opened: OpenedRun) -> JsonObject:
     }
 
 
-def paper_cost(tagger: TaggerConfig, row: StudyRow) -> Cost | None:
-    """Cost by formula, where precision and network have one and the row changes no width."""
+def paper_cost(tagger: TaggerConfig, row: StudyRow, common: Sequence[str] = ()) -> Cost | None:
+    """Cost by formula, where precision and network have one and the settings change no width.
+
+    ``common`` are settings of all rows of the study; those of widths leave float rows as they are.
+    """
     name = "f32" if row.precision == "float" else load_config("precisions", row.precision).get("cost")
     if (
         name is None
         or tagger.network not in NETWORKS
         or tagger.head.n_outputs > 1
         or tagger.fields
-        or any(s.startswith("quant.") for s in row.settings)
+        or any(s.startswith("quant.") for s in (*row.settings, *(common if row.precision != "float" else ())))
     ):
         return None
     return total_cost(sizes_of(tagger), tagger.n_constituents, name)
