@@ -321,6 +321,9 @@ def test_the_command_names_the_design_of_the_table() -> None:
     point = {"run": "r", "interval": 9, "beats": 4, "dsp_bits": 64}
     command = "'tritag rtl r --target t --interval 9 --beats 4 --dsp-bits 64'"
     assert BestPoint("s", point, "t").commands[1] == command
+    assert BestPoint("s", point | {"most_beats": None}, "t").commands[1] == command
+    fewer = point | {"most_beats": 5}  # the rows take 4 beats of the 5 that were asked for
+    assert BestPoint("s", fewer, "t").commands[1] == command.replace("--beats 4", "--beats 5")
     for limit in (0.0, -1.0, math.nan):
         with pytest.raises(ConfigError, match="--lut-share must be above 0, got "):
             best_point(None, {"lut_share": limit})

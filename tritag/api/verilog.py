@@ -166,8 +166,10 @@ def vendor_reports(
         As :func:`open_run` takes it; with the Verilog of :func:`rtl`.
     reports : sequence of str or Path
         Vivado's reports of utilization and timing, Vitis HLS' ``csynth.xml``; told apart by content.
-    name, version : optional
-        Of the package that the reports are of, where it has others than the run's Verilog.
+    name : str, optional
+        Of the package that the reports are of, where it has another than the run's Verilog.
+    version : int, optional
+        Of that package.
 
     Returns
     -------

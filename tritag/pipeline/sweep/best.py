@@ -51,7 +51,7 @@ class BestPoint:
         """What takes the run to firmware."""
         run, given = str(self.point["run"]), []
         for option in ("interval", "beats", "dsp_bits"):
-            value = self.point.get(f"most_{option}", self.point.get(option))
+            value = self.point.get(f"most_{option}") or self.point.get(option)  # what the schedule was allowed
             if value is not None:
                 given += [f"--{option.replace('_', '-')}", str(value)]
         return (advice.command("export", run), advice.command("rtl", run, "--target", self.target, *given))
