@@ -36,7 +36,7 @@ def require_columns(inputs: CandidateInputs, columns: Mapping[str, Any], where: 
             known = ", ".join(sorted(columns)) or "none"
             raise DataError(
                 f"{where} must have {column} for the field {name} of the tagger, got {known} beside the momenta; "
-                f"give it with 'tritag data convert --map columns.{column}=NAME', or generate the set with fields: true"
+                f"give it with --map columns.{column}=NAME, or generate the set with fields: true"
             )
 
 
