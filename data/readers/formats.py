@@ -40,7 +40,7 @@ def without_map() -> Iterator[None]:
     except DataError as error:
         if "--map" not in str(error):
             raise
-        raise DataError(f"{error} (an option of 'tritag data convert', which writes a file to give here)") from error
+        raise DataError(f"{error} (an option of 'tritag data convert IN OUT'; give OUT here)") from error
 
 
 def read_any(

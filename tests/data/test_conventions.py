@@ -88,7 +88,7 @@ def test_steps_say_what_they_leave_out(tmp_path: Path, jets: JetBatch, capsys: p
 
 def test_a_reader_without_a_map_names_the_command_that_takes_one(tmp_path: Path) -> None:
     np.savez(tmp_path / "jets.npz", cand_pt=np.ones((3, 2)))
-    with pytest.raises(DataError, match=r"name them with --map \(an option of 'tritag data convert', which writes"):
+    with pytest.raises(DataError, match=r"name them with --map \(an option of 'tritag data convert IN OUT'; give OUT"):
         read_source(tmp_path / "jets.npz")
     with pytest.raises(DataError, match=r"with --map$"):
         read_any(tmp_path / "jets.npz")
