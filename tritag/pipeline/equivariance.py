@@ -8,8 +8,7 @@ from pathlib import Path
 from tritag.errors import RunError
 from tritag.files import JsonObject
 from tritag.pipeline.defaults import EQUIVARIANCE_JETS
-from tritag.pipeline.golden import require_own_jets
-from tritag.pipeline.jets import coded_jets
+from tritag.pipeline.jets import labelled_jets
 from tritag.pipeline.opened import OpenedRun, measured
 from tritag.quant.measure.equivariance import (
     Change,
@@ -95,9 +94,7 @@ def _measured(opened: OpenedRun, jets: Path | None, n_max: int, seed: int) -> Eq
             f"{opened.name} must have the float run that it was quantized from, but comes from the zoo without it; "
             f"name a run that was trained here"
         )
-    if jets is None:
-        require_own_jets(opened)
-    batch = coded_jets(recipe, None if jets else "test", file=jets, n_max=n_max)
+    batch = labelled_jets(opened, jets, n_max)
     codes, count = batch.codes.numpy()[:n_max], batch.count.numpy().reshape(-1)[:n_max]
     changes = measure_equivariance(tagger, float_run.tagger(), codes, count, seed)
     frames = measure_frame_effect(tagger, codes, count, batch.label.numpy()[:n_max]) if frame_ops(tagger) else None

@@ -16,8 +16,7 @@ from tritag.models.figures.metrics import Metrics
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.training.compute import Compute
 from tritag.models.training.evaluate import scores
-from tritag.pipeline.golden import require_own_jets
-from tritag.pipeline.jets import coded_jets
+from tritag.pipeline.jets import coded_jets, labelled_jets
 from tritag.pipeline.opened import OpenedRun, measured, writing
 
 
@@ -109,17 +108,14 @@ def evaluate_run(
 def _evaluated(
     opened: OpenedRun, jets: Path | None, other: OpenedRun | None, progress: bool, compute: Compute
 ) -> EvaluateResult:
-    split = None if jets else "test"
-    if jets is None:
-        require_own_jets(opened)
-    sample = coded_jets(opened.recipe, split, file=jets)
+    sample = labelled_jets(opened, jets)
     given = outputs_on(opened, sample, progress, compute)
     head = opened.recipe.tagger.head
     metrics = measure_head(given, sample, head)
     against = None
     if other is not None:
         # the same jets, cut to the other's constituents
-        other_sample = coded_jets(other.recipe, split, file=jets or opened.recipe.data)
+        other_sample = coded_jets(other.recipe, None if jets else "test", file=jets or opened.recipe.data)
         other_given = outputs_on(other, other_sample, progress, compute)
         other_head = other.recipe.tagger.head
         if other_head.classes != head.classes or other_head.qcd != head.qcd:

@@ -16,7 +16,9 @@ from tritag.data.simulation.generate import ensure_data
 from tritag.errors import DataError
 from tritag.models.jets.coded_jets import CodedJets
 from tritag.models.jets.stored_jets import is_large, stored_jets
+from tritag.pipeline.golden import require_own_jets
 from tritag.pipeline.names import names_configuration
+from tritag.pipeline.opened import OpenedRun
 from tritag.quant.recipe import Recipe
 from tritag.terminal import print_progress
 
@@ -100,6 +102,19 @@ def coded_jets(
     if stored:
         return stored_jets(path, split, constituents, rounded=recipe.on_grid, candidates=candidates)
     return CodedJets.from_batch(batch, constituents, rounded=recipe.on_grid, candidates=candidates)
+
+
+def labelled_jets(opened: OpenedRun, file: Path | None = None, n_max: int | None = None) -> CodedJets:
+    """Jets to measure a run on: all of ``file``, or the run's own test jets, which one from the zoo may not have here.
+
+    Raises
+    ------
+    DataError
+        As in :func:`coded_jets`, or the jets of a run from the zoo are not in the cache.
+    """
+    if file is None:
+        require_own_jets(opened)
+    return coded_jets(opened.recipe, "test" if file is None else None, file, n_max)
 
 
 def integer_codes(jets: CodedJets) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -26,15 +26,12 @@ from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.made_design import DesignSettings, beats_note, design_of
 from tritag.pipeline.opened import OpenedRun, one_writer
-from tritag.pipeline.run_files import VerdictFile
+from tritag.pipeline.run_files import VerdictFile, executor_option
 from tritag.pipeline.strength import Strength, strength_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.report.firmware import latency_text, simulated_jets
 from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
-
-# Executors of the bit check whose own name is another than the option's.
-_ASKED_AS = {"hls4ml-csim": "csim"}
 
 
 class Scenario(TypedDict):
@@ -202,7 +199,7 @@ def _forget_verdict(opened: OpenedRun) -> None:
         path.unlink()
     else:
         write_json(path, kept)
-    again = advice.command("verify", opened.directory, "--executors", ",".join(_ASKED_AS.get(n, n) for n in names))
+    again = advice.command("verify", opened.directory, "--executors", ",".join(map(executor_option, names)))
     print_progress(f"{opened.name}: the bit check of the earlier Verilog is dropped; {again} checks this one")
 
 

@@ -52,3 +52,17 @@ class CsimFile(TypedDict):
     compile_s: float
     name: NotRequired[str]
     version: NotRequired[int]
+
+
+# By option, executors that a verdict names otherwise.
+_IN_VERDICTS = {"csim": "hls4ml-csim"}
+
+
+def verdict_name(option: str) -> str:
+    """How a verdict names the executor that ``--executors`` calls ``option``."""
+    return _IN_VERDICTS.get(option, option)
+
+
+def executor_option(name: str) -> str:
+    """What ``--executors`` calls the executor that a verdict names."""
+    return next((option for option, named in _IN_VERDICTS.items() if named == name), name)

@@ -8,21 +8,19 @@ from pathlib import Path
 from tritag.data.simulation.generate import ensure_data
 from tritag.environment import runs_root
 from tritag.errors import RunError, TritagError
-from tritag.export.executors import OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
 from tritag.farm import Farm
-from tritag.hls_projects.csim import CsimExecutor
-from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.pipeline import fingerprint
 from tritag.pipeline.csim import csim_run
+from tritag.pipeline.executors import DEFAULT_EXECUTORS
 from tritag.pipeline.export import export_run
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.points.jobs import Job, do_jobs, require_none
 from tritag.pipeline.points.point import Point, run_folder
 from tritag.pipeline.points.trainings import is_trained, train_points
-from tritag.pipeline.run_files import VerdictFile
+from tritag.pipeline.run_files import VerdictFile, verdict_name
 from tritag.pipeline.study.config import (
     PRETRAINING,
     StudyConfig,
@@ -39,7 +37,6 @@ from tritag.terminal import print_progress
 
 # What says that a step of the firmware was done, and what the table of a study reads.
 _FILES = {"export": ("model.qonnx.onnx", "vectors.npz"), "csim": ("csim.json", "hls"), "verify": ("verify.json",)}
-_EXECUTORS = {kind.name for kind in (TorchExecutor, OnnxRuntimeExecutor, QonnxExecutor, CsimExecutor, EmulatorExecutor)}
 _READ = {"csim": {"compile_s"}, "verify": {"executor", "jets", "differ"}}
 
 
@@ -177,7 +174,7 @@ def _require_usual(run: Run, verdicts: list[VerdictFile]) -> None:
     TritagError
         It is one, or the jets cannot be counted.
     """
-    if missing := _EXECUTORS - {verdict["executor"] for verdict in verdicts}:
+    if missing := {*map(verdict_name, DEFAULT_EXECUTORS)} - {verdict["executor"] for verdict in verdicts}:
         raise RunError(f"its bit check was made without {', '.join(sorted(missing))}")
     compared = min(verdict["jets"] for verdict in verdicts)
     if compared >= DEFAULT_JETS:
