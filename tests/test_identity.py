@@ -129,6 +129,29 @@ def test_a_report_does_not_show_what_other_sources_made(trained: Path, capsys: p
     assert cli.run(["report", "transformer-2k"]) == 0
 
 
+def test_costs_of_another_counting_are_counted_again(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What ``cost`` kept is read only while the counting is the same; older tritags recorded none of it."""
+    call, run = ["cost", "--run", "transformer-2k", "--json"], _run(trained)
+    counts, path = run / "cost.json", run / FILE
+    assert cli.run(call) == 0
+    right = counts.read_text()
+    other = {"export/cost.py": source_digest("x = 1")}
+    for change, said in ((other, "source of export/cost.py changed"), (None, "an older tritag counted it")):
+        recorded = read_json_if_there(path)
+        if change is None:
+            del recorded["cost"]
+        else:
+            recorded["cost"]["sources"].update(change)
+        write_json(path, recorded)
+        write_json(counts, {"macs": 0})
+        capsys.readouterr()
+        assert cli.run(call) == 0
+        assert said in " ".join(capsys.readouterr().err.split())
+        assert counts.read_text() == right
+    assert cli.run(call) == 0
+    assert "again" not in capsys.readouterr().err
+
+
 def test_another_float_run_is_said(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = next(trained.glob("runs/transformer-2k-k3-float-*")) / "weights.safetensors"
     whole = weights.read_bytes()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tritag.closed import require_file
+from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Data, Leading, Plugins, Settings, Target
 from tritag.errors import ConfigError, DataError
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TARGET
@@ -17,18 +18,6 @@ from tritag.terminal import print_json, print_progress, print_result, print_tabl
 if TYPE_CHECKING:
     from tritag.pipeline.check_onnx import OnnxCheck
     from tritag.pipeline.check_tagger import TaggerCheck
-
-
-# Options that decide nothing about a file that is there already.
-_OF_TAGGERS = {
-    "constituents": "--constituents",
-    "precision": "--precision",
-    "data": "--data",
-    "settings": "--set",
-    "target": "--target",
-    "interval": "--interval",
-    "beats": "--beats",
-}
 
 
 def command(
@@ -56,7 +45,7 @@ def command(
     tagger or the file is refused.
     """
     if what.lower().endswith(".onnx"):
-        _refuse_options(context)
+        require_only(context, "a QONNX file, which has its own network", "what", "inputs", "plugin", "json")
         require_file(Path(what), DataError, "name an ONNX file")  # before PyTorch is imported
         from tritag.pipeline.check_onnx import check_onnx
 
@@ -87,17 +76,6 @@ def command(
     else:
         print_tagger_check(found)
     found.require_accepted()
-
-
-def _refuse_options(context: typer.Context) -> None:
-    """Refuse options of taggers for a file, also where they ask for what is the default."""
-    sources = {name: context.get_parameter_source(name) for name in _OF_TAGGERS}
-    given = [_OF_TAGGERS[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
-    if given:
-        raise ConfigError(
-            f"{', '.join(given)} must be given for a tagger alone, got a QONNX file, which has its own network; "
-            "leave it out"
-        )
 
 
 def print_tagger_check(result: TaggerCheck) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Tagger
 from tritag.errors import ConfigError
 from tritag.pipeline.names import check_cost_name
@@ -27,6 +28,7 @@ _COLUMNS = {
 
 
 def command(
+    context: typer.Context,
     tagger: Tagger = None,
     constituents: Annotated[int, typer.Option("--constituents", "-K", help="Constituents N of a jet.")] = 30,
     precision: Annotated[str, typer.Option(help="f32, f16, bf16, f8, int8, f8-ternary, int8-ternary.")] = "int8",
@@ -36,12 +38,14 @@ def command(
 ) -> None:
     """Print the cost of one jet: the paper's formulas for a tagger and N, or the exact count of an exported run."""
     if list_taggers:
+        require_only(context, "--list", "list_taggers", "json")
         _list(json)
         return
     if (tagger is None) == (run is None):
         raise ConfigError("name either a tagger (`tritag cost --list` shows them) or a run with --run")
     result: FormulaCost | CountedCost
     if run is not None:
+        require_only(context, "--run", "run", "json")
         opened = open_run(run, needs=("weights.safetensors",), jets=False, suits=is_exact)
         from tritag.pipeline.cost import cost_run
 

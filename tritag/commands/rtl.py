@@ -10,6 +10,7 @@ import typer
 
 from tritag import api
 from tritag.arguments import one_run
+from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Name, OldRun, Run, Target, VerilogInterface, Version
 from tritag.errors import ConfigError
 from tritag.numbers_as_written import number_of
@@ -41,6 +42,7 @@ class Design(TypedDict):
 
 
 def command(
+    context: typer.Context,
     run: Run = None,
     old_run: OldRun = None,
     target: Target = DEFAULT_TARGET,
@@ -67,6 +69,10 @@ def command(
 
     Exit status 1 when an integer differs from the exported file's, or a measured cycle count from the schedule.
     """
+    if vendor_report:
+        require_only(context, "--vendor-report", "run", "vendor_report", "name", "version", "json")
+    elif clocks is not None:
+        require_only(context, "--clocks", "run", "clocks", "target", *Design.__annotations__, "json")
     where = one_run(run, old_run)
     if vendor_report:
         kept = api.vendor_reports(where, vendor_report, name, version)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, FarmYaml, Plugins, Processes, Retry, Scheduler
 from tritag.configs import load_config
 from tritag.errors import ConfigError
@@ -17,6 +18,7 @@ _LIMIT = "best: largest "
 
 
 def command(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="SPEC|best", help="A name in configs/sweeps, a YAML file, or 'best'.")],
     sweep: Annotated[
         str | None, typer.Argument(help="best: of this sweep; by default the newest.", show_default=False)
@@ -49,10 +51,15 @@ def command(
     limits = {"latency_ns": latency_ns, "lut_share": lut_share, "dsp_share": dsp_share}
     given = {key: most for key, most in {**limits, "bit_operations": bit_operations}.items() if most is not None}
     if name == _BEST:
+        require_only(context, "best", "name", "sweep", *limits, "bit_operations", "objective", "plugin", "json")
         _print_best(sweep, given, objective, json)
         return
     if given or objective or sweep:
         raise ConfigError("limits belong to 'tritag sweep best'; give a sweep its limits as objectives in its file")
+    if emit is not None:
+        require_only(context, "--emit", "name", "emit", "plugin")
+    elif point is not None:
+        require_only(context, "--point", "name", "point", "plugin", "json")
     load_config("sweeps", name)  # a wrong name is answered before PyTorch is imported
     where = Farm(processes, scheduler, farm)
     if emit is not None:

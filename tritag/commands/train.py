@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tritag.api import train
+from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Data, Deterministic, Device, Leading, Plugins, Settings, Tagger
 from tritag.errors import ConfigError
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION
@@ -14,6 +15,7 @@ from tritag.terminal import print_json, print_result, print_table
 
 
 def command(
+    context: typer.Context,
     tagger: Tagger = None,
     data: Data = DEFAULT_DATA,
     constituents: Leading = None,
@@ -40,6 +42,7 @@ def command(
 ) -> None:
     """Train a tagger into a new run directory; a killed training is continued by the same command."""
     if list_taggers:
+        require_only(context, "--list", "list_taggers", "plugin", "json")
         _list(json)
         return
     if tagger is None:

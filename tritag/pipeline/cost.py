@@ -10,6 +10,7 @@ from tritag.export.graph import read_graph
 from tritag.export.qonnx_file import export_model
 from tritag.files import JsonObject, write_json
 from tritag.pipeline.export import exact
+from tritag.pipeline.fingerprint import changes, record_step, summary
 from tritag.pipeline.opened import OpenedRun, writing
 from tritag.quant.measure.cost import Cost, cost_by_stage, total_cost
 from tritag.quant.measure.cost_taggers import cost_sizes
@@ -99,18 +100,24 @@ def cost_run(opened: OpenedRun) -> CountedCost:
         return CountedCost(opened, kept)
     with writing(opened.run):
         if (kept := _kept(opened)) is None:  # another command may have counted meanwhile
-            write_json(opened.run.path("cost.json"), kept := _counted(opened))
+            kept = _counted(opened)
+            record_step(opened.run, "cost")
+            write_json(opened.run.path("cost.json"), kept)  # last: it says that the step was done
         return CountedCost(opened, kept)
 
 
 def _kept(opened: OpenedRun) -> JsonObject | None:
-    """Counts of before; None where there are none, or where their file is damaged, which is said."""
+    """Counts of before; None where there are none, or where they must be counted again, which is said."""
     if not opened.run.path("cost.json").is_file():
         return None
     try:
         kept: JsonObject = opened.run.read_json("cost.json")
     except RunError as error:
         print_progress(f"{error}; it is counted again")
+        return None
+    if (found := changes(opened.run, "cost")) != []:
+        why = f"{summary(found)} since it was counted" if found else "an older tritag counted it"
+        print_progress(f"{opened.name}: {why}; cost.json is counted again")
         return None
     return kept
 

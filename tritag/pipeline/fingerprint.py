@@ -38,11 +38,12 @@ _TAGGER = ("tritag.models.layers", "tritag.models.nets", "tritag.models.jets", "
 _TRAINING = ("tritag.models.training", "tritag.models.figures", "tritag.models.jets", "tritag.quant.recipe")
 # By step: the modules that make its files, and the packages in which their imports are followed.
 _MADE_BY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "cost": (("tritag.export.cost", "tritag.export.qonnx_file", "tritag.export.graph"), ("tritag.export",)),
     "export": (("tritag.export.qonnx_file", "tritag.export.graph"), ("tritag.export",)),
     "csim": (("tritag.hls_projects.csim",), ("tritag.hls_projects",)),
     "rtl": (("tritag.export.rtl.design.search",), ("tritag.export",)),
 }
-_DONE = {"train": "trained", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
+_DONE = {"train": "trained", "cost": "counted", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
 
 
 class StepPrint(TypedDict):
