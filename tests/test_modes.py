@@ -30,6 +30,19 @@ def test_what_a_mode_would_ignore_is_refused(call: str, capsys: pytest.CaptureFi
     assert f"{SURPLUS[call]}; leave it out" in line
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("report one --out page.html", "--out is for the page of several runs, got page.html and one run"),
+        ("report one two --run three", "name one run, got 'one' and --run 'three'; leave --run out"),
+    ],
+)
+def test_a_report_s_options(call: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One run's page has its place, and several runs are named one way."""
+    assert cli.run(call.split()) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_what_a_mode_uses_goes_on(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The older ``--run`` is a name of the run; a variable for many calls is no option of this one."""
     monkeypatch.setenv("TRITAG_DEVICE", "cuda")
