@@ -36,6 +36,7 @@ def test_wrong_calls(capsys):
         (["transfomer-2k"], "did you mean 'transformer-2k'?"),
         (["transformer-2k", "--precision", "int8-ternry"], "did you mean 'int8-ternary'?"),
         (["transformer-2k", "-K", "0"], "constituents must be >= 1, got 0"),
+        (["transformer-seed-2k"], "tritag cost --run RUN"),
         ([], "name either a tagger"),
     ]:
         assert cli.run(["cost", *arguments]) == 2

@@ -107,10 +107,13 @@ def sizes_of(config: TaggerConfig) -> Sizes:
     """
     if config.network not in NETWORKS:
         known = ", ".join(sorted(NETWORKS))
-        raise ConfigError(f"cost formulas exist for the networks {known}, got {config.network!r}")
+        raise ConfigError(
+            f"cost formulas exist for the networks {known}, got {config.network!r}; count a trained run of it with "
+            "tritag cost --run RUN"
+        )
     if other := _beside(config):
         raise ConfigError(
-            f"cost formulas exist for seven scalars of pt, eta and phi alone, got {other}; count the exported run with "
-            "tritag cost RUN"
+            f"cost formulas exist for seven scalars of pt, eta and phi alone, got {other}; count a trained run of it "
+            "with tritag cost --run RUN"
         )
     return NETWORKS[config.network](config.sizes)
