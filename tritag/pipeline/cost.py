@@ -99,25 +99,27 @@ def cost_run(opened: OpenedRun) -> CountedCost:
     if (kept := _kept(opened)) is not None:  # reading needs no lock, and no place to write one
         return CountedCost(opened, kept)
     with writing(opened.run):
-        if (kept := _kept(opened)) is None:  # another command may have counted meanwhile
+        if (kept := _kept(opened, say=True)) is None:  # another command may have counted meanwhile
             kept = _counted(opened)
             record_step(opened.run, "cost")
             write_json(opened.run.path("cost.json"), kept)  # last: it says that the step was done
         return CountedCost(opened, kept)
 
 
-def _kept(opened: OpenedRun) -> JsonObject | None:
-    """Counts of before; None where there are none, or where they must be counted again, which is said."""
+def _kept(opened: OpenedRun, say: bool = False) -> JsonObject | None:
+    """Counts of before; None where there are none, or where they must be counted again, which can be said."""
     if not opened.run.path("cost.json").is_file():
         return None
     try:
         kept: JsonObject = opened.run.read_json("cost.json")
     except RunError as error:
-        print_progress(f"{error}; it is counted again")
+        if say:
+            print_progress(f"{error}; it is counted again")
         return None
     if (found := changes(opened.run, "cost")) != []:
         why = f"{summary(found)} since it was counted" if found else "an older tritag counted it"
-        print_progress(f"{opened.name}: {why}; cost.json is counted again")
+        if say:
+            print_progress(f"{opened.name}: {why}; cost.json is counted again")
         return None
     return kept
 
