@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tritag.closed import require_file
-from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Data, Leading, Plugins, Settings, Target
 from tritag.errors import ConfigError, DataError
+from tritag.modes import require_only
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TARGET
 from tritag.pipeline.names import check_training_names
 from tritag.terminal import print_json, print_progress, print_result, print_table

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Tagger
 from tritag.errors import ConfigError
+from tritag.modes import require_only
 from tritag.pipeline.names import check_cost_name
 from tritag.pipeline.opened import is_exact, open_run
 from tritag.terminal import print_json, print_result, print_table

@@ -10,9 +10,9 @@ import typer
 
 from tritag import api
 from tritag.arguments import one_run
-from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Name, OldRun, Run, Target, VerilogInterface, Version
 from tritag.errors import ConfigError
+from tritag.modes import require_only
 from tritag.numbers_as_written import number_of
 from tritag.pipeline.defaults import DEFAULT_TARGET, RTL_JETS
 from tritag.terminal import print_json, print_result, print_table

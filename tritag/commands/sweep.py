@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, FarmYaml, Plugins, Processes, Retry, Scheduler
 from tritag.configs import load_config
 from tritag.errors import ConfigError
 from tritag.farm import Farm
+from tritag.modes import require_only
 from tritag.terminal import print_json, print_result
 
 _BEST = "best"

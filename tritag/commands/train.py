@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from tritag.api import train
-from tritag.commands.modes import require_only
 from tritag.commands.options import AsJson, Data, Deterministic, Device, Leading, Plugins, Settings, Tagger
 from tritag.errors import ConfigError
+from tritag.modes import require_only
 from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION
 from tritag.terminal import print_json, print_result, print_table
 
