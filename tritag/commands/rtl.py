@@ -69,18 +69,16 @@ def command(
 
     Exit status 1 when an integer differs from the exported file's, or a measured cycle count from the schedule.
     """
-    if vendor_report:
-        require_only(context, "--vendor-report", "run", "vendor_report", "name", "version", "json")
-    elif clocks is not None:
-        require_only(context, "--clocks", "run", "clocks", "target", *Design.__annotations__, "json")
     where = one_run(run, old_run)
     if vendor_report:
+        require_only(context, "--vendor-report", "run", "vendor_report", "name", "version", "json")
         kept = api.vendor_reports(where, vendor_report, name, version)
         if json:
             print_json(kept)
         return
     design: Design = {"interval": interval, "beats": beats, "dsp_bits": dsp_bits, "interface": interface}
     if clocks is not None:
+        require_only(context, "--clocks", "run", "clocks", "target", *design, "json")
         _print_clocks(api.clocks(where, _frequencies(clocks), target, **design), json)
         return
     result = api.rtl(where, target, **design, jets=jets, name=name, version=version)

@@ -96,32 +96,33 @@ def cost_run(opened: OpenedRun) -> CountedCost:
     RunError
         The run is not trained to its end.
     """
-    if (kept := _kept(opened)) is not None:  # reading needs no lock, and no place to write one
+    kept, _ = _kept(opened)  # reading needs no lock, and no place to write one
+    if kept is not None:
         return CountedCost(opened, kept)
     with writing(opened.run):
-        if (kept := _kept(opened, say=True)) is None:  # another command may have counted meanwhile
+        kept, again = _kept(opened)  # another command may have counted meanwhile
+        if kept is None:
+            if again:
+                print_progress(f"{again}; cost.json is counted again")
             kept = _counted(opened)
             record_step(opened.run, "cost")
             write_json(opened.run.path("cost.json"), kept)  # last: it says that the step was done
         return CountedCost(opened, kept)
 
 
-def _kept(opened: OpenedRun, say: bool = False) -> JsonObject | None:
-    """Counts of before; None where there are none, or where they must be counted again, which can be said."""
+def _kept(opened: OpenedRun) -> tuple[JsonObject | None, str]:
+    """Counts of before; where they are there, but must be counted again, None and why."""
     if not opened.run.path("cost.json").is_file():
-        return None
+        return None, ""
     try:
         kept: JsonObject = opened.run.read_json("cost.json")
     except RunError as error:
-        if say:
-            print_progress(f"{error}; it is counted again")
-        return None
-    if (found := changes(opened.run, "cost")) != []:
-        why = f"{summary(found)} since it was counted" if found else "an older tritag counted it"
-        if say:
-            print_progress(f"{opened.name}: {why}; cost.json is counted again")
-        return None
-    return kept
+        return None, str(error)
+    if (found := changes(opened.run, "cost")) is None:
+        return None, f"{opened.name}: an older tritag counted its cost"
+    if found:
+        return None, f"{opened.name}: {summary(found)} since its cost was counted"
+    return kept, ""
 
 
 def _counted(opened: OpenedRun) -> JsonObject:

@@ -43,7 +43,7 @@ _MADE_BY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "csim": (("tritag.hls_projects.csim",), ("tritag.hls_projects",)),
     "rtl": (("tritag.export.rtl.design.search",), ("tritag.export",)),
 }
-_DONE = {"train": "trained", "cost": "counted", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
+_DONE = {"train": "trained", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
 
 
 class StepPrint(TypedDict):
