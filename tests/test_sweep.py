@@ -309,12 +309,26 @@ def test_a_rejection_without_end_is_the_best_and_costs_that_are_unknown_are_none
     lines = read_sweep("tiny")[2]
     assert [(line["status"], line["front"]) for line in lines] == [("stopped", False), ("done", True)]
     assert 'data value="inf"' in next(runs.glob("sweeps/*/report.html")).read_text()
+    assert {line["error"] for line in lines} == {""}
     spec.write_text(spec.read_text().replace("[rejection_0.3]", "[auc, latency_ns]"))
     monkeypatch.setattr(engine, "figures_of", lambda *_: {"auc": 0.9})
     assert cli.run(["sweep", str(spec), "--processes", "1"]) == 2
     assert "halving must have points with all of the objectives, but none of 2 has them; point 0 has no latency_ns" in (
         capsys.readouterr().err
     )
+
+
+def test_what_halving_cannot_compare_says_what_it_lacks(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = write_sweep(tmp_path / "tiny.yaml", objectives="[auc, latency_ns]", more="halving: {shares: [0.5]}\n")
+    monkeypatch.setattr(engine, "train_points", lambda *_: {})
+    found = iter([{"auc": 0.9}, {"auc": 0.8, "latency_ns": 300.0}, {"auc": 0.8, "latency_ns": 300.0}])
+    monkeypatch.setattr(engine, "figures_of", lambda *_: next(found))
+    lines = sweep_run(str(spec), Farm(processes=1)).points
+    why = "has no latency_ns: halving cannot compare it with others"
+    assert [(line["status"], line["error"]) for line in lines] == [("stopped", why), ("done", "")]
+    assert f"stopped: {why}" in next(runs.glob("sweeps/*/report.html")).read_text()
 
 
 def test_the_command_names_the_design_of_the_table() -> None:

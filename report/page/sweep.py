@@ -53,7 +53,7 @@ def _table(report: Report, numbers: list[int]) -> str:
 
 def _cells(report: Report, i: int, shown: list[str]) -> list[str]:
     line, where = report["points"][i], f"/points/{i}"
-    fate = f"failed: {line['error']}" if line["status"] == "failed" else str(line["status"])
+    fate = f"{line['status']}: {line['error']}" if line["error"] else str(line["status"])
     cells = [str(line["point"]), *(str(line[axis]) for axis in report["axes"]), fate, str(line["run"] or "-")]
     found = [number(report, f"{where}/{name}", FIGURES[name][1]) for name in shown]
     for j, name in enumerate(shown):

@@ -76,8 +76,8 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
         The run is not exported, has no Verilog, or its Verilog was found wrong.
     """
     run, naming = opened.run, naming or Naming.of_run(opened.name)
-    made: DesignFile = run.read_json("rtl.json")
     rtl = run.read_json("rtl.json")
+    made: DesignFile = rtl
     model = model_of(opened, made.get("interface", "plain"))
     graph = read_graph(model)
     inputs, expected = load_vectors(run.require("vectors.npz"), graph)

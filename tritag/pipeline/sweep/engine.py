@@ -50,12 +50,17 @@ def require_some(config: SweepConfig, rows: Sequence[SweepRow]) -> None:
         raise ConfigError(f"no point of the sweep can be trained; the first: {rows[0].error}")
     if all(row.status == "stopped" and row.objectives(config.objectives) is None for row in rows if row.run):
         first = next(row for row in rows if row.run)
-        lacking = [name for name in config.objectives if first.figures.get(name) is None]
         raise ConfigError(
             f"halving must have points with all of the objectives, but none of {len(rows)} has them; point "
-            f"{first.number} has no {', '.join(lacking)} (costs and designs belong to exact precisions): change "
-            "objectives or axes.precision"
+            f"{first.number} {_lacking(first, config.objectives)} (costs and designs belong to exact precisions): "
+            "change objectives or axes.precision"
         )
+
+
+def _lacking(row: SweepRow, objectives: Sequence[str]) -> str:
+    """What a row lacks of the objectives, in words; empty when nothing."""
+    names = [name for name in objectives if row.figures.get(name) is None]
+    return f"has no {', '.join(names)}" if names else ""
 
 
 def run_points(
@@ -78,7 +83,9 @@ def run_points(
             on = {row.number for row in kept}
             for row in found:
                 if row.number not in on and row.status != "failed":
-                    rows[row.number] = dataclasses.replace(row, status="stopped")
+                    lacking = _lacking(row, config.objectives)
+                    why = f"{lacking}: halving cannot compare it with others" if lacking else ""
+                    rows[row.number] = dataclasses.replace(row, status="stopped", error=why)
             alive = [(number, values) for number, values in alive if number in on]
     return [rows[number] for number, _ in points]
 

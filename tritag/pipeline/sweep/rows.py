@@ -35,13 +35,13 @@ class SweepRow:
     share : float
         Share of the steps that it was trained for, 1 for all.
     status : str
-        ``done``, ``stopped`` (others were better at this share), or ``failed``.
+        ``done``, ``stopped`` (others were better at this share, or it lacks an objective), or ``failed``.
     run : str, optional
         Its run's directory name.
     figures : dict
         Rejections and AUC with their statistical errors; costs and design, where the point has an exact form.
     error : str
-        Of a point that failed.
+        Why a point failed, or which objectives one lacks that halving stopped for that.
     """
 
     number: int
