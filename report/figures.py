@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ def write_figures(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> li
     """Write one SVG file for each cost that at least two rows have; returns the files.
 
     Points are means over seeds; bars are the spread over seeds, or the statistical error of a single one. Where the
-    cost is counted on exported graphs, a line joins the Pareto front of each signal.
+    cost is counted on exported graphs, a line joins the Pareto front of each signal. Rows that :func:`is_drawn` refuses
+    are left out.
 
     Raises
     ------
@@ -31,13 +33,18 @@ def write_figures(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> li
     """
     written = []
     for key, ending, label in AXES:
-        chosen = [row for row in rows if row.get(key) is not None]
+        chosen = [row for row in rows if row.get(key) is not None and is_drawn(row)]
         if len(chosen) > 1:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{name}-{ending}.svg"
             _draw(chosen, key, label, path, front=key == "effective_bit_operations")
             written.append(path)
     return written
+
+
+def is_drawn(row: dict[str, Any]) -> bool:
+    """Whether a row has a place in a figure: an infinite rejection has none."""
+    return math.isfinite(row["rejection_0.3"]["value"])
 
 
 def _draw(rows: Sequence[dict[str, Any]], key: str, label: str, path: Path, front: bool) -> None:

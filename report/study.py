@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,11 @@ class StudyEntry:
 
 
 def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
-    """Figures of every entry: means over seeds, statistical error of the test set, spread over seeds."""
+    """Figures of every entry: means over seeds, statistical error of the test set, spread over seeds.
+
+    A rejection is infinite, without error and spread, where no background jet passes with one of the seeds, and a ratio
+    None where none passes either tagger.
+    """
     rows = []
     for entry in entries:
         metrics = [measure(scores, entry.labels) for scores in entry.scores]
@@ -78,15 +83,15 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
             "parameters": entry.parameters,
             "seeds": len(metrics),
             "n_background": metrics[0].n_background,
-            "auc": _mean([(m.auc.value, m.auc.error) for m in metrics]),
-            "accuracy": _mean([(m.accuracy.value, m.accuracy.error) for m in metrics]),
+            "auc": mean_figure([(m.auc.value, m.auc.error) for m in metrics]),
+            "accuracy": mean_figure([(m.accuracy.value, m.accuracy.error) for m in metrics]),
         }
         for eps in _EFFICIENCIES:
-            row[f"rejection_{eps}"] = _mean([_rejection(m, eps) for m in metrics])
+            row[f"rejection_{eps}"] = mean_figure([_rejection(m, eps) for m in metrics])
         if entry.reference is not None:
             other = entries[entry.reference]
             ratios = [rejection_ratio(a, b, entry.labels) for a, b in zip(entry.scores, other.scores, strict=True)]
-            row["ratio"] = _mean([(r.value, r.error) for r in ratios])
+            row["ratio"] = mean_figure([(r.value, r.error) for r in ratios])
             row["reference"] = other.label
         if entry.costs:
             row["effective_bit_operations"] = float(np.mean([c["effective_bit_operations"] for c in entry.costs]))
@@ -100,7 +105,7 @@ def study_rows(entries: Sequence[StudyEntry]) -> list[dict[str, Any]]:
             row["firmware"] = entry.firmware
         if entry.elsewhere is not None:
             others = [measure(scores, labels).auc for scores, labels in entry.elsewhere]
-            row["auc_elsewhere"] = _mean([(auc.value, auc.error) for auc in others])
+            row["auc_elsewhere"] = mean_figure([(auc.value, auc.error) for auc in others])
             row["jets_elsewhere"] = len(entry.elsewhere[0][1])
         rows.append(row)
     _mark_fronts([row for row in rows if "effective_bit_operations" in row])
@@ -118,6 +123,8 @@ def _mark_fronts(rows: Sequence[dict[str, Any]]) -> None:
 
 def study_markdown(rows: Sequence[dict[str, Any]], elsewhere: str = "other jets") -> str:
     """Markdown table; value ± statistical error (± spread over seeds when there are several), and costs where known.
+
+    A figure that is not finite is a word, ``infinite`` or ``unknown``.
 
     ``elsewhere`` names the other jets, on which rows may have an AUC, too.
     """
@@ -156,13 +163,25 @@ def _elsewhere(row: dict[str, Any]) -> str:
     return f"{_text(row['auc_elsewhere'], 3)} ({row['jets_elsewhere']} jets)" if "auc_elsewhere" in row else "-"
 
 
-def _mean(values: Sequence[tuple[float, float]]) -> dict[str, float | None]:
-    """Mean over seeds; the statistical error is that of one seed, because all share the test jets."""
+def mean_figure(values: Sequence[tuple[float, float]]) -> dict[str, float | None]:
+    """Mean of a figure over seeds or signals, from its values and statistical errors.
+
+    Returns
+    -------
+    dict
+        ``value``, infinite where one of them is, None where one is not known; ``error`` is the mean one, since all
+        share the test jets, and None where it is not finite; ``spread`` is the standard deviation of several finite
+        values, else None.
+    """
     figures = np.array(values, dtype=np.float64)
-    spread = float(figures[:, 0].std(ddof=1)) if len(figures) > 1 else None
-    return {"value": float(figures[:, 0].mean()), "error": float(figures[:, 1].mean()), "spread": spread}
+    value, error = (float(x) for x in figures.mean(axis=0))
+    spread = float(figures[:, 0].std(ddof=1)) if len(figures) > 1 and math.isfinite(value) else None
+    sure = math.isfinite(value) and math.isfinite(error)
+    return {"value": None if math.isnan(value) else value, "error": error if sure else None, "spread": spread}
 
 
-def _text(figure: dict[str, float | None], digits: int) -> str:
-    text = f"{figure['value']:.{digits}f} ± {figure['error']:.{digits}f}"
-    return text if figure["spread"] is None else f"{text} ± {figure['spread']:.{digits}f}"
+def _text(figure: Mapping[str, float | None], digits: int) -> str:
+    value, *errors = (figure[name] for name in ("value", "error", "spread"))
+    if value is None or math.isinf(value):
+        return "unknown" if value is None else "infinite"
+    return " ± ".join(f"{x:.{digits}f}" for x in (value, *errors) if x is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from tritag.pipeline.study.scheduler import must_be_done
 from tritag.pipeline.study.table import paper_cost, replace_section, require_jets
 from tritag.quant.measure.cost import total_cost
 from tritag.quant.measure.cost_taggers import cost_sizes
-from tritag.report.figures import write_figures
+from tritag.report.figures import is_drawn, write_figures
 from tritag.report.pareto import pareto_front
 from tritag.report.study import StudyEntry, study_markdown, study_rows
 from tritag.run import Run
@@ -58,6 +60,24 @@ def test_table_has_a_line_per_row() -> None:
     assert table[2].startswith("| good |")
     assert table[2].count("±") == 8
     assert table[3].count("|") == table[0].count("|")
+
+
+def test_figures_that_are_not_finite_are_words(tmp_path: Path) -> None:
+    """With one seed no background jet passes: nothing is written as nan, and no figure hides the row."""
+    labels = np.repeat([0, 1], 300)
+    some = np.random.default_rng(3).normal(labels * 1.0)
+    entry = StudyEntry("some", 10, [some, some], labels)
+    costs = [{"effective_bit_operations": 1e6, "effective_weight_bits": 5}] * 2
+    perfect = StudyEntry("perfect", 10, [some, 9.0 * labels], labels, reference=0, costs=costs)
+    rows = study_rows([entry, perfect, replace(perfect, scores=[9.0 * labels] * 2, reference=1)])
+    assert rows[1]["rejection_0.3"] == {"value": math.inf, "error": None, "spread": None}
+    cells = [line.split(" | ")[3:] for line in study_markdown(rows).splitlines()[2:]]
+    assert [row[2] for row in cells] == ["-", "infinite", "unknown"]
+    assert [row[0] for row in cells[1:]] == ["infinite", "infinite"]
+    assert "nan" not in (json.dumps(rows) + study_markdown(rows)).lower()
+    assert write_figures(rows, tmp_path, "none") == []  # a figure of points without a place
+    assert not is_drawn(rows[1])
+    assert is_drawn(rows[0])
 
 
 def test_what_a_step_wrote_is_not_believed_because_it_is_there(

@@ -11,9 +11,9 @@ from tritag.files import JsonObject
 from tritag.pipeline.study.config import load_study
 from tritag.pipeline.study.scheduler import check_all, done_rows, train_all
 from tritag.pipeline.study.table import find_section, replace_section, require_jets, study_entries
-from tritag.report.figures import write_figures
+from tritag.report.figures import is_drawn, write_figures
 from tritag.report.study import study_markdown, study_rows
-from tritag.terminal import print_progress
+from tritag.terminal import print_progress, print_warning
 
 
 @dataclass(frozen=True)
@@ -115,4 +115,6 @@ def study_run(
     if figures is not None:
         for path in write_figures(result.as_list(), figures, result.name):
             print_progress(f"wrote {path}")
+        if absent := [row["tagger"] for row in rows if not is_drawn(row)]:
+            print_warning(f"infinite rejections have no place in a figure, which lacks {'; '.join(map(str, absent))}")
     return result

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from tritag.errors import RunError
 from tritag.files import JsonObject
 from tritag.models.figures.head_metrics import tag_scores
@@ -17,6 +15,7 @@ from tritag.pipeline.opened import open_run
 from tritag.pipeline.points.designs import DesignAsked, read_design
 from tritag.pipeline.sweep.objectives import OBJECTIVES
 from tritag.report.pareto import front_numbers
+from tritag.report.study import mean_figure
 
 _EFFICIENCIES = (0.3, 0.5)
 _COUNTS = ("parameters", "weight_bits", "bit_operations", "effective_bit_operations")
@@ -99,12 +98,8 @@ def figures_of(run: Path, design: DesignAsked | None) -> JsonObject:
 
 
 def _mean(name: str, values: Sequence[tuple[float, float]]) -> JsonObject:
-    value, error = np.mean(np.array(values, dtype=np.float64), axis=0)
-    if value == np.inf:
-        return {name: float(value), f"{name}_error": None}
-    if not np.isfinite(value) or not np.isfinite(error):
-        return {name: None, f"{name}_error": None}
-    return {name: float(value), f"{name}_error": float(error)}
+    mean = mean_figure(values)
+    return {name: mean["value"], f"{name}_error": mean["error"]}
 
 
 def best_first(rows: Sequence[SweepRow], objectives: Sequence[str]) -> list[SweepRow]:
