@@ -84,7 +84,18 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         *("demo", "taggers", "data", "points", "study", "sweep", "runs", "clean_sweeps", "clean"),
     ),
     "tritag/pipeline/points": ("point", "jobs", "trainings", "designs"),
-    "tritag/pipeline/sweep": ("objectives", "best", "config", "rows", "engine", "search", "files", "run", "emit"),
+    "tritag/pipeline/sweep": (
+        "objectives",
+        "config",
+        "place",
+        "best",
+        "rows",
+        "engine",
+        "search",
+        "files",
+        "run",
+        "emit",
+    ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }
 LEAF_FILES = (

@@ -134,6 +134,8 @@ def test_flipped_bits_of_a_sweep_s_table_are_seen(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("TRITAG_RUNS", str(tmp_path))
     table = tmp_path / "sweeps" / "s-1" / "table.json"
     table.parent.mkdir(parents=True)
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "weights.safetensors").touch()
     point: JsonObject = {"point": 1, "status": "done", "run": "r", "rejection_0.3": 50.0, "latency_ns": 400.0}
     write_json(table, {"objectives": ["rejection_0.3"], "target": "vu13p-360mhz", "points": [point]})
     assert best_point(None, {"latency_ns": 500.0}).point["run"] == "r"

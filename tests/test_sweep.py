@@ -21,12 +21,13 @@ from tritag import cli, plugins
 from tritag.configs import config_names
 from tritag.errors import ConfigError, RunError
 from tritag.farm import Farm
-from tritag.files import write_json
+from tritag.files import JsonObject, write_json
 from tritag.pipeline.points import designs, trainings
 from tritag.pipeline.sweep import engine
 from tritag.pipeline.sweep.best import BestPoint, best_point, read_sweep
 from tritag.pipeline.sweep.config import grid, load_sweep, point_of
 from tritag.pipeline.sweep.emit import emitted
+from tritag.pipeline.sweep.place import folder_of
 from tritag.pipeline.sweep.rows import SweepRow, _mean, best_first, on_front
 from tritag.pipeline.sweep.run import sweep_run
 from tritag.pipeline.train import TrainResult
@@ -179,7 +180,8 @@ def test_the_run_to_deploy(
     assert [row["latency_ns"] != "" for row in rows] == [False, True]
     capsys.readouterr()
     assert cli.run(["sweep", "best", "--latency-ns", "5000", "--lut-share", "0.9"]) == 0
-    assert capsys.readouterr().out.startswith(f"{line['run']}\n")
+    (folder,) = (runs / "sweeps").glob("a b-*")
+    assert capsys.readouterr().out.startswith(f"{line['run']}\nsweep: {folder}\n")
     assert cli.run(["sweep", "best", "a b", "--latency-ns", "1", "--json"]) == 2
     assert "has latency_ns <= 1 with a known auc; the nearest has latency_ns = " in capsys.readouterr().err
 
@@ -341,3 +343,46 @@ def test_the_command_names_the_design_of_the_table() -> None:
     for limit in (0.0, -1.0, math.nan):
         with pytest.raises(ConfigError, match="--lut-share must be above 0, got "):
             best_point(None, {"lut_share": limit})
+
+
+def _table(folder: Path, runs: list[str]) -> None:
+    folder.mkdir(parents=True)
+    points: list[JsonObject] = [
+        {"point": i, "status": "done", "run": run, "auc": 0.9 - 0.1 * i} for i, run in enumerate(runs)
+    ]
+    write_json(folder / "table.json", {"objectives": ["auc"], "target": "vu13p-360mhz", "points": points})
+
+
+def test_the_best_is_of_the_file_as_it_stands(tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = write_sweep(tmp_path / "grid.yaml")
+    name = folder_of(str(spec), load_sweep(str(spec))).name
+    _table(runs / "sweeps" / name, ["a"])
+    _table(runs / "sweeps" / "other-1", ["b"])
+    for run in ("a", "b"):
+        (runs / run).mkdir()
+        (runs / run / "weights.safetensors").touch()
+    for given in (str(spec), name, str(runs / "sweeps" / name), "grid"):
+        assert best_point(given, {}).sweep == name
+    assert best_point("other", {}).point["run"] == "b"
+    spec.write_text(spec.read_text().replace("[0.003, 0.01]", "[0.003, 0.02]"))
+    assert cli.run(["sweep", "best", str(spec)]) == 2
+    edited = folder_of(str(spec), load_sweep(str(spec))).name
+    assert (
+        f"{spec} must have been done as it stands, but there is no table of it in {edited}; call "
+        f"'tritag sweep {spec}'; or name one of other settings: 'tritag sweep best {name}'"
+    ) in capsys.readouterr().err
+    with pytest.raises(RunError, match=r"demo must have been done as it stands, but .*; call 'tritag sweep demo'$"):
+        best_point("demo", {})
+
+
+def test_a_run_that_is_gone_is_not_the_best(tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _table(runs / "sweeps" / "s-1", ["a", "b"])
+    (runs / "b").mkdir()
+    (runs / "b" / "weights.safetensors").touch()
+    assert cli.run(["sweep", "best", "s"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("b\n")
+    assert "better, but passed over, since the runs are gone: point 0 (a)\n" in printed.err
+    (runs / "b" / "weights.safetensors").unlink()
+    with pytest.raises(RunError, match=r"but in s-1 they are gone: point 0 \(a\), point 1 \(b\); the sweep, called"):
+        best_point(None, {})

@@ -9,9 +9,9 @@ from tritag.environment import runs_root
 from tritag.errors import RunError
 from tritag.files import JsonObject
 from tritag.pipeline.points.jobs import FOLDER as POINTS
-from tritag.pipeline.sweep.best import FOLDER as SWEEPS
-from tritag.pipeline.sweep.best import TABLE
 from tritag.pipeline.sweep.files import TABLE_FILES
+from tritag.pipeline.sweep.place import FOLDER as SWEEPS
+from tritag.pipeline.sweep.place import TABLE
 from tritag.structured import read_json
 
 Found = list[tuple[Path, str]]

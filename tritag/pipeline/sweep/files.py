@@ -7,22 +7,15 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from tritag.configs import digest
-from tritag.environment import runs_root
 from tritag.files import JsonObject, atomic_path, write_json, write_text
-from tritag.pipeline.sweep.best import FOLDER, TABLE
 from tritag.pipeline.sweep.config import SweepConfig
+from tritag.pipeline.sweep.place import TABLE
 from tritag.pipeline.sweep.rows import SweepRow, on_front
 from tritag.report.page.sweep import sweep_page
 from tritag.terminal import print_progress
 
 # All that a sweep's folder holds.
 TABLE_FILES = ("table.csv", "table.parquet", "report.html", TABLE)
-
-
-def folder_of(name: str, config: SweepConfig) -> Path:
-    """Folder of a sweep, named by its settings."""
-    return runs_root() / FOLDER / f"{Path(name).stem}-{digest(config)}"
 
 
 def table_of(config: SweepConfig, rows: Sequence[SweepRow]) -> list[JsonObject]:

@@ -10,7 +10,8 @@ from tritag.farm import Farm, kept
 from tritag.files import JsonObject
 from tritag.pipeline.sweep.config import grid, load_sweep
 from tritag.pipeline.sweep.engine import run_grid, run_points
-from tritag.pipeline.sweep.files import folder_of, table_of, write_sweep
+from tritag.pipeline.sweep.files import table_of, write_sweep
+from tritag.pipeline.sweep.place import folder_of
 from tritag.pipeline.sweep.search import run_search
 from tritag.report.sweep import sweep_markdown
 from tritag.terminal import print_progress
