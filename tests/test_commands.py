@@ -439,10 +439,28 @@ def test_package_needs_verilog_and_agreement(run: Path, tmp_path: Path, capsys: 
     again = tritag.package(copied, name="tag", version=2, out=tmp_path / "again.tar.gz")
     assert (again.archive.read_bytes(), again.naming.full) == (first, "tag_v2")
     rtl = read_json_if_there(copied / "rtl.json")
-    rtl["scenarios"] = {"stalls": {"jets": 5, "differ": 1}}
-    write_json(copied / "rtl.json", rtl)
-    assert cli.run(["package", str(copied), "--out", str(tmp_path)]) == 2
-    assert "a package needs integers that agree, but stalls differ" in capsys.readouterr().err
+    (copied / "csim.json").unlink(missing_ok=True)
+    (copied / "verify.json").unlink(missing_ok=True)
+    latency = rtl["scheduled_latency_cycles"]
+    measured = {"latency_cycles": latency + 6, "interval_cycles": 60, "intervals_seen": [60]}
+    one_answer = {"jets": 50, "crafted": 0, "empty": 0, "saturated": 0, "different": 50, "outputs": 1}
+    golden = {"executor": "hls4ml-csim", "jets": 200, "differ": 3}
+    for name, content, message in (
+        ("rtl", {"scenarios": {"stalls": {"jets": 5, "differ": 1}}}, "needs integers that agree, but stalls differ"),
+        ("rtl", measured, f"by rtl.json the latency must be {latency} cycles, measured {latency + 6}; 'tritag rtl "),
+        ("rtl", measured | {"latency_cycles": latency}, "jets must come every 54 cycles, measured [60]"),
+        ("rtl", {"strength": one_answer}, "by rtl.json a tagger must answer different jets differently"),
+        ("csim", {"golden": golden}, "but hls4ml-csim differ; see csim.json"),
+        ("csim", {"golden": golden | {"differ": 0}, "strength": one_answer}, "by csim.json a tagger must answer"),
+        ("verify", [golden], "but hls4ml-csim differ"),
+        ("verify", [golden | {"differ": 0, "strength": one_answer}], "by verify.json a tagger must answer"),
+    ):
+        write_json(copied / f"{name}.json", rtl | content if name == "rtl" else content)
+        assert cli.run(["package", str(copied), "--out", str(tmp_path / "refused.tar.gz")]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+        assert not (tmp_path / "refused.tar.gz").exists()
+        write_json(copied / "rtl.json", rtl)
+        (copied / "csim.json").unlink(missing_ok=True)
 
 
 def test_a_check_of_nothing_has_not_passed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

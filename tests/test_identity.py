@@ -14,7 +14,7 @@ from tritag import cli
 from tritag.data.jets.trigger_grid import TriggerGrid
 from tritag.files import write_json
 from tritag.pipeline.evaluate import evaluate_run
-from tritag.pipeline.fingerprint import FILE
+from tritag.pipeline.fingerprint import FILE, check_shown, record_step
 from tritag.pipeline.opened import OpenedRun, open_run
 from tritag.pipeline.sources import source_digest
 from tritag.structured import read_json_if_there
@@ -182,6 +182,28 @@ def test_fresh_forgets_the_checkpoint_at_once(trained: Path, monkeypatch: pytest
     cli.run(["train", "transformer-2k", "--data", "own.h5", *SMALL, "--fresh"])
     assert len(checkpoints) == 2
     assert not any(path.exists() for path in checkpoints)
+
+
+def test_verdicts_of_other_sources_are_shown_by_nobody(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Page, table and package refuse a C-simulation that other sources have compiled."""
+    shutil.copytree("runs", tmp_path / "runs")
+    run = open_run(next((tmp_path / "runs").glob("transformer-2k-k3-int8-*"))).run
+    assert cli.run(["rtl", str(run.directory), "--jets", "0"]) == 0
+    write_json(run.path("csim.json"), {"golden": {"executor": "hls4ml-csim", "jets": 200, "differ": 0}})
+    record_step(run, "csim")
+    check_shown(run)
+    recorded = read_json_if_there(run.path(FILE))
+    source = next(iter(recorded["csim"]["sources"]))
+    recorded["csim"]["sources"][source] = {"text": "0" * 16, "code": "0" * 16}
+    write_json(run.path(FILE), recorded)
+    for command in (["report"], ["compare"], ["package", "--out", str(tmp_path / "refused.tar.gz")]):
+        capsys.readouterr()
+        assert cli.run([command[0], str(run.directory), *command[1:]]) == 2, command
+        error = " ".join(capsys.readouterr().err.split())
+        assert f"{source} changed since {run.directory.name} was compiled; put it back, or run 'tritag csim" in error
+    assert not (tmp_path / "refused.tar.gz").exists()
 
 
 def test_another_run_answers_to_the_same_jets(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,8 @@ def package(
     ConfigError
         A name or version that cannot be one.
     RunError
-        No such run, one that is not exported or has no Verilog, or one whose integers differ somewhere.
+        No such run, or one that is not exported or has no Verilog; a step found a difference, other cycles than the
+        schedule's, or nothing that could have differed; or something has changed since a step that the package shows.
 
     Examples
     --------

@@ -43,6 +43,8 @@ _MADE_BY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "csim": (("tritag.hls_projects.csim",), ("tritag.hls_projects",)),
     "rtl": (("tritag.export.rtl.design.search",), ("tritag.export",)),
 }
+# What tables, pages and packages show: each must still be made of these sources.
+_SHOWN = ("metrics.json", "model.qonnx.onnx", "csim.json", "rtl.json")
 _DONE = {"train": "trained", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
 
 
@@ -173,6 +175,17 @@ def check(run: Run, needs: Sequence[str], jets: bool = True) -> None:
                 _tell_unknown(run)
         elif found:
             raise RunError(f"{summary(found)} since {run.directory.name} was {_DONE[step]}; {_advice(run, step)}")
+
+
+def check_shown(run: Run) -> None:
+    """Refuse to show a run of which something has changed since any of its steps that a table or a page shows.
+
+    Raises
+    ------
+    RunError
+        The message names what changed, and the command that makes it again.
+    """
+    check(run, [name for name in _SHOWN if run.path(name).is_file()])
 
 
 def check_training(run: Run) -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from tritag import advice
-from tritag.errors import RunError
+from tritag.errors import CheckFailed, DataError, RunError
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
 from tritag.export.naming import Naming
+from tritag.export.rtl.tools.check import require_right
 from tritag.export.words import answers_in_words
 from tritag.files import JsonObject
 from tritag.hls_projects.package.archive import write_archive
 from tritag.hls_projects.package.contents import package_files
 from tritag.hls_projects.package.delivery import Delivery
 from tritag.hls_projects.package.summary import facts_of
+from tritag.pipeline.fingerprint import check_shown
 from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.made_design import made_design, made_target
 from tritag.pipeline.opened import OpenedRun
-from tritag.pipeline.run_files import DesignFile
+from tritag.pipeline.run_files import CsimFile, RtlFile, VerdictFile
+from tritag.pipeline.strength import Strength
 from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
 
@@ -73,37 +77,33 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
     Raises
     ------
     RunError
-        The run is not exported, has no Verilog, or its Verilog was found wrong.
+        The run is not exported or has no Verilog; a step found a difference, other cycles than the schedule's, or
+        nothing that could have differed; or something has changed since a step that the package shows.
     """
     run, naming = opened.run, naming or Naming.of_run(opened.name)
-    rtl = run.read_json("rtl.json")
-    made: DesignFile = rtl
-    model = model_of(opened, made.get("interface", "plain"))
+    rtl: RtlFile = run.read_json("rtl.json")
+    verdicts = read_json_if_there(run.path("verify.json")) or []
+    check_shown(run)
+    _require_held(opened, rtl, read_json_if_there(run.path("csim.json")), verdicts)
+    model = model_of(opened, rtl.get("interface", "plain"))
     graph = read_graph(model)
     inputs, expected = load_vectors(run.require("vectors.npz"), graph)
     if answers_in_words(graph):
         expected = OnnxRuntimeExecutor(graph, model).run(*inputs)
-    verdicts = read_json_if_there(run.path("verify.json")) or []
-    wrong = [v["executor"] for v in verdicts if v["differ"]]
-    wrong += [name for name, s in rtl["scenarios"].items() if s["differ"]]
-    if wrong:
-        raise RunError(
-            f"a package needs integers that agree, but {', '.join(wrong)} differ; see verify.json and rtl.json"
-        )
-    design = made_design(graph, made, naming)
+    design = made_design(graph, rtl, naming)
     synth, vendor = (read_json_if_there(run.path(name)) for name in ("synth.json", "vendor.json"))
     facts = facts_of(rtl, synth, verdicts, vendor or [])
     delivery = Delivery(
         naming,
         graph,
         design,
-        made_target(made),
-        Path(made["target"]).stem,
+        made_target(rtl),
+        Path(rtl["target"]).stem,
         tuple(x[:_JETS] for x in inputs),
         expected[:_JETS].reshape(min(_JETS, len(expected)), -1),
         facts,
         {"run": opened.name, "settings": run.digest, "tritag": version("tritag")},
-        stream=made.get("interface") == "stream",
+        stream=rtl.get("interface") == "stream",
     )
     files = package_files(delivery, run.require("model.qonnx.onnx").read_bytes())
     archive = _archive(out, naming)
@@ -118,6 +118,40 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
             f"latency and interval are scheduled, not measured; {advice.command('rtl', run.directory)} measures them"
         )
     return PackageResult(opened, naming, archive, tuple(files))
+
+
+def _require_held(opened: OpenedRun, rtl: RtlFile, csim: CsimFile | None, verdicts: Sequence[VerdictFile]) -> None:
+    """Refuse what the steps have refused, but written down.
+
+    Raises
+    ------
+    RunError
+        Integers differ, cycles are not the schedule's, or a check compared nothing that could have differed.
+    """
+    golden = [csim["golden"]] if csim is not None else []
+    wrong = [v["executor"] for v in (*golden, *verdicts) if v["differ"]]
+    wrong += [name for name, s in rtl["scenarios"].items() if s["differ"]]
+    if wrong:
+        raise RunError(
+            f"a package needs integers that agree, but {', '.join(dict.fromkeys(wrong))} differ; see csim.json, "
+            "verify.json and rtl.json"
+        )
+    strengths = {
+        "rtl": rtl.get("strength"),
+        "csim": csim.get("strength") if csim is not None else None,
+        "verify": verdicts[0].get("strength") if verdicts else None,
+    }
+    for step, strength in strengths.items():
+        try:
+            if step == "rtl":
+                require_right(rtl)
+            if strength:
+                Strength.read(strength).require_enough()
+        except (CheckFailed, DataError) as error:
+            again = advice.command(step, opened.directory)
+            raise RunError(
+                f"a package needs checks that held, but by {step}.json {error}; {again} makes it again"
+            ) from error
 
 
 _STEP = {"Yosys' counts": "synth", "a bit check": "verify"}

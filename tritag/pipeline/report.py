@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tritag.errors import ConfigError
 from tritag.files import JsonObject, write_json, write_text
-from tritag.pipeline.fingerprint import check
+from tritag.pipeline.fingerprint import check_shown
 from tritag.pipeline.opened import OpenedRun, is_quantized, one_writer
 from tritag.report.page.comparison import comparison_page
 from tritag.report.page.document import report_page
@@ -19,9 +19,6 @@ from tritag.report.plots.versus import versus_plots
 from tritag.report.summary import summarise
 from tritag.terminal import print_progress
 from tritag.zoo import GOLDEN
-
-# By them a report knows whether the steps that it shows are still those of these sources.
-_CHECKED = ("metrics.json", "model.qonnx.onnx", "csim.json", "rtl.json")
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def report_run(opened: OpenedRun, figures: Path | None = None) -> ReportResult:
     ToolError
         Figures are asked for, and matplotlib or mplhep is missing.
     """
-    check(opened.run, [name for name in _CHECKED if opened.run.path(name).is_file()])
+    check_shown(opened.run)
     float_run = opened.float_run()
     recipe = opened.recipe
     scores = {

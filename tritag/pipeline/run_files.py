@@ -39,17 +39,46 @@ class DesignFile(TypedDict):
 
 
 class VerdictFile(TypedDict):
-    """The part of an entry of ``verify.json`` that tables show: executor, jets compared, jets that differ."""
+    """The part of an entry of ``verify.json`` that others read: executor, jets compared, jets that differ.
+
+    ``strength`` is how various they were; an earlier version did not write it.
+    """
 
     executor: str
     jets: int
     differ: int
+    strength: NotRequired[dict[str, int]]
+
+
+class ScenarioFile(TypedDict):
+    """A simulation of ``rtl.json``: jets, and how many of them differ."""
+
+    jets: int
+    differ: int
+
+
+class RtlFile(DesignFile):
+    """The part of ``rtl.json`` that says what a simulation found: cycles, None where none was run, and verdicts.
+
+    ``strength`` is how various the simulated jets were; an earlier version did not write it.
+    """
+
+    latency_cycles: int | None
+    scheduled_latency_cycles: int
+    intervals_seen: list[int]
+    scenarios: dict[str, ScenarioFile]
+    strength: NotRequired[dict[str, int] | None]
 
 
 class CsimFile(TypedDict):
-    """The part of ``csim.json`` that others read: seconds of the compilation, name and version of the project."""
+    """The part of ``csim.json`` that others read: seconds of the compilation, name and version of the project.
+
+    ``golden`` is the verdict on the golden vectors, ``strength`` how various those are.
+    """
 
     compile_s: float
+    golden: VerdictFile
+    strength: NotRequired[dict[str, int]]
     name: NotRequired[str]
     version: NotRequired[int]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ class Strength:
     saturated: int
     different: int
     outputs: int
+
+    @classmethod
+    def read(cls, content: Mapping[str, int]) -> Strength:
+        """From the file of a step, which holds what :meth:`as_dict` gives."""
+        return cls(**{field.name: content[field.name] for field in fields(cls)})
 
     def as_dict(self) -> JsonObject:
         """The numbers, and the shares of crafted, empty and saturated jets."""
