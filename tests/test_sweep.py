@@ -386,3 +386,18 @@ def test_a_run_that_is_gone_is_not_the_best(tmp_path: Path, runs: Path, capsys: 
     (runs / "b" / "weights.safetensors").unlink()
     with pytest.raises(RunError, match=r"but in s-1 they are gone: point 0 \(a\), point 1 \(b\); the sweep, called"):
         best_point(None, {})
+
+
+def test_what_an_edited_sweep_has_done_is_not_what_was_done_before(tmp_path: Path, runs: Path) -> None:
+    spec = write_sweep(tmp_path / "grid.yaml")
+    written = []
+    for rates in ("[0.003, 0.01]", "[0.003, 0.02]"):
+        spec.write_text(spec.read_text().replace("[0.003, 0.01]", rates))
+        folder = folder_of(str(spec), load_sweep(str(spec))).name
+        rules, job = emitted(str(spec), "snakemake"), emitted(str(spec), "condor")
+        assert f'touch("{folder}.points/{{number}}.done")' in rules
+        assert f'input: "{folder}.table"' in rules
+        assert f"rule point:\n    input: {str(spec)!r}\n" in rules
+        assert f"\nlog            = {folder}.log\n" in job
+        written.append(rules)
+    assert written[0] != written[1]

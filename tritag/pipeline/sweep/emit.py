@@ -9,6 +9,7 @@ from pathlib import Path
 from tritag import plugins
 from tritag.errors import ConfigError, unknown_name
 from tritag.pipeline.sweep.config import grid, load_sweep
+from tritag.pipeline.sweep.place import folder_of
 from tritag.pipeline.sweep.run import require_independent
 
 KINDS = ("snakemake", "condor")
@@ -19,7 +20,8 @@ def emitted(name: str, kind: str) -> str:
 
     Jobs run ``tritag sweep NAME --point N`` in the folder of the call with its TRITAG_RUNS and TRITAG_CACHE, which all
     machines must share, and with the plug-ins of the call; ``tritag sweep NAME`` then finds all done and writes the
-    table.
+    table. Files that say what is done are named like the sweep's folder, by its settings: those of an edited sweep are
+    others.
 
     Raises
     ------
@@ -30,8 +32,8 @@ def emitted(name: str, kind: str) -> str:
         raise ConfigError(unknown_name("kind of workflow", kind, KINDS))
     config = load_sweep(name)
     require_independent(name, config.search, config.halving is not None)
-    n_points = len(grid(config))
-    return _snakemake(name, n_points) if kind == "snakemake" else _condor(name, n_points)
+    n_points, folder = len(grid(config)), folder_of(name, config).name
+    return _snakemake(name, folder, n_points) if kind == "snakemake" else _condor(name, folder, n_points)
 
 
 def _words(name: str) -> list[str]:
@@ -49,29 +51,32 @@ def _program() -> str:
     return str(beside) if beside.is_file() else "tritag"
 
 
-def _snakemake(name: str, n_points: int) -> str:
-    stem, call = Path(name).stem, _tritag(name).replace("{", "{{").replace("}", "}}")  # as Snakemake's shell reads it
-    return f'''# Points of the sweep {stem}: snakemake --cores 2, or with an executor of your site.
+def _snakemake(name: str, folder: str, n_points: int) -> str:
+    call = _tritag(name).replace("{", "{{").replace("}", "}}")  # as Snakemake's shell reads it
+    read = f"\n    input: {name!r}" if Path(name).is_file() else ""
+    return f'''# Points of the sweep {folder}: snakemake --cores 2, or with an executor of your site.
+# They are those of {name} when this was written: write it again after a change.
 rule all:
-    input: "{stem}.table"
+    input: "{folder}.table"
 
-rule point:
-    output: touch("{stem}.points/{{number}}.done")
+rule point:{read}
+    output: touch("{folder}.points/{{number}}.done")
     threads: 1
     shell: {f"{call} --point {{wildcards.number}}"!r}
 
 rule table:
-    input: expand("{stem}.points/{{number}}.done", number=range({n_points}))
-    output: touch("{stem}.table")
+    input: expand("{folder}.points/{{number}}.done", number=range({n_points}))
+    output: touch("{folder}.table")
     shell: {call!r}
 '''
 
 
-def _condor(name: str, n_points: int) -> str:
-    stem, here = Path(name).stem, Path.cwd()
+def _condor(name: str, folder: str, n_points: int) -> str:
+    here = Path.cwd()
     words = " ".join("'" + word.replace("'", "''").replace('"', '""') + "'" for word in _words(name)[1:])
     after = shlex.join(["tritag", *_words(name)])
-    return f"""# Points of the sweep {stem}: condor_submit FILE; when all have ended: {after}
+    return f"""# Points of the sweep {folder}: condor_submit FILE; when all have ended: {after}
+# They are those of {name} when this was written: write it again after a change.
 universe       = vanilla
 executable     = {_program()}
 arguments      = "sweep {words} --point $(Process)"
@@ -80,8 +85,8 @@ getenv         = TRITAG_RUNS, TRITAG_CACHE, TRITAG_DEVICE, PATH
 request_cpus   = 1
 request_memory = 2 GB
 max_retries    = 2
-log            = {stem}.log
-output         = {stem}.$(Process).out
-error          = {stem}.$(Process).err
+log            = {folder}.log
+output         = {folder}.$(Process).out
+error          = {folder}.$(Process).err
 queue {n_points}
 """
