@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,14 @@ class Row:
 
     Attributes
     ----------
+    tagger : str
+        A run's whole name, which its directory has; the directory's path where two runs have one name.
     csim, rtl : str, optional
         Jets that differ in hls4ml's C-simulation, and in simulated Verilog.
     latency_ns : float, optional
         Cycles times the assumed clock for ours.
+    run : str, optional
+        Path of the run directory; None of a published tagger.
     """
 
     tagger: str
@@ -51,6 +55,7 @@ class Row:
     ff: Figure = None
     dsp: Figure = None
     part: str = ""
+    run: str | None = None
 
 
 def compared(directories: Sequence[Path], configs: Sequence[dict[str, Any]]) -> list[Row]:
@@ -66,7 +71,8 @@ def compared(directories: Sequence[Path], configs: Sequence[dict[str, Any]]) -> 
     RunError
         A run has no simulated Verilog.
     """
-    rows = [row for where, config in zip(directories, configs, strict=True) for row in _run_rows(where, config)]
+    runs = zip(directories, _names(directories), configs, strict=True)
+    rows = [row for run in runs for row in _run_rows(*run)]
     for p in PUBLISHED:
         rows.append(
             Row(
@@ -83,53 +89,45 @@ def compared(directories: Sequence[Path], configs: Sequence[dict[str, Any]]) -> 
     return rows
 
 
-def _run_rows(directory: Path, config: dict[str, Any]) -> Iterator[Row]:
-    rtl, synth, csim = (read_json_if_there(directory / f"{name}.json") for name in ("rtl", "synth", "csim"))
+def _names(directories: Sequence[Path]) -> list[str]:
+    """What tells the runs apart: the directories' names, or their paths where two have one name."""
+    names = [directory.name for directory in directories]
+    return [name if names.count(name) == 1 else str(where) for name, where in zip(names, directories, strict=True)]
+
+
+def _run_rows(directory: Path, name: str, config: dict[str, Any]) -> Iterator[Row]:
+    rtl, synth, csim = (read_json_if_there(directory / f"{step}.json") for step in ("rtl", "synth", "csim"))
     if rtl is None:
         raise RunError(f"rtl.json must be in {directory}, but it is missing; make it with {command('rtl', directory)}")
-    # An imported network has features, and no candidates that are counted.
-    tagger, constituents = directory.name.rsplit("-", 1)[0], config.get("tagger", {}).get("n_constituents")
-    part = f"{rtl['target']}, {rtl['beats']} beats"
     differ, jets = simulated_jets(rtl)
     latency, interval, _ = cycles(rtl)
-    yield Row(
-        tagger,
-        constituents,
-        MEASURED if is_measured(rtl) else SCHEDULED,
+    # An imported network has features, and no candidates that are counted.
+    constituents = config.get("tagger", {}).get("n_constituents")
+    plain = Row(name, constituents, "", part=f"{rtl['target']}, {rtl['beats']} beats", run=str(directory))
+    yield replace(
+        plain,
+        figures=MEASURED if is_measured(rtl) else SCHEDULED,
         csim=_csim_verdict(directory, csim),
         rtl=f"{differ} of {jets:,} differ" if jets else None,
         latency_cycles=latency,
         interval_cycles=interval,
-        part=part,
     )
     if synth:
-        total = synth["total"]
-        yield Row(tagger, constituents, COUNTED, lut=total["lut"], ff=total["ff"], dsp=total["dsp"], part=part)
-    estimate = rtl["estimate"]
-    yield Row(
-        tagger,
-        constituents,
-        ESTIMATED,
-        latency_ns=round(latency * rtl["clock_period_ns"]),
-        lut=estimate["lut"],
-        ff=estimate["ff"],
-        dsp=estimate["dsp"],
-        part=part,
-    )
+        yield replace(plain, figures=COUNTED, **_resources(synth["total"]))
+    estimated_ns = round(latency * rtl["clock_period_ns"])
+    yield replace(plain, figures=ESTIMATED, latency_ns=estimated_ns, **_resources(rtl["estimate"]))
     if synth and (vendor := synth["vendor"]):
-        yield Row(tagger, constituents, VENDOR, lut=vendor["lut"], ff=vendor["ff"], dsp=vendor["dsp"], part=part)
+        yield replace(plain, figures=VENDOR, **_resources(vendor))
     if csim and (vendor := csim["vendor"]):
-        yield Row(
-            tagger,
-            constituents,
-            VENDOR_HLS,
-            latency_cycles=vendor["latency_cycles"],
-            interval_cycles=vendor["interval_cycles"],
-            lut=vendor["lut"],
-            ff=vendor["ff"],
-            dsp=vendor["dsp"],
-            part=csim["target"],
-        )
+        yield replace(plain, figures=VENDOR_HLS, part=csim["target"], **_cycles(vendor), **_resources(vendor))
+
+
+def _resources(counts: dict[str, Any]) -> dict[str, Any]:
+    return {name: counts[name] for name in ("lut", "ff", "dsp")}
+
+
+def _cycles(counts: dict[str, Any]) -> dict[str, Any]:
+    return {name: counts[name] for name in ("latency_cycles", "interval_cycles")}
 
 
 def _csim_verdict(directory: Path, csim: dict[str, Any] | None) -> str | None:
@@ -158,13 +156,12 @@ _HEADS = {
 
 
 def _cells(rows: Sequence[Row]) -> Iterator[list[str]]:
-    last = ""
+    last: str | None = None
     for row in rows:
         values = asdict(row)
-        same = f"{row.tagger} {row.constituents}" == last
-        last = f"{row.tagger} {row.constituents}"
-        if same:
+        if row.run is not None and row.run == last:
             values |= {"tagger": "", "constituents": ""}
+        last = row.run
         yield [_text(values[name]) for name in _HEADS]
 
 

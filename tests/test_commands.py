@@ -356,8 +356,11 @@ def test_synth_and_compare(
     assert result["vendor"] is None
     assert cli.run(["compare", str(run), "--markdown"]) == 0
     table = capsys.readouterr().out
+    assert f"| {run.name} | 4 | measured (simulation) |" in table
     assert f"| counted (Yosys) | - | - | - | - | - | {9 * modules:,} |" in table
     assert "| quoted |" in table
+    assert cli.run(["compare", str(run), str(run)]) == 2
+    assert "runs to compare must be different ones, got [" in capsys.readouterr().err
     made = read_json_if_there(run / "rtl.json")
     made["target"] = _own_target(tmp_path, "xcvp1802-lsvc4072-2MP-e-S")
     del made["target_settings"]  # as an earlier version wrote it: the target is read again

@@ -41,11 +41,14 @@ CSIM = {
 }
 
 
-def _run(tmp_path: Path, **files: Any) -> Path:
-    directory = tmp_path / "tagger-k16-0123abcd"
-    directory.mkdir()
-    for name, content in files.items():
-        write_json(directory / f"{name}.json", content)
+RUN = "tagger-k16-0123abcd"
+
+
+def _run(tmp_path: Path, name: str = RUN, **files: Any) -> Path:
+    directory = tmp_path / name
+    directory.mkdir(parents=True)
+    for step, content in files.items():
+        write_json(directory / f"{step}.json", content)
     return directory
 
 
@@ -56,7 +59,7 @@ def test_every_origin_has_its_own_line(tmp_path):
     ]
     directory = _run(tmp_path, rtl=RTL, synth=SYNTH, csim=CSIM, verify=verified)
     rows = compared([directory], [CONFIG])
-    ours = {row.figures: row for row in rows if row.tagger == "tagger-k16"}
+    ours = {row.figures: row for row in rows if row.tagger == RUN}
     assert list(ours) == [MEASURED, COUNTED, ESTIMATED, VENDOR, VENDOR_HLS]
     measured, estimated = ours[MEASURED], ours[ESTIMATED]
     assert (measured.csim, measured.rtl) == ("0 of 10,206 differ", "2 of 1,205 differ")
@@ -95,11 +98,25 @@ def test_cycles_of_a_schedule_are_not_called_measured(tmp_path):
     assert (estimated.figures, estimated.latency_ns) == (ESTIMATED, 225)
 
 
+def test_two_runs_of_one_tagger_are_two(tmp_path):
+    """Two seeds of one tagger differ in the digest alone; two copies of a run not even in that."""
+    seeds = [_run(tmp_path, name, rtl=RTL) for name in (RUN, "tagger-k16-4567abcd")]
+    rows = compared(seeds, [CONFIG, CONFIG])
+    cells = [line.split(" | ")[:3] for line in as_markdown(rows).splitlines()[2:6]]
+    assert [(name.lstrip("| "), figures) for name, _, figures in cells] == [
+        *((RUN, MEASURED), ("", ESTIMATED)),
+        *(("tagger-k16-4567abcd", MEASURED), ("", ESTIMATED)),
+    ]
+    copy = _run(tmp_path / "copies", rtl=RTL)
+    rows = compared([seeds[0], copy], [CONFIG, CONFIG])[:4]
+    assert [row.tagger for row in rows] == [row.run for row in rows] == [str(seeds[0])] * 2 + [str(copy)] * 2
+
+
 def test_tables(tmp_path):
     rows = compared([_run(tmp_path, rtl=RTL)], [CONFIG])
     lines = as_markdown(rows).splitlines()
     assert len(lines) == 2 + len(rows)
-    assert lines[2].startswith("| tagger-k16 | 16 | measured (simulation) | - | 2 of 1,205 differ | 100 | - | 54 |")
+    assert lines[2].startswith(f"| {RUN} | 16 | measured (simulation) | - | 2 of 1,205 differ | 100 | - | 54 |")
     assert lines[3].startswith("|  |  | estimated | - | - | - | 250 |")
     assert any(
         "arXiv 2510.24784" in line and "| 16 | quoted | - | - | - | 98 | 1 | 279,000 |" in line for line in lines
