@@ -8,6 +8,9 @@ import pytest
 
 from tests.helpers.studies import write_study
 from tritag import cli
+from tritag.errors import RunError
+from tritag.files import write_json
+from tritag.structured import read_json
 
 
 def test_exact_rows_are_checked_and_not_checked_twice(
@@ -27,3 +30,10 @@ def test_exact_rows_are_checked_and_not_checked_twice(
     at = verdict.stat().st_mtime_ns
     assert cli.run(call) == 0
     assert verdict.stat().st_mtime_ns == at
+    verdicts = read_json(verdict, RunError, "")
+    write_json(verdict, [*verdicts[:-1], {**verdicts[-1], "differ": 3}])  # found by an earlier call
+    capsys.readouterr()
+    assert cli.run(call) == 1
+    printed = capsys.readouterr()
+    assert "| 3 of " in printed.out
+    assert "transformer-2k, K = 4, int8: 3 of " in printed.err

@@ -28,7 +28,7 @@ _COSTS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "paper_energy_nj": ("energy (formula), nJ", lambda x: f"{x:.3g}"),
 }
 _FIRMWARE: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "differ": ("jets that differ", lambda f: f"{f['differ']} of {f['jets']}"),
+    "differ": ("jets that differ", lambda f: f"{f['differ']} of {f['jets']}{' (shows nothing)' if f['weak'] else ''}"),
     "compile_s": ("C-simulation compiled in, s", lambda f: f"{f['compile_s']:.0f}"),
 }
 
@@ -48,7 +48,8 @@ class StudyEntry:
     macs : int, optional
         Multiply-accumulates of one jet; gives the table the columns of sizes.
     firmware : dict, optional
-        Bit check of the first seed: ``differ`` and ``jets``, and ``compile_s`` of the C-simulation.
+        Bit check of the first seed: ``differ`` and ``jets``, ``weak`` (why it shows nothing, or empty), and
+        ``compile_s`` of the C-simulation.
     elsewhere : sequence of pairs, optional
         Scores and labels on the jets of another file, one pair a seed.
     signal : str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,24 +12,29 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.helpers.advised import advised
 from tests.helpers.jets import SAMPLE
 from tests.helpers.studies import write_study
-from tritag import cli
+from tritag import cli, plugins
 from tritag.configs import config_names
 from tritag.data.jets.store import read_jets
-from tritag.errors import ConfigError
+from tritag.errors import CheckFailed, ConfigError, RunError
 from tritag.files import write_json
 from tritag.models.nets.registry import load_tagger_config
 from tritag.pipeline.evaluate import evaluate_run
 from tritag.pipeline.executors import DEFAULT_EXECUTORS
 from tritag.pipeline.opened import OpenedRun, open_run
+from tritag.pipeline.points import trainings
+from tritag.pipeline.strength import Strength
 from tritag.pipeline.study import scheduler
 from tritag.pipeline.study.config import PRETRAINING, load_study, pretraining_point, row_recipe
-from tritag.pipeline.study.run import study_run
+from tritag.pipeline.study.run import StudyResult, study_run
 from tritag.pipeline.study.scheduler import must_be_done
 from tritag.pipeline.study.table import paper_cost, replace_section, require_jets
+from tritag.pipeline.train import TrainResult
 from tritag.quant.measure.cost import total_cost
 from tritag.quant.measure.cost_taggers import cost_sizes
+from tritag.quant.recipe import Recipe
 from tritag.report.figures import is_drawn, write_figures
 from tritag.report.pareto import pareto_front
 from tritag.report.study import StudyEntry, study_markdown, study_rows
@@ -89,19 +95,21 @@ def test_what_a_step_wrote_is_not_believed_because_it_is_there(
     assert all(must_be_done(opened, step) for step in ("export", "csim", "verify"))
     run.path("hls").mkdir()
     write_json(run.path("csim.json"), {"compile_s": 1.5})
-    verdicts = [{"executor": name, "jets": 10_000, "differ": 0} for name in DEFAULT_EXECUTORS if name != "csim"]
+    verdicts = [
+        {"executor": name, "jets": 10_000, "differ": 0, "strength": {}} for name in DEFAULT_EXECUTORS if name != "csim"
+    ]
     write_json(run.path("verify.json"), verdicts)
     assert not must_be_done(opened, "csim")
     assert must_be_done(opened, "verify")  # made by fewer executors
     assert "its bit check was made without hls4ml-csim" in capsys.readouterr().err
-    write_json(run.path("verify.json"), [*verdicts, {"executor": "hls4ml-csim", "jets": 20, "differ": 0}])
+    write_json(run.path("verify.json"), [*verdicts, {**verdicts[0], "executor": "hls4ml-csim", "jets": 20}])
     run.path("model.qonnx.onnx").write_bytes(b"whole")
     with monkeypatch.context() as patch:
         for name, value in (("read_graph", None), ("run_inputs", (np.zeros(150),))):
             patch.setattr(scheduler, name, lambda *_, value=value: value)
         assert must_be_done(opened, "verify")
         assert "its bit check was made with 20 jets instead of 150" in capsys.readouterr().err
-        write_json(run.path("verify.json"), [*verdicts, {"executor": "hls4ml-csim", "jets": 150, "differ": 0}])
+        write_json(run.path("verify.json"), [*verdicts, {**verdicts[0], "executor": "hls4ml-csim", "jets": 150}])
         assert not must_be_done(opened, "verify")  # there are no more
     for name, text in (("csim.json", "{}"), ("csim.json", ""), ("verify.json", "[]"), ("verify.json", "[1]")):
         run.path(name).write_text(text)
@@ -235,6 +243,51 @@ def test_rows_start_from_the_pretraining_of_the_study(
     assert name == f"{first['name']}-{first['digest']}"
     assert first["config"]["training"]["learning_rate"] == 0.001
     assert second["config"]["start"]["body_rate"] == 0.5
+
+
+def test_what_fails_stops_only_what_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here a pretraining: rows without it are trained, and the firmware of what is trained is checked."""
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "runs"))
+    study, plugin = write_study(tmp_path / "my study.yaml", "int8"), tmp_path / "plug.py"
+    row = "  - {tagger: transformer-2k, constituents: 4, precision: float, start: pretraining}\n"
+    more = f"firmware: true\npretraining: {{data: {SAMPLE}, settings: [training.iterations=1]}}\n"
+    study.write_text(f"{more}{study.read_text()}".replace("rows:\n", f"rows:\n{row}"))
+    plugin.write_text("NAME = 1\n")
+    whole, checked = trainings.train_run, []
+
+    def fails(tagger: str, recipe: Recipe, **named: bool) -> TrainResult:
+        if recipe.training.iterations == 1:
+            raise RunError("no luck")
+        return whole(tagger, recipe, **named)
+
+    monkeypatch.setattr(trainings, "train_run", fails)
+    monkeypatch.setattr(scheduler, "_check", lambda report, name: checked.append(name))
+    with plugins.one_call():
+        assert cli.run(["study", str(study), "--processes", "1", "--plugin", str(plugin)]) == 2
+    message = capsys.readouterr().err
+    assert "1 of 3 trainings and checks failed" in message
+    assert "no luck" in message
+    assert advised(message) == [["study", str(study), "--plugin", os.path.relpath(plugin), "--retry"]]
+    assert [name.partition("-k4-")[2].startswith("int8-") for name in checked] == [True]
+
+
+def test_differing_firmware_is_a_failed_check() -> None:
+    """Of every row, and what shows nothing, too; the table has it as well."""
+    strength = Strength(jets=100, crafted=1, empty=0, saturated=1, different=90, outputs=1)
+    assert Strength.read(strength.as_dict()) == strength
+    good, bad = _entries()
+    found = {"differ": 0, "jets": 100, "compile_s": 1.0, "weak": ""}
+    for firmware, said, cell in (
+        (found | {"differ": 3}, "bad: 3 of 100 jets differ", "| 3 of 100 |"),
+        (found | {"weak": strength.weakness}, "bad: .* all 90 have one answer", "| 0 of 100 (shows nothing) |"),
+    ):
+        rows = study_rows([replace(good, firmware=found), replace(bad, firmware=firmware)])
+        assert cell in study_markdown(rows)
+        with pytest.raises(CheckFailed, match=f"must give the integers of its tagger; {said}"):
+            StudyResult("t", tuple(rows)).require_equal()
+        StudyResult("t", tuple(rows[:1])).require_equal()
 
 
 def test_trainings_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

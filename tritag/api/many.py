@@ -50,7 +50,7 @@ def study(
     Returns
     -------
     StudyResult
-        ``rows`` with figures, and ``markdown``.
+        ``rows`` with figures, and ``markdown``; ``require_equal`` raises when firmware of a row differs.
 
     Raises
     ------

@@ -28,7 +28,10 @@ def command(
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
-    """Train every row of a study with every seed and print the table of test figures."""
+    """Train every row of a study with every seed and print the table of test figures.
+
+    Exit status 1 when firmware of a row differs, or when all its jets have one answer.
+    """
     load_config("studies", name)  # a wrong name is answered before PyTorch is imported
     where = Farm(processes, scheduler, farm)
     from tritag.pipeline.study.run import study_run
@@ -38,3 +41,4 @@ def command(
         print_json(result.as_list())
     else:
         print_result(result.markdown)
+    result.require_equal()

@@ -74,16 +74,23 @@ class Strength:
         CheckFailed
             All jets have one answer, though they differ.
         """
+        if self.weakness:
+            raise (CheckFailed if self.different else DataError)(self.weakness)
+
+    @property
+    def weakness(self) -> str:
+        """Why equal integers would show nothing; empty where they do show something."""
         if not self.jets or not self.different:
-            raise DataError(
+            return (
                 f"a bit check must compare jets with candidates, got {self.jets} jets, {self.empty} of them empty; "
                 "give a file with jets"
             )
         if self.different >= _SEVERAL and self.outputs == 1:
-            raise CheckFailed(
+            return (
                 f"a tagger must answer different jets differently, but all {self.different:,} have one answer, so that "
                 "equal integers show nothing; train it again with more bits or more steps"
             )
+        return ""
 
 
 def strength_of(graph: FirmwareGraph, inputs: tuple[Integers, ...], outputs: NDArray[np.int64]) -> Strength:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from tritag.environment import runs_root
 from tritag.errors import RunError, TritagError, one_line
 from tritag.farm import Farm
 from tritag.files import write_json
+from tritag.pipeline.points.call import Call
 from tritag.progress import Progress
 from tritag.structured import read_json
 from tritag.task import Task, Work
@@ -122,24 +123,24 @@ def _keep(name: str, error: Exception) -> str:
     return text
 
 
-def require_none(failed: dict[str, str], of: int, command: Sequence[str]) -> None:
+def require_none(failed: dict[str, str], of: int, call: Call) -> None:
     """Raise when jobs have failed.
 
     Parameters
     ----------
     of : int
         How many there were.
-    command : sequence of str
-        What tries them again.
+    call : Call
+        What had them done.
 
     Raises
     ------
     RunError
-        With the first error, and where the others are.
+        With the first error, where the others are, and the call that tries them again.
     """
     if failed:
         name, text = next(iter(failed.items()))
         raise RunError(
-            f"{len(failed)} of {of} points failed, and their errors are kept in {runs_root() / FOLDER}; the first, "
-            f"{name}: {text}; mend it and call {' '.join(command)} --retry, which tries them again"
+            f"{len(failed)} of {of} trainings and checks failed, and their errors are kept in {runs_root() / FOLDER}; "
+            f"the first, {name}: {text}; mend it and call {call.advice('retry')}, which tries them again"
         )

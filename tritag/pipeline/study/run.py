@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tritag.errors import ConfigError, RunError
+from tritag.errors import CheckFailed, ConfigError, RunError
 from tritag.farm import Farm, kept
-from tritag.files import JsonObject
+from tritag.files import JsonObject, JsonValue
+from tritag.pipeline.points.call import Call
 from tritag.pipeline.study.config import load_study
-from tritag.pipeline.study.scheduler import check_all, done_rows, train_all
+from tritag.pipeline.study.scheduler import do_all, done_rows
 from tritag.pipeline.study.table import find_section, replace_section, require_jets, study_entries
 from tritag.report.figures import is_drawn, write_figures
 from tritag.report.study import study_markdown, study_rows
@@ -50,6 +52,27 @@ class StudyResult:
     def as_dict(self) -> JsonObject:
         """Name and rows, and how many are missing."""
         return {"study": self.name, "rows": self.as_list(), "missing": self.missing}
+
+    def require_equal(self) -> None:
+        """Raise when firmware of a row differs, or its bit check shows nothing.
+
+        Raises
+        ------
+        CheckFailed
+            With the rows, and for each how many jets differ or why the check shows nothing.
+        """
+        wrong = [f"{row['tagger']}: {text}" for row in self.rows if (text := _wrong(row.get("firmware")))]
+        if wrong:
+            raise CheckFailed(f"firmware must give the integers of its tagger; {'; '.join(wrong)}")
+
+
+def _wrong(firmware: JsonValue) -> str:
+    """What is wrong with a row's bit check; empty where nothing is, or none was made."""
+    if not isinstance(firmware, Mapping):
+        return ""
+    if firmware["differ"]:
+        return f"{firmware['differ']} of {firmware['jets']} jets differ"
+    return str(firmware["weak"])
 
 
 def study_run(
@@ -103,9 +126,7 @@ def study_run(
         require_jets(config, also_jets)
     if not so_far:
         with kept(farm or Farm()) as workers:
-            train_all(config, workers, name, retry)
-            if config.firmware:
-                check_all(config, workers, name, retry)
+            do_all(config, workers, Call("study", name, retry))
     rows = tuple(study_rows(study_entries(config, also_jets)))
     elsewhere = None if also_jets is None else also_jets.stem
     result = StudyResult(Path(name).stem, rows, elsewhere, asked - len(config.rows))

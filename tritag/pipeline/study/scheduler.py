@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tritag.pipeline.csim import csim_run
 from tritag.pipeline.executors import DEFAULT_EXECUTORS
 from tritag.pipeline.export import export_run
 from tritag.pipeline.opened import OpenedRun
+from tritag.pipeline.points.call import Call
 from tritag.pipeline.points.jobs import Job, do_jobs, require_none
 from tritag.pipeline.points.point import Point, run_folder
 from tritag.pipeline.points.trainings import is_trained, train_points
@@ -37,48 +39,51 @@ from tritag.terminal import print_progress
 
 # What says that a step of the firmware was done, and what the table of a study reads.
 _FILES = {"export": ("model.qonnx.onnx", "vectors.npz"), "csim": ("csim.json", "hls"), "verify": ("verify.json",)}
-_READ = {"csim": {"compile_s"}, "verify": {"executor", "jets", "differ"}}
+_READ = {"csim": {"compile_s"}, "verify": {"executor", "jets", "differ", "strength"}}
 
 
-def train_all(config: StudyConfig, farm: Farm, name: str, retry: bool = False) -> None:
-    """Train what is not trained yet; a point that fails keeps its error, and the others go on.
+def do_all(config: StudyConfig, farm: Farm, call: Call) -> None:
+    """Train what is not trained yet, and check the firmware of what is; what fails stops only what needs it.
 
     Raises
     ------
     RunError
-        At the end, when points have failed.
+        At the end, when a training or a check failed; its error is kept.
     ConfigError
         A row is none, before anything is trained.
     """
-    again = ("tritag", "study", name)
+    failed, asked = _train_all(config, farm, call)
+    if config.firmware:
+        jobs = _firmware_jobs(config)
+        failed |= do_jobs(jobs, farm, "study", "firmware checks", call.retry)
+        asked += len(jobs)
+    require_none(failed, asked, call)
+
+
+def _train_all(config: StudyConfig, farm: Farm, call: Call) -> tuple[dict[str, str], int]:
+    """Errors of the trainings that failed, by the names of their runs, and how many there were."""
     rows = [(row, seed) for row in config.rows for seed in config.seeds]
-    first = [pretraining_point(config, row, seed) for row, seed in rows if row.start == PRETRAINING]
-    for row, seed in rows:
-        if row.start != PRETRAINING:
-            row_point(config, row, seed).recipe()
+    for row, seed in rows:  # what it starts from may be trained only later
+        row_recipe(config, replace(row, start=None, body_rate=1.0) if row.start == PRETRAINING else row, seed)
+    first = {(row, seed): pretraining_point(config, row, seed) for row, seed in rows if row.start == PRETRAINING}
     for data in (config.data, *([config.pretraining.data] if config.pretraining else [])):
         if not Path(data).is_file():
             ensure_data(data, farm)
-    require_none(_named(train_points(first, farm, "pretraining", retry)), len(first), again)
-    points = [row_point(config, row, seed) for row, seed in rows]
-    require_none(_named(train_points(points, farm, "study", retry)), len(points), again)
+    errors = train_points(list(first.values()), farm, "pretraining", call.retry) if first else {}
+    failed = _named(errors)
+    points = [row_point(config, row, seed) for row, seed in rows if first.get((row, seed)) not in errors]
+    failed |= _named(train_points(points, farm, "study", call.retry))
+    return failed, len({*first.values(), *points})
 
 
 def _named(errors: dict[Point, str]) -> dict[str, str]:
     return {run_folder(point.tagger, point.recipe()).name: text for point, text in errors.items()}
 
 
-def check_all(config: StudyConfig, farm: Farm, name: str, retry: bool = False) -> None:
-    """Take the exact rows to C-simulation and bit check; what is checked already stays.
-
-    Raises
-    ------
-    RunError
-        At the end, when a row failed.
-    """
-    jobs = [job for row in config.rows if (job := _firmware_job(config, row)) is not None]
-    failed = do_jobs(jobs, farm, "study", "firmware checks", retry)
-    require_none(failed, len(jobs), ("tritag", "study", name))
+def _firmware_jobs(config: StudyConfig) -> list[Job]:
+    """The checks of the exact rows whose first seed is trained."""
+    rows = [row for row in config.rows if _is_trained(config, row, config.seeds[0])]
+    return [job for row in rows if (job := _firmware_job(config, row)) is not None]
 
 
 def _firmware_job(config: StudyConfig, row: StudyRow) -> Job | None:
@@ -96,13 +101,16 @@ def done_rows(config: StudyConfig) -> tuple[StudyRow, ...]:
 
 
 def _is_done(config: StudyConfig, row: StudyRow) -> bool:
-    for seed in config.seeds:
-        if row.start == PRETRAINING and not is_trained(pretraining_point(config, row, seed)):
-            return False
-        if not is_trained(row_point(config, row, seed)):
-            return False
+    if not all(_is_trained(config, row, seed) for seed in config.seeds):
+        return False
     job = _firmware_job(config, row) if config.firmware else None
     return job is None or job.done()
+
+
+def _is_trained(config: StudyConfig, row: StudyRow, seed: int) -> bool:
+    if row.start == PRETRAINING and not is_trained(pretraining_point(config, row, seed)):
+        return False
+    return is_trained(row_point(config, row, seed))
 
 
 def _is_checked(folder: Path) -> bool:

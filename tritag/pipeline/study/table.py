@@ -23,6 +23,7 @@ from tritag.pipeline.evaluate import outputs_on
 from tritag.pipeline.jets import coded_jets
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.run_files import CsimFile, VerdictFile
+from tritag.pipeline.strength import Strength
 from tritag.pipeline.study.config import StudyConfig, StudyRow, row_recipe
 from tritag.pipeline.train import trained_run
 from tritag.quant.measure.cost import Cost, total_cost
@@ -138,12 +139,17 @@ def _row_runs(config: StudyConfig, row: StudyRow, also: Path | None) -> _RowRuns
 
 
 def _firmware(opened: OpenedRun) -> JsonObject:
-    """What the table says of a checked run: jets that differ in any executor, jets compared, seconds of compilation."""
+    """What the table says of a checked run.
+
+    Jets that differ in any executor, jets compared, why that shows nothing (empty where it does), seconds of the
+    compilation.
+    """
     verdicts: list[VerdictFile] = opened.run.read_json("verify.json")
     csim: CsimFile = opened.run.read_json("csim.json")
     return {
         "differ": max(v["differ"] for v in verdicts),
         "jets": min(v["jets"] for v in verdicts),
+        "weak": Strength.read(verdicts[0]["strength"]).weakness,
         "compile_s": csim["compile_s"],
     }
 
