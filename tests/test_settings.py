@@ -93,6 +93,40 @@ def test_contradicting_changes_are_refused():
         require_distinct(["sizes.blocks=1", "training.seed=2", "sizes.blocks=2"])
 
 
+@pytest.mark.parametrize(
+    ("call", "setting"),
+    [
+        (["train", "--seed", "1", "--set", "training.seed=3"], "training.seed must be given once, got '1' and '3'"),
+        (["demo", "--iterations", "10", "--set", "training.iterations=20"], "training.iterations must be given once, "),
+        (
+            ["demo", "--set", "sizes.blocks=1", "--set", "sizes.blocks=2"],
+            "sizes.blocks must be given once, got '1' and",
+        ),
+    ],
+)
+def test_an_option_and_a_setting_that_contradict_each_other_are_refused(call, setting, capsys):
+    """Also where the option asks for its default."""
+    command, *given = call
+    assert cli.run([command, "transformer-2k", "--data", str(SAMPLE), *given]) == 2
+    assert setting in capsys.readouterr().err
+
+
+def test_without_the_option_the_setting_counts(monkeypatch):
+    asked = []
+
+    def stop(tagger, recipe, *_, **__):
+        asked.append((recipe.training.iterations, recipe.training.seed))
+        raise ConfigError("stopped")
+
+    monkeypatch.setattr("tritag.pipeline.demo.train_run", stop)
+    monkeypatch.setattr("tritag.pipeline.train.train_run", stop)
+    for call in (["demo"], ["demo", "--set", "training.iterations=20"], ["train", "--set", "training.seed=3"]):
+        assert cli.run([call[0], "transformer-2k", "--data", str(SAMPLE), *call[1:]]) == 2
+    assert asked[0] == (2500, 1)
+    assert asked[1] == (20, 1)
+    assert asked[2][1] == 3
+
+
 def _numbers() -> list[tuple[type, str, type]]:
     names = {"int": int, "float": float, "float | None": float, "int | None": int}
     return [(cls, f.name, names[str(f.type)]) for cls in ALL for f in dataclasses.fields(cls) if str(f.type) in names]

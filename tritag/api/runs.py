@@ -51,7 +51,7 @@ def train(
     constituents: int | None = None,
     precision: str = DEFAULT_PRECISION,
     iterations: int | None = None,
-    seed: int = 1,
+    seed: int | None = None,
     settings: Sequence[str] = (),
     start: str | None = None,
     body_rate: float = 1.0,
@@ -78,8 +78,8 @@ def train(
         ``float`` or a name in ``configs/precisions`` (docs/recipes.md).
     iterations : int, optional
         Optimizer steps of each training; by default the tagger's own number.
-    seed : int
-        Of weights and batches.
+    seed : int, optional
+        Of weights and batches; by default the tagger's own, 1 where its file says none.
     settings : sequence of str
         Changes ``section.key=value`` with a section ``sizes``, ``head``, ``training``, ``quant`` or ``quant_training``.
     start : str, optional
@@ -132,7 +132,7 @@ def train(
     from tritag.pipeline.train import train_run
 
     changes = [f"training.iterations={iterations}"] if iterations is not None else []
-    changes += [f"training.seed={seed}"] if seed != 1 else []
+    changes += [f"training.seed={seed}"] if seed is not None else []
     require_distinct([*changes, *settings])
     recipe = recipe_of(
         tagger,

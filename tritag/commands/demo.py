@@ -12,6 +12,8 @@ from tritag.pipeline.defaults import DEFAULT_DATA, DEFAULT_PRECISION, DEFAULT_TA
 from tritag.pipeline.names import check_training_names
 from tritag.terminal import print_progress, print_table
 
+_ITERATIONS = 2500
+
 
 def command(
     tagger: Annotated[
@@ -20,7 +22,9 @@ def command(
     data: Data = DEFAULT_DATA,
     constituents: Leading = None,
     precision: Annotated[str, typer.Option(help="An exact one of configs/precisions.")] = DEFAULT_PRECISION,
-    iterations: Annotated[int, typer.Option(help="Optimizer steps of each training.")] = 2500,
+    iterations: Annotated[
+        int | None, typer.Option(help="Optimizer steps of each training.", show_default=str(_ITERATIONS))
+    ] = None,
     settings: Settings = None,
     target: Target = DEFAULT_TARGET,
     rtl: Annotated[bool, typer.Option(help="Write and simulate Verilog: latency and estimated resources.")] = True,
@@ -35,11 +39,13 @@ def command(
     check_training_names(tagger, data, precision)
     load_target(target)
     from tritag.pipeline.demo import demo_run
-    from tritag.pipeline.recipes import recipe_of
+    from tritag.pipeline.recipes import recipe_of, require_distinct
     from tritag.report.verdict import verdict_table
 
-    changes = [f"training.iterations={iterations}", *(settings or [])]
-    recipe = recipe_of(tagger, data, constituents, precision, changes)
+    asked = [f"training.iterations={iterations}"] if iterations is not None else []
+    asked += settings or []
+    require_distinct(asked)
+    recipe = recipe_of(tagger, data, constituents, precision, [f"training.iterations={_ITERATIONS}", *asked])
     result = demo_run(tagger, recipe, target, rtl, synth)
     print_table(verdict_table(result.report.summary))
     print_progress(f"project: {result.run.directory / 'hls'}")

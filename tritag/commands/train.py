@@ -27,7 +27,7 @@ def command(
         ),
     ] = DEFAULT_PRECISION,
     iterations: Annotated[int | None, typer.Option(help="Optimizer steps of each training.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and batches.", show_default="1")] = None,
     settings: Settings = None,
     start: Annotated[str | None, typer.Option(help="Fine-tune: the run whose body is taken, under a new head.")] = None,
     body_rate: Annotated[float, typer.Option(help="With --start: learning rate of the body over the head's.")] = 1.0,
