@@ -85,16 +85,8 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "tritag/pipeline/points": ("point", "call", "jobs", "trainings", "designs"),
     "tritag/pipeline/sweep": (
-        "objectives",
-        "config",
-        "place",
-        "best",
-        "rows",
-        "engine",
-        "search",
-        "files",
-        "run",
-        "emit",
+        *("objectives", "axes", "config", "place", "best"),
+        *("rows", "engine", "search", "files", "run", "emit"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }

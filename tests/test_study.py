@@ -202,9 +202,10 @@ def test_every_study_is_valid(name: str) -> None:
         ("precision: float", "precision: float, settings: [training.seed=7]", "seeds are set by the study's key seeds"),
         ("rows:", f"pretraining: {{data: {SAMPLE}, settings: [training.seed=7]}}\nrows:", "seeds are set by the study"),
         ("seeds: [1]", "seeds: [1, 2, 1]", r"seeds must be different numbers, got \[1, 2, 1\]"),
+        ("settings: [", "settings: [sizes.heads=1, sizes.heads=2, ", "sizes.heads must be given once, got '1' and '2'"),
     ],
 )
-def test_seeds_are_said_once(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_seeds_and_settings_are_said_once(tmp_path: Path, old: str, new: str, message: str) -> None:
     study = write_study(tmp_path / "small.yaml", "float")
     study.write_text(study.read_text().replace(old, new))
     with pytest.raises(ConfigError, match=message):

@@ -251,6 +251,17 @@ def test_an_emitted_workflow_has_the_plug_ins_of_its_call(
             ("[0.003, 0.01]", "{from: 0, to: 0.1, log: true}\nsearch: optuna\ntrials: 1"),
             "axes.training.learning_rate must begin above 0 with log",
         ),
+        (("objectives", "trials: 5\nbatch: 4\nseed: 3\nobjectives"), "trials, batch, seed must stand beside 'search: "),
+        (("sizes.heads=1", "training.iterations=9"), "training.iterations must be given once, got '3' and '9'"),
+        (("sizes.blocks=1", "sizes.channels=8"), "sizes.channels must be an axis or one of the settings, got both"),
+        (
+            ("[0.003, 0.01]", "{from: 0.01, to: 0.1, step: 0.01, log: true}\nsearch: optuna\ntrials: 1"),
+            "axes.training.learning_rate must have a step or log, got both",
+        ),
+        (("constituents: [2]", "seed: [null]"), "axes.seed must be whole numbers from 0 on, got None"),
+        (("precision: [float]", "precision: [null]"), r"axes.precision must be a list of names, got \[None\]"),
+        (("[auc]", "[auc, latency_ns]"), "but latency_ns belong to exact precisions, got float alone"),
+        (("objectives: [auc]", ""), "but latency_ns, lut_share belong to exact precisions, got float alone"),
         (("sizes.channels: [4]", "sizes.channel: [4]"), "no point of the sweep can be trained; the first: "),
     ],
 )
@@ -312,23 +323,25 @@ def test_a_rejection_without_end_is_the_best_and_costs_that_are_unknown_are_none
     assert [(line["status"], line["front"]) for line in lines] == [("stopped", False), ("done", True)]
     assert 'data value="inf"' in next(runs.glob("sweeps/*/report.html")).read_text()
     assert {line["error"] for line in lines} == {""}
-    spec.write_text(spec.read_text().replace("[rejection_0.3]", "[auc, latency_ns]"))
+    spec.write_text(spec.read_text().replace("[rejection_0.3]", "[auc, bit_operations]").replace("[float]", "[int8]"))
     monkeypatch.setattr(engine, "figures_of", lambda *_: {"auc": 0.9})
     assert cli.run(["sweep", str(spec), "--processes", "1"]) == 2
-    assert "halving must have points with all of the objectives, but none of 2 has them; point 0 has no latency_ns" in (
-        capsys.readouterr().err
+    assert (
+        "halving must have points with all of the objectives, but none of 2 has them; point 0 has no bit_operations"
+        in (capsys.readouterr().err)
     )
 
 
 def test_what_halving_cannot_compare_says_what_it_lacks(
     tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = write_sweep(tmp_path / "tiny.yaml", objectives="[auc, latency_ns]", more="halving: {shares: [0.5]}\n")
+    more = "halving: {shares: [0.5]}\n"
+    spec = write_sweep(tmp_path / "tiny.yaml", "[int8]", "[auc, bit_operations]", more)
     monkeypatch.setattr(engine, "train_points", lambda *_: {})
-    found = iter([{"auc": 0.9}, {"auc": 0.8, "latency_ns": 300.0}, {"auc": 0.8, "latency_ns": 300.0}])
+    found = iter([{"auc": 0.9}, {"auc": 0.8, "bit_operations": 300.0}, {"auc": 0.8, "bit_operations": 300.0}])
     monkeypatch.setattr(engine, "figures_of", lambda *_: next(found))
     lines = sweep_run(str(spec), Farm(processes=1)).points
-    why = "has no latency_ns: halving cannot compare it with others"
+    why = "has no bit_operations: halving cannot compare it with others"
     assert [(line["status"], line["error"]) for line in lines] == [("stopped", why), ("done", "")]
     assert f"stopped: {why}" in next(runs.glob("sweeps/*/report.html")).read_text()
 

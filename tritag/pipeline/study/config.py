@@ -8,6 +8,7 @@ from pathlib import Path
 from tritag.configs import build, load_config
 from tritag.errors import ConfigError, short
 from tritag.pipeline.points.point import Point, require_no_seed, run_folder
+from tritag.pipeline.recipes import require_distinct
 from tritag.quant.recipe import Recipe
 
 PRETRAINING = "pretraining"
@@ -33,6 +34,7 @@ class StudyRow:
 
     def __post_init__(self) -> None:
         require_no_seed(self.settings, _SEEDS)
+        require_distinct(self.settings)
 
     @property
     def name(self) -> str:
@@ -49,6 +51,7 @@ class Pretraining:
 
     def __post_init__(self) -> None:
         require_no_seed(self.settings, _SEEDS)
+        require_distinct(self.settings)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         require_no_seed(self.settings, _SEEDS)
+        require_distinct(self.settings)
         if len(set(self.seeds)) != len(self.seeds):
             raise ConfigError(f"seeds must be different numbers, got {short(list(self.seeds))}")
 

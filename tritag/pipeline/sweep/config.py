@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tritag.configs import build, check_range, load_config
+from tritag.configs import build, check_range, load_config, precision_names
 from tritag.errors import ConfigError, short, unknown_name
 from tritag.files import JsonObject, JsonValue
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
-from tritag.pipeline.defaults import DEFAULT_PRECISION, SECTIONS
+from tritag.pipeline.defaults import DEFAULT_PRECISION
 from tritag.pipeline.points.designs import DesignAsked
 from tritag.pipeline.points.point import Point, require_no_seed
-from tritag.pipeline.sweep.objectives import OBJECTIVES
+from tritag.pipeline.recipes import require_distinct
+from tritag.pipeline.sweep.axes import DESIGNED, TRAINED, range_of, require_axes, require_values, values_of
+from tritag.pipeline.sweep.objectives import OBJECTIVES, OF_ANY
+from tritag.quant.config import QuantConfig
 
-# Axes that are no settings of a section; those of the design need no training of their own.
-TRAINED = ("tagger", "constituents", "precision", "seed")
-DESIGNED = ("target", "interval", "beats", "dsp_bits")
 _OF_DESIGN = {"latency_ns", "latency_cycles", "lut", "lut_share", "dsp", "dsp_share"}
+_OF_SEARCH = ("trials", "batch", "seed")
 _MOST_POINTS = 100_000
-# Axes of whole numbers, and the least of each; null means what the command takes without the option.
-_WHOLE = {"constituents": 1, "seed": 0, "interval": 1, "beats": 1, "dsp_bits": 1}
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class SweepConfig:
     search : "grid" or "optuna"
         All combinations, or as many as ``trials`` that a multi-objective search proposes.
     trials, batch, seed : int
-        Of a search: points in all, points at a time, random numbers.
+        Of a search alone: points in all, points at a time, random numbers.
     halving : Halving, optional
         How bad points die early.
     target : str
@@ -87,14 +85,9 @@ class SweepConfig:
     target: str = DEFAULT_TARGET
 
     def __post_init__(self) -> None:
-        for name in self.axes:
-            section, _, key = name.partition(".")
-            if name not in (*TRAINED, *DESIGNED) and (section not in SECTIONS or not key):
-                valid = [*TRAINED, *DESIGNED, *(f"{s}.KEY" for s in SECTIONS)]
-                raise ConfigError(unknown_name("axis", name, valid))
+        require_axes(self.axes, self.settings)
         require_no_seed((*self.axes, *self.settings), "the axis seed")
-        if "tagger" not in self.axes:
-            raise ConfigError("axes must name the taggers; add the key 'tagger' with a list")
+        require_distinct(self.settings)
         for name in self.objectives:
             if name not in OBJECTIVES:
                 raise ConfigError(unknown_name("objective", name, OBJECTIVES))
@@ -116,105 +109,54 @@ def load_sweep(name: str) -> SweepConfig:
     Raises
     ------
     ConfigError
-        Unknown names or keys, axes without values, targets that do not exist, or numbers that are not whole.
+        Unknown names or keys, keys of a search in a grid, axes without values, targets that do not exist, numbers that
+        are not whole, or objectives that no point can have.
     """
-    config = build(SweepConfig, load_config("sweeps", name), where=f"sweep {name}")
-    for axis in config.axes:
-        if config.search == "grid":
-            values_of(config, axis)
-        else:
-            range_of(config, axis)
-        _require_whole(config, axis)
-    for target in (config.target, *_targets(config)):
+    keys = load_config("sweeps", name)
+    config = build(SweepConfig, keys, where=f"sweep {name}")
+    is_grid = config.search == "grid"
+    if is_grid and (surplus := [key for key in _OF_SEARCH if key in keys]):
+        raise ConfigError(f"{', '.join(surplus)} must stand beside 'search: optuna', got a grid; leave out, or search")
+    require_values(config.axes, is_grid)
+    targets = range_of(config.axes, "target") if "target" in config.axes else []
+    for target in (config.target, *targets):
         load_target(str(target))
-    if (
-        config.search == "grid"
-        and (n := math.prod(len(values_of(config, axis)) for axis in config.axes)) > _MOST_POINTS
-    ):
+    if is_grid and (n := math.prod(len(values_of(config.axes, axis)) for axis in config.axes)) > _MOST_POINTS:
         raise ConfigError(f"a grid must have at most {_MOST_POINTS:,} points, got {n:,}; search instead")
+    _require_exact(config)
     return config
 
 
-def _require_whole(config: SweepConfig, axis: str) -> None:
-    """Refuse numbers of a design, seeds and K that are not whole.
+def _require_exact(config: SweepConfig) -> None:
+    """Refuse objectives that belong to exact precisions where none is one; a setting may decide otherwise.
 
     Raises
     ------
     ConfigError
-        Another value than a whole number, or than null.
+        No point can have them.
     """
-    if axis not in _WHOLE:
+    lacking = [name for name in config.objectives if name not in OF_ANY]
+    settings = {setting.partition("=")[0].strip() for setting in config.settings}
+    if not lacking or "quant.activations" in settings | set(config.axes):
         return
-    found = range_of(config, axis)
-    numbers = found if isinstance(found, list) else [found[key] for key in ("from", "to", "step") if key in found]
-    least = _WHOLE[axis]
-    for number in numbers:
-        if number is not None and (type(number) is not int or number < least):
-            raise ConfigError(f"axes.{axis} must be whole numbers from {least} on, got {short(number)}")
+    precisions = range_of(config.axes, "precision") if "precision" in config.axes else [DEFAULT_PRECISION]
+    if not any(_may_be_exact(str(precision)) for precision in precisions):
+        raise ConfigError(
+            f"objectives must be figures that a point can have, but {', '.join(lacking)} belong to exact precisions, "
+            f"got {', '.join(map(str, precisions))} alone; change objectives or axes.precision"
+        )
 
 
-def _targets(config: SweepConfig) -> list[JsonValue]:
-    """Values of the axis of targets.
-
-    Raises
-    ------
-    ConfigError
-        It is a range.
-    """
-    found = range_of(config, "target") if "target" in config.axes else []
-    if not isinstance(found, list):
-        raise ConfigError(f"axes.target must be a list of names, got {short(found)}")
-    return found
-
-
-def range_of(config: SweepConfig, axis: str) -> list[JsonValue] | dict[str, JsonValue]:
-    """Values of an axis, or its checked range.
-
-    Raises
-    ------
-    ConfigError
-        Neither a list nor a range, or an empty one.
-    """
-    given = config.axes[axis]
-    if isinstance(given, Mapping):
-        if not {"from", "to"} <= set(given) or set(given) - {"from", "to", "step", "log"}:
-            raise ConfigError(f"axes.{axis} must have from and to, and may have step and log, got {short(dict(given))}")
-        low, high, step = given["from"], given["to"], given.get("step", 1)
-        if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in (low, high, step)):
-            raise ConfigError(f"axes.{axis} must be numbers, got {short(dict(given))}")
-        if not (low < high and step > 0):
-            raise ConfigError(f"axes.{axis} must go upwards in steps above 0, got {short(dict(given))}")
-        if given.get("log") and low <= 0:
-            raise ConfigError(f"axes.{axis} must begin above 0 with log, got {short(dict(given))}")
-        return dict(given)
-    values: list[JsonValue] = list(given) if isinstance(given, list | tuple) else [given]  # type: ignore[list-item]
-    if not values or len({str(value) for value in values}) != len(values):
-        raise ConfigError(f"axes.{axis} must be different values, got {short(values)}")
-    return values
-
-
-def values_of(config: SweepConfig, axis: str) -> list[JsonValue]:
-    """All values of an axis of a grid.
-
-    Raises
-    ------
-    ConfigError
-        As :func:`range_of`, or a range without ``step``.
-    """
-    found = range_of(config, axis)
-    if isinstance(found, list):
-        return found
-    if "step" not in found or found.get("log"):
-        raise ConfigError(f"axes.{axis} must have a step in a grid, and no log, got {short(found)}")
-    low, high, step = (float(found[key]) for key in ("from", "to", "step"))  # type: ignore[arg-type]
-    steps = [low + i * step for i in range(math.floor((high - low) / step + 1e-9) + 1)]
-    whole = all(isinstance(found[key], int) for key in ("from", "step"))
-    return [int(x) if whole else x for x in steps]
+def _may_be_exact(precision: str) -> bool:
+    """Whether a precision has an exact form; true of an unknown one, which is an error of its points."""
+    if precision not in precision_names():
+        return True
+    return precision != "float" and build(QuantConfig, load_config("precisions", precision)["quant"]).exact
 
 
 def grid(config: SweepConfig) -> list[JsonObject]:
     """All combinations of the axes' values, the last axis fastest."""
-    lists = [values_of(config, axis) for axis in config.axes]
+    lists = [values_of(config.axes, axis) for axis in config.axes]
     return [dict(zip(config.axes, values, strict=True)) for values in itertools.product(*lists)]
 
 

@@ -17,3 +17,5 @@ OBJECTIVES: dict[str, bool] = {
     "effective_bit_operations": False,
     "parameters": False,
 }
+# Those that every point has; the others are known of exact precisions alone.
+OF_ANY = ("rejection_0.3", "rejection_0.5", "auc")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from tritag.errors import ToolError
 from tritag.farm import Farm
 from tritag.files import JsonObject, JsonValue
-from tritag.pipeline.sweep.config import SweepConfig, range_of
+from tritag.pipeline.sweep.axes import range_of
+from tritag.pipeline.sweep.config import SweepConfig
 from tritag.pipeline.sweep.engine import require_some, run_points
 from tritag.pipeline.sweep.objectives import OBJECTIVES
 from tritag.pipeline.sweep.rows import SweepRow
@@ -65,7 +66,7 @@ def _told(value: JsonValue) -> float:
 
 
 def _proposed(config: SweepConfig, trial: Trial) -> JsonObject:
-    return {axis: _suggested(trial, axis, range_of(config, axis)) for axis in config.axes}
+    return {axis: _suggested(trial, axis, range_of(config.axes, axis)) for axis in config.axes}
 
 
 def _suggested(trial: Trial, axis: str, values: list[JsonValue] | dict[str, JsonValue]) -> JsonValue:
