@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,17 @@ _ROWS = {
     "bram_tiles": ("Block RAM Tile",),
     "uram": ("URAM",),
 }
+# Of each kind of report: the tool that writes it.
+_TOOLS = {"utilization": "Vivado", "timing": "Vivado", "csynth": "Vitis HLS"}
+# What is no count of a resource.
+_UNITS = {
+    "latency_cycles": "{:,} cycles",
+    "interval_cycles": "II {:,} cycles",
+    "clock_period_ns": "period {:g} ns",
+    "slack_ns": "slack {:g} ns",
+    "reached_mhz": "{:g} MHz reached",
+    "bram_tiles": "{:,} block RAM tiles",
+}
 _MUST = ("lut", "ff", "dsp")
 # Clocks of what tritag writes: the Verilog's, that of its AXI4-Stream, and that of an HLS project.
 _CLOCKS = ("clk", "aclk", "ap_clk")
@@ -33,13 +44,37 @@ _GRADE = re.compile(r"-\d[A-Za-z]*")
 class VendorReport:
     """Figures of one report; ``kind`` is ``utilization``, ``timing`` or ``csynth``, ``design`` what it names.
 
-    ``part`` is the report's, with its speed grade.
+    ``part`` is the report's, with its speed grade, ``file`` the name of the file that a run has read it from.
     """
 
     kind: str
     design: str
     part: str
     figures: dict[str, float | int]
+    file: str = ""
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> VendorReport:
+        """From an entry of ``vendor.json``; an earlier version wrote no name of the file."""
+        return cls(entry["kind"], entry["design"], entry["part"], entry["figures"], entry.get("file", ""))
+
+    @property
+    def source(self) -> str:
+        """What the figures were read from: the kind of the report with its tool, and the file.
+
+        >>> VendorReport("timing", "tag_v1", "xcvu13p-flga2577-2-e", {}, "timing.rpt").source
+        'Vivado timing, timing.rpt'
+        """
+        return ", ".join(filter(None, (f"{_TOOLS[self.kind]} {self.kind}", self.file)))
+
+    @property
+    def text(self) -> str:
+        """The figures in a line, each with its unit.
+
+        >>> VendorReport("timing", "tag_v1", "xcvu13p-flga2577-2-e", {"slack_ns": -0.1, "reached_mhz": 350.5}).text
+        'slack -0.1 ns, 350.5 MHz reached'
+        """
+        return ", ".join(_UNITS.get(name, f"{{:,}} {name.upper()}").format(x) for name, x in self.figures.items())
 
     def as_dict(self) -> dict[str, Any]:
         """An entry of ``vendor.json``, labelled as the vendor's."""

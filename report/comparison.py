@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tritag.advice import command
 from tritag.errors import RunError
+from tritag.hls_projects.vendor_reports import VendorReport
 from tritag.report.firmware import cycles, is_measured, simulated_jets
 from tritag.report.published import PUBLISHED
 from tritag.structured import read_json_if_there
@@ -23,6 +24,9 @@ ESTIMATED = "estimated"
 VENDOR = "vendor (Vivado synthesis)"
 VENDOR_HLS = "vendor (Vitis HLS)"
 QUOTED = "quoted"
+
+# Files of a run that the table shows.
+_READ = ("rtl", "synth", "csim", "vendor")
 
 Figure = int | float | str | None
 
@@ -38,7 +42,7 @@ class Row:
     csim, rtl : str, optional
         Jets that differ in hls4ml's C-simulation, and in simulated Verilog.
     latency_ns : float, optional
-        Cycles times the assumed clock for ours.
+        Cycles times the assumed period for ours; of the vendor's timing, times the period that was reached.
     run : str, optional
         Path of the run directory; None of a published tagger.
     """
@@ -96,7 +100,7 @@ def _names(directories: Sequence[Path]) -> list[str]:
 
 
 def _run_rows(directory: Path, name: str, config: dict[str, Any]) -> Iterator[Row]:
-    rtl, synth, csim = (read_json_if_there(directory / f"{step}.json") for step in ("rtl", "synth", "csim"))
+    rtl, synth, csim, read = (read_json_if_there(directory / f"{step}.json") for step in _READ)
     if rtl is None:
         raise RunError(f"rtl.json must be in {directory}, but it is missing; make it with {command('rtl', directory)}")
     differ, jets = simulated_jets(rtl)
@@ -120,13 +124,24 @@ def _run_rows(directory: Path, name: str, config: dict[str, Any]) -> Iterator[Ro
         yield replace(plain, figures=VENDOR, **_resources(vendor))
     if csim and (vendor := csim["vendor"]):
         yield replace(plain, figures=VENDOR_HLS, part=csim["target"], **_cycles(vendor), **_resources(vendor))
+    for report in map(VendorReport.read, read or []):
+        yield replace(plain, figures=f"vendor ({report.source})", **_vendor_figures(report, latency))
 
 
-def _resources(counts: dict[str, Any]) -> dict[str, Any]:
+def _vendor_figures(report: VendorReport, latency_cycles: int) -> dict[str, Any]:
+    """Columns of a report that was read back; nanoseconds are the Verilog's cycles at the period that was reached."""
+    if report.kind == "timing":
+        reached_mhz = report.figures["reached_mhz"]
+        return {"latency_ns": round(1e3 * latency_cycles / reached_mhz), "part": f"{report.part}, {reached_mhz:g} MHz"}
+    own = _cycles(report.figures) if report.kind == "csynth" else {}
+    return {"part": report.part, **own, **_resources(report.figures)}
+
+
+def _resources(counts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: counts[name] for name in ("lut", "ff", "dsp")}
 
 
-def _cycles(counts: dict[str, Any]) -> dict[str, Any]:
+def _cycles(counts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: counts[name] for name in ("latency_cycles", "interval_cycles")}
 
 
@@ -172,9 +187,10 @@ def _text(value: Figure) -> str:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """The table of :func:`comparison_table` as Markdown, for a document."""
+    """The table of :func:`comparison_table` as Markdown, for a document; names may hold a bar."""
     lines = [f"| {' | '.join(_HEADS.values())} |", "|" + "---|" * len(_HEADS)]
-    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in _cells(rows))])
+    plain = ([cell.replace("|", "\\|") for cell in cells] for cells in _cells(rows))
+    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in plain)])
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:

@@ -7,11 +7,12 @@ place and route has confirmed it. Beside them stands what published designs of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tritag.export.rtl.text.clock import SIZE_ERROR_NS, latency_at_size_ns, size_period_ns
 from tritag.export.rtl.text.fpga import Part, find_part
+from tritag.hls_projects.vendor_reports import VendorReport
 
 MEASURED = "measured"
 SCHEDULED = "scheduled"
@@ -72,6 +73,13 @@ def firmware_rows(rtl: Mapping[str, Any], synth: Mapping[str, Any] | None) -> It
         yield f"resources ({COUNTED})", "not run (tritag synth)"
     for sentence in rtl.get("assumptions", []):
         yield "assumption", sentence
+
+
+def vendor_rows(reports: Iterable[VendorReport], *kinds: str) -> Iterator[Row]:
+    """Rows ``(what with its origin, figures)`` of the vendor's reports of these kinds that were read into the run."""
+    for report in reports:
+        if report.kind in kinds:
+            yield f"vendor ({report.source})", report.text
 
 
 def count_text(count: float, resource: str, part: Part | None) -> str:

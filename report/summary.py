@@ -59,6 +59,7 @@ def summarise(
         "csim": read_json_if_there(directory / "csim.json"),
         "rtl": read_json_if_there(directory / "rtl.json"),
         "synth": read_json_if_there(directory / "synth.json"),
+        "vendor": read_json_if_there(directory / "vendor.json") or [],
         "provenance": read_json_if_there(directory / "provenance.json"),
         "equivariance": read_json_if_there(directory / "equivariance.json"),
         "history": {name: _history(folder) for name, folder in where.items()},

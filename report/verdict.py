@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from tritag.report.firmware import firmware_rows
+from tritag.hls_projects.vendor_reports import VendorReport
+from tritag.report.firmware import firmware_rows, vendor_rows
 
 
 def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -31,17 +32,21 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         if stage:
             yield "cost", "  of which input scalars", f"{stage['bit_operations']:,.0f}"
         yield "cost", "weights and tables", f"{cost['weight_bits']:,.0f} + {cost['table_bits']:,.0f} bits"
+    reports = [VendorReport.read(entry) for entry in summary.get("vendor") or []]
+    of_project = list(vendor_rows(reports, "csynth"))
     if summary["csim"]:
-        yield from (("firmware", *row) for row in _csim_rows(summary["csim"]))
+        yield from (("firmware", *row) for row in _csim_rows(summary["csim"], bool(of_project)))
+    yield from (("firmware", *row) for row in of_project)
     if summary.get("rtl"):
         for what, figure in firmware_rows(summary["rtl"], summary.get("synth")):
             yield "Verilog", what, figure
+        yield from (("Verilog", *row) for row in vendor_rows(reports, "utilization", "timing"))
     elif summary["csim"]:
         yield "Verilog", "latency, resources", "not made (tritag rtl)"
 
 
-def _csim_rows(csim: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Rows ``(what, figure)`` of the HLS project."""
+def _csim_rows(csim: dict[str, Any], read_back: bool) -> Iterator[tuple[str, str]]:
+    """Rows ``(what, figure)`` of the HLS project; ``read_back`` says that a report of its synthesis was."""
     yield "target", csim["target"]
     yield "C-simulation compiled in", f"{csim['compile_s']:.0f} s"
     if unrolled := csim.get("unrolled"):  # not in a file of an older tritag
@@ -50,7 +55,7 @@ def _csim_rows(csim: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if vendor:
         yield "latency, II (Vitis HLS)", f"{vendor['latency_cycles']}, {vendor['interval_cycles']} cycles"
         yield "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
-    else:
+    elif not read_back:
         yield "vendor synthesis", "not run: vitis-run is not on PATH"
 
 

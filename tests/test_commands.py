@@ -59,8 +59,11 @@ def test_trained_run_is_found_not_repeated(run: Path, capsys: pytest.CaptureFixt
 
 
 def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read_back = [{"kind": kind, "design": "", "part": "", "figures": {"lut": 7}} for kind in ("csynth", "utilization")]
+    write_json(run / "vendor.json", read_back)
     assert cli.run(["csim", str(run)]) == 0
     result = read_json_if_there(run / "csim.json")
+    assert read_json_if_there(run / "vendor.json") == read_back[1:]  # the other was of an earlier project
     assert result["golden"]["differ"] == 0
     assert result["golden"]["jets"] > 100
     assert (run / "hls" / "firmware" / f"{Naming.of_run(run.name).full}.cpp").is_file()
@@ -81,6 +84,8 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert cli.run(["report", str(run)]) == 0
     assert "0 /" in capsys.readouterr().out
     assert "<table>" in (run / "report.html").read_text()
+    assert read_json_if_there(run / "report.json")["vendor"] == read_back[1:]
+    (run / "vendor.json").unlink()
 
 
 @pytest.mark.long
@@ -507,6 +512,10 @@ def test_reports_of_the_vendor_s_tools(run: Path, tmp_path: Path, capsys: pytest
     assert cli.run(["rtl", str(run), "--vendor-report", str(report), "--vendor-report", str(report)]) == 0
     (kept,) = read_json_if_there(run / "vendor.json")
     assert (kept["origin"], kept["kind"], kept["figures"]) == ("vendor", "utilization", {"lut": 7, "ff": 8, "dsp": 9})
+    assert "vendor (Vivado utilization, utilization.rpt): 7 LUT, 8 FF, 9 DSP" in capsys.readouterr().err
+    assert cli.run(["compare", str(run), "--markdown"]) == 0
+    shown = "| vendor (Vivado utilization, utilization.rpt) | - | - | - | - | - | 7 | 8 | 9 | xcvu13p-flga2577-2-e |"
+    assert shown in capsys.readouterr().out
     for old, new, message in (
         ("xcvu13p-flga2577-2-e", "xcku115-flvb2104-2-e", "is of the part xcku115-flvb2104-2-e, but"),
         ("2577-2-e", "2577-1-e", "is of the part xcvu13p-flga2577-1-e, but"),

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tritag.hls_projects.vendor_reports import VendorReport
+
 ORIGINS = {
     "measured": "in a simulation of the Verilog, cycle by cycle",
     "scheduled": "as the Verilog was written; nothing was simulated",
@@ -59,8 +61,8 @@ def facts_of(
         facts += [Fact(_RESOURCES.get(n, n), v, "", "counted") for n, v in synth["total"].items() if n in _RESOURCES]
     for v in verdicts:
         facts.append(Fact(v["executor"], f"{v['differ']} of {v['jets']}", "jets differ", "compared"))
-    for report in vendor:
-        facts += [Fact(f"{report['kind']}: {n}", v, "", "vendor") for n, v in report["figures"].items()]
+    for report in map(VendorReport.read, vendor):
+        facts += [Fact(f"{report.kind}: {n}", v, "", "vendor") for n, v in report.figures.items()]
     return facts
 
 

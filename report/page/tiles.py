@@ -7,6 +7,7 @@ from html import escape
 
 from tritag.export.rtl.text.clock import latency_at_size_ns
 from tritag.export.rtl.text.fpga import find_part
+from tritag.hls_projects.vendor_reports import VendorReport
 from tritag.report.firmware import COUNTED, ESTIMATED, VENDOR, cycles, is_measured, luts
 from tritag.report.page.numbers import number
 from tritag.report.plots.plot import Report, value_at
@@ -107,6 +108,9 @@ def _share(report: Report) -> str:
     where, origin = "/rtl/estimate/lut", ESTIMATED
     if synth:
         where, origin = ("/synth/vendor/lut", VENDOR) if synth.get("vendor") else ("/synth/total/lut", COUNTED)
+    for i, read in enumerate(report.get("vendor") or []):
+        if read["kind"] == "utilization":
+            where, origin = f"/vendor/{i}/figures/lut", f"vendor ({escape(VendorReport.read(read).source)})"
     text = f"{number(report, where, ',.0f')} LUT, {origin}"
     part = find_part(rtl["part"]) if rtl.get("part") else None
     if part is None:

@@ -150,7 +150,7 @@ def test_figures_say_where_they_come_from(delivery: Delivery) -> None:
     }
     facts = facts_of(
         rtl, {"total": {"lut": 8}}, [{"executor": "qonnx", "jets": 3, "differ": 0}],
-        [{"kind": "utilization", "figures": {"lut": 7}}],
+        [{"kind": "utilization", "design": "tag_v1", "part": "xcvu13p-flga2577-2-e", "figures": {"lut": 7}}],
     )  # fmt: skip
     assert {f.origin for f in facts} <= set(ORIGINS)
     assert [(f.value, f.origin) for f in facts if "LUT" in f.quantity or "lut" in f.quantity] == [

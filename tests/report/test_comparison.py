@@ -77,6 +77,28 @@ def test_every_origin_has_its_own_line(tmp_path):
     assert {row.figures for row in quoted} == {QUOTED}
 
 
+def test_reports_that_were_read_back_have_their_own_lines(tmp_path):
+    figures = {
+        "utilization": {"lut": 7, "ff": 8, "dsp": 9},
+        "timing": {"slack_ns": -0.5, "clock_period_ns": 2.0, "reached_mhz": 400.0},
+        "csynth": {"latency_cycles": 90, "interval_cycles": 54, "lut": 5, "ff": 6, "dsp": 7},
+    }
+    head = {"design": "tag_v1", "part": "xcvu13p"}
+    read = [{"kind": kind, **head, "figures": found, "file": f"{kind}.x"} for kind, found in figures.items()]
+    rows = compared([_run(tmp_path, rtl=RTL, vendor=read)], [CONFIG])[2:5]
+    assert [row.figures for row in rows] == [
+        "vendor (Vivado utilization, utilization.x)",
+        "vendor (Vivado timing, timing.x)",
+        "vendor (Vitis HLS csynth, csynth.x)",
+    ]
+    assert {row.tagger for row in rows} == {RUN}
+    assert [(row.lut, row.latency_cycles, row.latency_ns, row.part) for row in rows] == [
+        (7, None, None, "xcvu13p"),
+        (None, None, 250, "xcvu13p, 400 MHz"),  # 100 cycles
+        (5, 90, None, "xcvu13p"),
+    ]
+
+
 def test_steps_that_are_missing(tmp_path):
     directory = _run(tmp_path)
     with pytest.raises(RunError, match=r"rtl\.json must be in .*, but it is missing; make it with 'tritag rtl "):

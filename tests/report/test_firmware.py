@@ -162,6 +162,36 @@ def test_the_verdict_ends_with_the_verilog():
     assert list(verdict_rows(_summary(None)))[-1] == ("Verilog", "latency, resources", "not made (tritag rtl)")
 
 
+def _read_back(kind: str, file: str = "", **figures: float) -> dict[str, Any]:
+    return {"origin": "vendor", "kind": kind, "design": "tag_v1", "part": VU13P, "figures": figures, "file": file}
+
+
+def test_reports_of_the_vendor_that_were_read_back_are_shown():
+    """Of the Verilog beside its figures, of the HLS project in place of the sentence that nobody synthesised it."""
+    none = list(verdict_rows(_summary(_rtl(), SYNTH)))
+    missing = ("firmware", "vendor synthesis", "not run: vitis-run is not on PATH")
+    assert missing in none
+    of_verilog = [
+        _read_back("utilization", "used.rpt", lut=172_800, ff=8, dsp=9, bram_tiles=0.5),
+        _read_back("timing", slack_ns=-0.1, clock_period_ns=2.75, reached_mhz=350.9),
+    ]
+    rows = list(verdict_rows(_summary(_rtl(), SYNTH) | {"vendor": of_verilog}))
+    assert rows == [
+        *none,
+        ("Verilog", "vendor (Vivado utilization, used.rpt)", "172,800 LUT, 8 FF, 9 DSP, 0.5 block RAM tiles"),
+        ("Verilog", "vendor (Vivado timing)", "slack -0.1 ns, period 2.75 ns, 350.9 MHz reached"),
+    ]
+    project = _read_back("csynth", "csynth.xml", clock_period_ns=2.1, latency_cycles=90, interval_cycles=54, lut=5)
+    rows = list(verdict_rows(_summary(None) | {"vendor": [project]}))
+    assert missing not in rows
+    said = ("firmware", "vendor (Vitis HLS csynth, csynth.xml)", "period 2.1 ns, 90 cycles, II 54 cycles, 5 LUT")
+    assert said in rows
+    assert said in list(verdict_rows(_summary(None) | {"csim": None, "vendor": [project]}))
+    page = _without_numbers(_summary(_rtl(), SYNTH) | {"vendor": [*of_verilog, project]})
+    assert "<p>172,800 LUT, vendor (Vivado utilization, used.rpt): 10.0% of xcvu13p</p>" in page
+    assert "<td>vendor (Vivado timing)</td><td>slack -0.1 ns, period 2.75 ns, 350.9 MHz reached</td>" in page
+
+
 def test_figures_stand_on_one_line_of_a_terminal():
     out = io.StringIO()
     Console(file=out, width=80).print(verdict_table(_summary(_rtl(), SYNTH)))

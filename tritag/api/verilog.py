@@ -158,7 +158,9 @@ def clocks(
 def vendor_reports(
     run: RunLike, reports: Sequence[str | Path], name: str | None = None, version: int | None = None
 ) -> list[JsonObject]:
-    """Read reports of the vendor's tools back into a run, labelled as the vendor's; the package shows them.
+    """Read reports of the vendor's tools back into a run, labelled as the vendor's.
+
+    Report, comparison and package show them.
 
     Parameters
     ----------
@@ -174,7 +176,8 @@ def vendor_reports(
     Returns
     -------
     list of dict
-        All reports of the run: ``kind``, ``design``, ``part``, ``figures``, and ``origin``, which is ``vendor``.
+        All reports of the run: ``kind``, ``design``, ``part``, ``figures``, name of the ``file``, and ``origin``, which is
+        ``vendor``.
 
     Raises
     ------

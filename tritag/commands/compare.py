@@ -23,8 +23,8 @@ def command(
     """Print one table of runs and published taggers: bit accuracy, latency, II, resources.
 
     The column "figures" says where a line comes from: measured in the simulation, counted by Yosys, estimated
-    (nanoseconds are cycles times an assumed clock), the vendor's, or quoted from a paper. Runs need `tritag rtl`;
-    `tritag synth`, `tritag csim` and `tritag verify` add what they know.
+    (nanoseconds are cycles times an assumed period), the vendor's (times the period that its timing reached), or quoted
+    from a paper. Runs need `tritag rtl`; `tritag synth`, `csim`, `verify` and `rtl --vendor-report` add what they know.
     """
     opened = [open_run(run, needs=("rtl.json",)) for run in runs]
     from dataclasses import asdict

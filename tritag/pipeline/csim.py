@@ -22,6 +22,7 @@ from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
+from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
 
 # Jets of the project's own test bench: each costs minutes of co-simulation.
@@ -112,6 +113,7 @@ def csim_run(
     target = load_target(target_name)
     naming = naming or Naming.of_run(opened.name)
     run.discard_from("csim")
+    _forget_synthesis(opened)
     project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
     verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
     if interface == "words" and not verdict.differ:
@@ -145,3 +147,13 @@ def csim_run(
     require_equal([compare("pytorch", expected, expected), verdict])
     strength.require_enough()
     return result
+
+
+def _forget_synthesis(opened: OpenedRun) -> None:
+    """Drop the vendor's report of an earlier project, which was read back; those of the Verilog stay."""
+    path = opened.run.path("vendor.json")
+    reports: list[JsonObject] = read_json_if_there(path) or []
+    kept = [report for report in reports if report["kind"] != "csynth"]
+    if len(kept) < len(reports):
+        print_progress(f"{opened.name}: the report of Vitis HLS that was read back is of an earlier project: dropped")
+        write_json(path, kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tritag.errors import DataError
@@ -39,7 +40,7 @@ def keep_reports(opened: OpenedRun, reports: Sequence[Path], naming: Naming | No
     tops = _tops(opened, made, naming)
     kept: list[JsonObject] = read_json_if_there(opened.run.path("vendor.json")) or []
     for path in reports:
-        report = read_vendor_report(path)
+        report = replace(read_vendor_report(path), file=path.name)
         if not same_part(report.part, part):
             raise DataError(
                 f"{path} is of the part {report.part}, but the run's Verilog ({made['target']}) is for {part}; "
@@ -51,8 +52,7 @@ def keep_reports(opened: OpenedRun, reports: Sequence[Path], naming: Naming | No
                 "of this run, and of a package with another name --name and --version, too"
             )
         kept = [entry for entry in kept if entry["kind"] != report.kind] + [report.as_dict()]
-        figures = ", ".join(f"{name} {value}" for name, value in report.figures.items())
-        print_progress(f"{opened.name}: {report.kind} (vendor): {figures}")
+        print_progress(f"{opened.name}: vendor ({report.source}): {report.text}")
     opened.run.record_provenance("vendor")
     write_json(opened.run.path("vendor.json"), kept)  # last: it says that the step was done
     return kept
