@@ -176,8 +176,8 @@ def vendor_reports(
     Returns
     -------
     list of dict
-        All reports of the run: ``kind``, ``design``, ``part``, ``figures``, name of the ``file``, and ``origin``, which is
-        ``vendor``.
+        All reports of the run: ``kind``, ``design``, ``part``, ``figures``, name of the ``file``, and ``origin``, which
+        is ``vendor``.
 
     Raises
     ------
