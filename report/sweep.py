@@ -59,10 +59,13 @@ def sweep_markdown(lines: Sequence[Mapping[str, Any]], objectives: Sequence[str]
 
 def fates(lines: Sequence[Mapping[str, Any]]) -> str:
     """How many points came to which end, in a sentence."""
-    count = {status: sum(line["status"] == status for line in lines) for status in ("done", "stopped", "failed")}
+    count = {
+        status: sum(line["status"] == status for line in lines) for status in ("done", "stopped", "same", "failed")
+    }
     front = sum(bool(line["front"]) for line in lines)
     said = [f"{count['done']} of {len(lines)} points trained in full, {front} of them on the front"]
     said += [f"{count['stopped']} stopped early"] if count["stopped"] else []
+    said += [f"{count['same']} the same run and design as others"] if count["same"] else []
     said += [f"{count['failed']} failed"] if count["failed"] else []
     return "; ".join(said) + "."
 

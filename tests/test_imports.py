@@ -86,7 +86,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "tritag/pipeline/points": ("point", "call", "jobs", "trainings", "designs"),
     "tritag/pipeline/sweep": (
         *("objectives", "axes", "config", "place", "best"),
-        *("rows", "engine", "search", "files", "run", "emit"),
+        *("rows", "distinct", "engine", "search", "files", "run", "emit"),
     ),
     "tritag/pipeline/study": ("config", "scheduler", "table", "run"),
 }

@@ -22,6 +22,7 @@ from tritag.configs import config_names
 from tritag.errors import ConfigError, RunError
 from tritag.farm import Farm
 from tritag.files import JsonObject, write_json
+from tritag.hls_projects.target import load_target
 from tritag.pipeline.points import designs, trainings
 from tritag.pipeline.sweep import engine
 from tritag.pipeline.sweep.best import BestPoint, best_point, read_sweep
@@ -414,3 +415,45 @@ def test_what_an_edited_sweep_has_done_is_not_what_was_done_before(tmp_path: Pat
         assert f"\nlog            = {folder}.log\n" in job
         written.append(rules)
     assert written[0] != written[1]
+
+
+def test_a_run_and_design_counts_once(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A float point is the same for every setting of a quantization and every design; null is the target's interval."""
+    spec = write_sweep(tmp_path / "tiny.yaml", "[float, int8]")
+    text = spec.read_text().replace("training.learning_rate: [0.003, 0.01]", "quant.activation_bits: [8, 9]")
+    own = load_target().interval_cycles
+    spec.write_text(text.replace("sizes.channels: [4]", f"interval: [null, {own}, 6]\n  sizes.channels: [4]"))
+    did: list[int] = []
+    monkeypatch.setattr(engine, "train_points", lambda points, *_: did.append(len(points)) or {})
+    monkeypatch.setattr(engine, "do_jobs", lambda *_: {})
+    monkeypatch.setattr(engine, "figures_of", lambda *_: {"auc": 0.9})
+    assert cli.run(["sweep", str(spec), "--processes", "1"]) == 0
+    printed = capsys.readouterr()
+    lines = read_sweep("tiny")[2]
+    assert [line["status"] for line in lines] == ["done", *["same"] * 5, *["done", "same", "done"] * 2]
+    assert [line["point"] for line in lines if line["front"]] == [0, 6, 8, 9, 11]
+    assert lines[4]["error"] == ("the same run and design as point 0 (without effect: quant.activation_bits, interval)")
+    assert lines[4]["run"] == lines[0]["run"]
+    assert lines[10]["error"] == "the same run and design as point 9 (without effect: interval)"
+    assert did == [3]
+    assert "5 of 12 points trained in full, 5 of them on the front; 7 the same run and design as others." in printed.out
+    assert "sweep: 7 of 12 points are others again: point 1 is the same run and design as point 0 (wi" in printed.err
+    monkeypatch.setattr(engine, "figures_of", lambda *_: {"auc": None})
+    assert cli.run(["sweep", str(spec), "--processes", "1"]) == 1
+    assert "but none of 12 has them; point 0 has no auc: change objectives" in capsys.readouterr().err
+
+
+def test_a_search_that_proposes_a_point_again_does_it_once(
+    tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    spec = write_sweep(tmp_path / "search.yaml", more="search: optuna\ntrials: 6\nbatch: 2\n")
+    monkeypatch.setattr(engine, "train_points", lambda *_: {})
+    found = iter([0.9, 0.8])
+    monkeypatch.setattr(engine, "figures_of", lambda *_: {"auc": next(found)})
+    lines = sweep_run(str(spec), Farm(processes=1)).points
+    assert [line["status"] for line in lines].count("done") == 2
+    assert [line["status"] for line in lines].count("same") == 4
+    assert sum(bool(line["front"]) for line in lines) == 1

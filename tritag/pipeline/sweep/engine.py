@@ -15,6 +15,7 @@ from tritag.pipeline.points.jobs import Job, do_jobs
 from tritag.pipeline.points.point import Point, run_folder
 from tritag.pipeline.points.trainings import train_points
 from tritag.pipeline.sweep.config import SweepConfig, design_of_values, grid, point_of
+from tritag.pipeline.sweep.distinct import Distinct
 from tritag.pipeline.sweep.rows import SweepRow, best_first, figures_of
 from tritag.terminal import print_progress
 
@@ -33,7 +34,8 @@ def run_grid(config: SweepConfig, farm: Farm, retry: bool = False) -> list[Sweep
     ConfigError
         As :func:`require_some`.
     """
-    rows = run_points(config, list(enumerate(grid(config))), farm, retry)
+    points = list(enumerate(grid(config)))
+    rows = Distinct(config).rows(points, lambda left: run_points(config, left, farm, retry))
     require_some(config, rows)
     return rows
 
@@ -46,6 +48,7 @@ def require_some(config: SweepConfig, rows: Sequence[SweepRow]) -> None:
     ConfigError
         No point is one that can be trained, or halving found none that has all objectives.
     """
+    rows = [row for row in rows if row.status != "same"]
     if all(row.run is None for row in rows):
         raise ConfigError(f"no point of the sweep can be trained; the first: {rows[0].error}")
     if all(row.status == "stopped" and row.objectives(config.objectives) is None for row in rows if row.run):

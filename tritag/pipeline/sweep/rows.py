@@ -34,13 +34,14 @@ class SweepRow:
     share : float
         Share of the steps that it was trained for, 1 for all.
     status : str
-        ``done``, ``stopped`` (others were better at this share, or it lacks an objective), or ``failed``.
+        ``done``, ``stopped`` (others were better at this share, or it lacks an objective), ``failed``, or ``same``: it
+        is the run and design of an earlier point, which has the figures.
     run : str, optional
         Its run's directory name.
     figures : dict
         Rejections and AUC with their statistical errors; costs and design, where the point has an exact form.
     error : str
-        Why a point failed, or which objectives one lacks that halving stopped for that.
+        Why a point failed, which objectives one lacks that halving stopped for that, or which point one is again.
     """
 
     number: int

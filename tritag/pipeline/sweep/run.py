@@ -50,12 +50,12 @@ class SweepResult:
         return {"folder": str(self.folder), "objectives": list(self.objectives), "points": list(self.points)}
 
     def require_done(self) -> None:
-        """Raise when points have failed.
+        """Raise when points have failed, or when the front is empty.
 
         Raises
         ------
         CheckFailed
-            With their number and the first error.
+            With the number of failed points and the first error, or with what a point lacks of the objectives.
         """
         failed = [line for line in self.points if line["status"] == "failed"]
         if failed:
@@ -63,6 +63,13 @@ class SweepResult:
             raise CheckFailed(
                 f"{len(failed)} of {len(self.points)} points failed, see the column error of "
                 f"{self.folder / 'table.csv'}; {first}; --retry tries them again"
+            )
+        if not self.front:
+            first_done = next(line for line in self.points if line["status"] == "done")
+            lacking = ", ".join(name for name in self.objectives if first_done.get(name) is None)
+            raise CheckFailed(
+                f"the front must have points with all of the objectives, but none of {len(self.points)} has them; "
+                f"point {first_done['point']} has no {lacking}: change objectives or axes.precision"
             )
 
 

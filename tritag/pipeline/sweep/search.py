@@ -10,6 +10,7 @@ from tritag.farm import Farm
 from tritag.files import JsonObject, JsonValue
 from tritag.pipeline.sweep.axes import range_of
 from tritag.pipeline.sweep.config import SweepConfig
+from tritag.pipeline.sweep.distinct import Distinct
 from tritag.pipeline.sweep.engine import require_some, run_points
 from tritag.pipeline.sweep.objectives import OBJECTIVES
 from tritag.pipeline.sweep.rows import SweepRow
@@ -22,7 +23,7 @@ _BEST_REJECTION = 1e6
 
 
 def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[SweepRow]:
-    """Rows of the points that a search proposes.
+    """Rows of the points that a search proposes, of which it may propose one again.
 
     The search keeps nothing: called again it proposes the same points, since its random numbers are seeded and it hears
     of results batch by batch, and finds their runs finished.
@@ -45,11 +46,12 @@ def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[Swe
     sampler = optuna.samplers.TPESampler(seed=config.seed, n_startup_trials=min(config.batch, config.trials))
     study = optuna.create_study(directions=directions, sampler=sampler)
     rows: list[SweepRow] = []
+    distinct = Distinct(config)
     while len(rows) < config.trials:
         trials = [study.ask() for _ in range(min(config.batch, config.trials - len(rows)))]
         points = [(len(rows) + i, _proposed(config, trial)) for i, trial in enumerate(trials)]
-        found = run_points(config, points, farm, retry)
-        for trial, row in zip(trials, found, strict=True):
+        found = distinct.rows(points, lambda left: run_points(config, left, farm, retry))
+        for trial, row in zip(trials, map(distinct.counted, found), strict=True):
             if row.objectives(config.objectives) is None:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
