@@ -444,8 +444,13 @@ def test_package_needs_verilog_and_agreement(run: Path, tmp_path: Path, capsys: 
     first = (tmp_path / "tag_v2.tar.gz").read_bytes()
     copied = tmp_path / "moved" / run.name
     shutil.copytree(run, copied)
-    again = tritag.package(copied, name="tag", version=2, out=tmp_path / "again.tar.gz")
+    again = tritag.package(copied, name="tag", version=2, out=tmp_path / "release-1.2")  # a folder
+    assert again.archive == tmp_path / "release-1.2" / "tag_v2.tar.gz"
     assert (again.archive.read_bytes(), again.naming.full) == (first, "tag_v2")
+    (tmp_path / "notes.txt").write_text("mine")
+    assert cli.run(["package", str(run), "--out", str(tmp_path / "notes.txt")]) == 2
+    assert "a package must go into a folder, or a file that ends with .tar.gz or .tgz" in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").read_text() == "mine"
     rtl = read_json_if_there(copied / "rtl.json")
     (copied / "csim.json").unlink(missing_ok=True)
     (copied / "verify.json").unlink(missing_ok=True)

@@ -28,7 +28,8 @@ def package(
     version : int, optional
         Version behind the name, 0 or more; by default 1.
     out : str or Path, optional
-        The archive, or a folder for it; by default ``NAME_vN.tar.gz`` in the working directory.
+        The archive, which ends with ``.tar.gz`` or ``.tgz``; anything else is a folder for ``NAME_vN.tar.gz``, and
+        made where it is missing. By default the working directory.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def package(
     Raises
     ------
     ConfigError
-        A name or version that cannot be one.
+        A name or version that cannot be one, or ``out`` a file that does not end as an archive.
     RunError
         No such run, or one that is not exported or has no Verilog; a step found a difference, other cycles than the
         schedule's, or nothing that could have differed; or something has changed since a step that the package shows.

@@ -19,7 +19,8 @@ def command(
     name: Name = None,
     version: Version = None,
     out: Annotated[
-        Path | None, typer.Option(help="The archive, or a folder for it; by default NAME_vN.tar.gz here.")
+        Path | None,
+        typer.Option(help="The archive (.tar.gz, .tgz), or a folder for it; by default NAME_vN.tar.gz here."),
     ] = None,
     json: AsJson = False,
 ) -> None:

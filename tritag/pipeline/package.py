@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tritag import advice
-from tritag.errors import CheckFailed, DataError, RunError
+from tritag.errors import CheckFailed, ConfigError, DataError, RunError
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
 from tritag.export.graph import read_graph
@@ -31,6 +31,8 @@ from tritag.terminal import print_progress
 
 # Golden jets of a package: co-simulation takes minutes for each.
 _JETS = 20
+# What an archive's name ends with.
+_ENDINGS = (".tar.gz", ".tgz")
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,19 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
     naming : Naming, optional
         By default that of the run.
     out : Path, optional
-        The archive, or a folder for it; by default ``NAME_vN.tar.gz`` in the working directory.
+        The archive, which ends with ``.tar.gz`` or ``.tgz``; anything else is a folder for ``NAME_vN.tar.gz``, and
+        made where it is missing. By default the working directory.
 
     Raises
     ------
+    ConfigError
+        ``out`` is a file that does not end as an archive.
     RunError
         The run is not exported or has no Verilog; a step found a difference, other cycles than the schedule's, or
         nothing that could have differed; or something has changed since a step that the package shows.
     """
     run, naming = opened.run, naming or Naming.of_run(opened.name)
+    archive = _archive(out, naming)
     rtl: RtlFile = run.read_json("rtl.json")
     verdicts = read_json_if_there(run.path("verify.json")) or []
     check_shown(run)
@@ -106,7 +112,6 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
         stream=rtl.get("interface") == "stream",
     )
     files = package_files(delivery, run.require("model.qonnx.onnx").read_bytes())
-    archive = _archive(out, naming)
     write_archive(archive, naming.full, files)
     print_progress(f"{opened.name}: {len(files)} files in {archive}")
     for what, missing in {"Yosys' counts": synth is None, "a bit check": not verdicts}.items():
@@ -158,7 +163,19 @@ _STEP = {"Yosys' counts": "synth", "a bit check": "verify"}
 
 
 def _archive(out: Path | None, naming: Naming) -> Path:
-    name = f"{naming.full}.tar.gz"
-    if out is None:
-        return Path(name)
-    return out / name if out.is_dir() or not out.suffix else out
+    """Path of the archive: what ends as one is one, and anything else a folder, there or not: ``release-1.2`` is none.
+
+    Raises
+    ------
+    ConfigError
+        A file that is there, and does not end as an archive.
+    """
+    folder = out or Path()
+    if folder.name.lower().endswith(_ENDINGS) and not folder.is_dir():
+        return folder
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(
+            f"a package must go into a folder, or a file that ends with {' or '.join(_ENDINGS)}, got {out}, which is a "
+            "file; name another"
+        )
+    return folder / f"{naming.full}.tar.gz"
