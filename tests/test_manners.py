@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tritag import cli
+from tritag.arguments import complete_run
 from tritag.build_cache import built
 from tritag.files import write_json
 from tritag.helper_files import HELPERS, only_one
@@ -19,6 +20,7 @@ from tritag.progress import Progress
 from tritag.run import Run
 from tritag.steps import STEPS
 from tritag.terminal import print_progress
+from tritag.zoo import copied_to
 
 
 @pytest.fixture
@@ -108,6 +110,21 @@ def test_clean_takes_whole_names_of_runs_at_rest(places, capsys):
             assert cli.run(["clean", run.directory.name, "--remove"]) == 2
         assert "another command is writing it" in capsys.readouterr().err
     assert run.path("metrics.json").exists()
+
+
+def test_clean_takes_the_copy_of_an_entry_of_the_zoo(places, capsys):
+    name = "zoo:transformer-2k"
+    assert name in complete_run("zoo:")
+    assert cli.run(["clean", name]) == 2
+    assert f"{name} must have been opened to be removed, but" in " ".join(capsys.readouterr().err.split())
+    directory = Run.open(name).directory
+    assert cli.run(["clean", name, "--remove"]) == 0
+    assert not directory.exists()
+    assert [path.name for path in directory.parent.iterdir() if "config.yaml" in os.listdir(path)] == [
+        copied_to("zoo:transformer-2k-float")  # an entry of its own
+    ]
+    assert cli.run(["clean", "zoo:transformer-2"]) == 2
+    assert "did you mean 'transformer-2k'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_clean_finds_leftovers_and_old_entries(places):

@@ -63,12 +63,28 @@ def unpacked(where: str) -> Path:
     RunError
         No such entry (the nearest name is offered), or the run directory holds other files than the entry.
     """
+    name = _entry(where)
+    if name + FLOAT in zoo_names():
+        _unpacked(name + FLOAT)
+    return _unpacked(name)
+
+
+def copied_to(where: str) -> str:
+    """Name of the run directory that an entry is copied to when it is opened, there or not.
+
+    Raises
+    ------
+    RunError
+        No such entry (the nearest name is offered).
+    """
+    return _directory_name(_entry(where))
+
+
+def _entry(where: str) -> str:
     name, known = where.removeprefix(PREFIX), zoo_names()
     if name not in known:
         raise RunError(f"{unknown_name('tagger of the zoo', name, known)}; name one as {PREFIX}NAME")
-    if name + FLOAT in known:
-        _unpacked(name + FLOAT)
-    return _unpacked(name)
+    return name
 
 
 def lasting_name(run: str) -> str:

@@ -16,7 +16,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Whole names of runs to remove; without any, leftovers and old entries of the cache.",
+            help="Whole names of runs, or zoo:NAME, to remove; without any, leftovers and old entries of the cache.",
             show_default=False,
             autocompletion=complete_run,
         ),

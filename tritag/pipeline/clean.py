@@ -23,7 +23,7 @@ from tritag.files import JsonObject
 from tritag.helper_files import HELPERS, abandoned, is_held
 from tritag.run import list_runs
 from tritag.steps import STEPS
-from tritag.zoo import GOLDEN
+from tritag.zoo import GOLDEN, copied_to, is_zoo
 
 # What no step writes alone.
 _COMMON = ("config.yaml", GOLDEN, "fingerprint.json", "provenance.json", "logs", "plugins", "checkpoint.pt", HELPERS)
@@ -94,7 +94,8 @@ def clean(runs: Sequence[str] = (), *, older_than_days: float = 30.0, remove: bo
     Parameters
     ----------
     runs : sequence of str
-        Whole names of run directories, which are removed entirely; nothing else is then looked at.
+        Whole names of run directories, which are removed entirely, or ``zoo:NAME``, which means the directory that the
+        entry was copied to; nothing else is then looked at.
     older_than_days : float
         Age in days from which entries of the cache count as old (compiled programs, counts of Yosys, digests), and
         errors of points, and tables of sweeps whose runs are gone. Jet files are never touched.
@@ -109,18 +110,27 @@ def clean(runs: Sequence[str] = (), *, older_than_days: float = 30.0, remove: bo
     Raises
     ------
     RunError
-        A name that is no run's whole name, or a run that another command is writing.
+        A name that is no run's whole name, an entry of the zoo that is not there or was not copied, or a run that
+        another command is writing.
     TritagError
         Something could not be removed.
     """
-    found, kept = _of_runs(runs) if runs else _of_all(older_than_days)
+    directories = [_copy_of(run) if is_zoo(run) else run for run in runs]
+    found, kept = _of_runs(directories) if runs else _of_all(older_than_days)
     if remove:
         for entry in found:
             _remove(entry.path)
-        for name in runs:
+        for name in directories:
             with suppress(OSError):  # what tritag did not make is still in it
                 (runs_root() / name).rmdir()
     return CleanResult(tuple(found), tuple(kept), remove)
+
+
+def _copy_of(entry: str) -> str:
+    directory = copied_to(entry)
+    if directory not in list_runs():
+        raise RunError(f"{entry} must have been opened to be removed, but {runs_root() / directory} is not there")
+    return directory
 
 
 def _of_runs(names: Sequence[str]) -> tuple[list[Removable], list[str]]:
