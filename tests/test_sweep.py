@@ -23,6 +23,7 @@ from tritag.errors import ConfigError, RunError
 from tritag.farm import Farm
 from tritag.files import JsonObject, write_json
 from tritag.hls_projects.target import load_target
+from tritag.models.nets.registry import count_parameters, make_tagger
 from tritag.pipeline.points import designs, trainings
 from tritag.pipeline.sweep import engine
 from tritag.pipeline.sweep.best import BestPoint, best_point, read_sweep
@@ -179,6 +180,9 @@ def test_the_run_to_deploy(
         rows = list(csv.DictReader(file))
     assert [row["precision"] for row in rows] == ["float", "int8"]
     assert [row["latency_ns"] != "" for row in rows] == [False, True]
+    config = load_sweep("a b.yaml")
+    n_trained = count_parameters(make_tagger(point_of(config, grid(config)[0]).recipe().tagger))
+    assert [row["parameters"] for row in rows] == [str(n_trained)] * 2
     capsys.readouterr()
     assert cli.run(["sweep", "best", "--latency-ns", "5000", "--lut-share", "0.9"]) == 0
     (folder,) = (runs / "sweeps").glob("a b-*")

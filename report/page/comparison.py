@@ -31,7 +31,10 @@ def comparison_page(reports: list[Report]) -> str:
 
 
 def _table(report: Report) -> str:
-    heads = ("run", "rejection", "±", "AUC", "parameters", "bit operations", "cycles", "II", "LUT", "DSP", "differ")
+    heads = (
+        *("run", "rejection", "±", "AUC", "weights and offsets", "bit operations"),
+        *("cycles", "II", "LUT", "DSP", "differ"),
+    )
     return table(heads, (_row(report, i) for i in range(len(report["runs"]))), numbers=len(heads) - 1)
 
 

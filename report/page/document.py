@@ -54,12 +54,12 @@ def page(title: str, body: list[str]) -> str:
 def sentence(report: Report) -> str:
     """What this tagger is, in one sentence."""
     tagger: dict[str, Any] = report["tagger"]
-    parameters = f" with {report['cost']['parameters']:,} parameters" if report["cost"] else ""
+    weights = f" with {report['cost']['parameters']:,} weights and offsets in firmware" if report["cost"] else ""
     numbers = {"float": "floating point"}.get(tagger["precision"], f"the precision {tagger['precision']}")
     outputs = tagger["outputs"]
     answer = "gives one score, a logit" if outputs == ["logit"] else f"gives {', '.join(outputs)}"
     return (
-        f"This {tagger['network']} tagger{parameters} reads the {tagger['constituents']} hardest constituents of a jet "
+        f"This {tagger['network']} tagger{weights} reads the {tagger['constituents']} hardest constituents of a jet "
         f"and {answer}; it was trained on {tagger['data']} and computes in {numbers}."
     )
 

@@ -18,4 +18,4 @@ OBJECTIVES: dict[str, bool] = {
     "parameters": False,
 }
 # Those that every point has; the others are known of exact precisions alone.
-OF_ANY = ("rejection_0.3", "rejection_0.5", "auc")
+OF_ANY = ("rejection_0.3", "rejection_0.5", "auc", "parameters")

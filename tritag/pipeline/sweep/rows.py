@@ -10,6 +10,7 @@ from tritag.errors import RunError
 from tritag.files import JsonObject
 from tritag.models.figures.head_metrics import tag_scores
 from tritag.models.figures.metrics import measure
+from tritag.models.nets.registry import count_parameters, make_tagger
 from tritag.pipeline.cost import cost_run
 from tritag.pipeline.opened import open_run
 from tritag.pipeline.points.designs import DesignAsked, read_design
@@ -18,7 +19,7 @@ from tritag.report.pareto import front_numbers
 from tritag.report.study import mean_figure
 
 _EFFICIENCIES = (0.3, 0.5)
-_COUNTS = ("parameters", "weight_bits", "bit_operations", "effective_bit_operations")
+_COUNTS = ("weight_bits", "bit_operations", "effective_bit_operations")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class SweepRow:
     run : str, optional
         Its run's directory name.
     figures : dict
-        Rejections and AUC with their statistical errors; costs and design, where the point has an exact form.
+        Rejections and AUC with their statistical errors, trained parameters; costs and design, where the point has an
+        exact form.
     error : str
         Why a point failed, which objectives one lacks that halving stopped for that, or which point one is again.
     """
@@ -83,6 +85,7 @@ def figures_of(run: Path, design: DesignAsked | None) -> JsonObject:
         found = [m.rejection(efficiency) for m in metrics]
         figures |= _mean(f"rejection_{efficiency}", [(x.value, x.error) for x in found])
     figures |= _mean("auc", [(m.auc.value, m.auc.error) for m in metrics])
+    figures["parameters"] = count_parameters(make_tagger(opened.recipe.tagger))
     quant = opened.recipe.quant
     if quant is not None and quant.exact:
         counts = cost_run(opened).counts
