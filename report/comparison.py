@@ -195,7 +195,9 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 def comparison_table(rows: Sequence[Row]) -> Table:
     """Runs and published taggers side by side, as a table for a terminal."""
-    table = Table(*_HEADS.values())
+    table = Table()
+    for head in _HEADS.values():
+        table.add_column(head, overflow="fold")  # an end that is cut off is what tells two runs apart
     for cells in _cells(rows):
         if cells[0]:
             table.add_section()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tritag.errors import RunError
 from tritag.files import write_json
@@ -129,6 +131,10 @@ def test_two_runs_of_one_tagger_are_two(tmp_path):
         *((RUN, MEASURED), ("", ESTIMATED)),
         *(("tagger-k16-4567abcd", MEASURED), ("", ESTIMATED)),
     ]
+    out = io.StringIO()
+    Console(file=out, width=80).print(comparison_table(rows[:4]))
+    first = [line.split("│")[1].strip() for line in out.getvalue().splitlines() if line.startswith("│")]
+    assert "".join(first) == "".join(seed.name for seed in seeds)
     copy = _run(tmp_path / "copies", rtl=RTL)
     rows = compared([seeds[0], copy], [CONFIG, CONFIG])[:4]
     assert [row.tagger for row in rows] == [row.run for row in rows] == [str(seeds[0])] * 2 + [str(copy)] * 2
