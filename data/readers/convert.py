@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tritag import advice
 from tritag.data.jets.conventions import GridLosses
 from tritag.data.jets.spool import spool
 from tritag.data.jets.store import read_info
@@ -39,7 +40,7 @@ def convert_jets(
     mapping : FieldMap, optional
         What ``source`` calls the fields.
     notes : list of str, optional
-        Gets a sentence each about what is not read, and about what the trigger's grid will clip or drop.
+        Gets a sentence each about what is not read or kept, and about what the trigger's grid will clip or drop.
 
     Raises
     ------
@@ -70,5 +71,16 @@ def convert_jets(
         splits = own.splits if own is not None and len(part) == own.n_jets else {}
         if split is not None:
             splits = {split: (0, len(part))}
+        elif own is not None and own.splits and not splits and notes is not None:
+            names = ", ".join(name for name, _ in sorted(own.splits.items(), key=lambda item: item[1]))
+            again = advice.command("data", "join", target, "--splits", "0.8/0.1/0.1", "--out", _beside(Path(target)))
+            notes.append(
+                f"the splits {names} are left out, since {len(part):,} of {own.n_jets:,} jets are "
+                f"copied; {again} makes new ones"
+            )
         spooled.write(target, part.label, part.classes, splits=splits, settings=settings, versions=versions, seed=seed)
     return len(part)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_stem(f"{path.stem}-with-splits")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.helpers.jets import SAMPLE
 from tritag.cli import run
 from tritag.data.jets.jets import JetBatch
 from tritag.data.jets.store import read_info, write_jets
@@ -83,6 +85,19 @@ def test_convert(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert read_info(target).n_constituents <= 80
     assert run(["data", "convert", str(path), str(target)]) == 2
     assert "must not exist yet" in capsys.readouterr().err
+
+
+def test_convert_says_that_a_part_has_no_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the command that it names makes them."""
+    part = tmp_path / "part.h5"
+    assert run(["data", "convert", str(SAMPLE), str(part), "--n-max", "390"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the splits train, val, test are left out, since 390 of 400 jets are copied; 'tritag data join" in said
+    command = shlex.split(said.partition("'tritag ")[2].partition("' makes")[0])
+    assert run(command) == 0
+    assert set(read_info(tmp_path / "part-with-splits.h5").splits) == {"train", "val", "test"}
+    assert run(["data", "convert", str(SAMPLE), str(tmp_path / "test.h5"), "--n-max", "5", "--split", "test"]) == 0
+    assert "left out" not in capsys.readouterr().err
 
 
 def test_make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
