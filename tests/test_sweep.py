@@ -51,7 +51,8 @@ objectives: {objectives}
 
 
 def write_sweep(path: Path, precisions: str = "[float]", objectives: str = "[auc]", more: str = "") -> Path:
-    path.write_text(TINY.format(data=SAMPLE, precisions=precisions, objectives=objectives) + more)
+    text = TINY.format(data=SAMPLE, precisions=precisions, objectives=objectives) + more
+    path.write_text(text.replace("quant_training.iterations=2,", "") if precisions == "[float]" else text)
     return path
 
 
@@ -266,6 +267,8 @@ def test_an_emitted_workflow_has_the_plug_ins_of_its_call(
         (("constituents: [2]", "seed: [null]"), "axes.seed must be whole numbers from 0 on, got None"),
         (("precision: [float]", "precision: [null]"), r"axes.precision must be a list of names, got \[None\]"),
         (("[auc]", "[auc, latency_ns]"), "but latency_ns belong to exact precisions, got float alone"),
+        (("sizes.blocks=1", "quant.bit_penalty=1"), "quant.bit_penalty would have none with precision float alone"),
+        (("constituents: [2]", "beats: [1, 2]"), "but beats would have none with precision float alone"),
         (("objectives: [auc]", ""), "but latency_ns, lut_share belong to exact precisions, got float alone"),
         (("sizes.channels: [4]", "sizes.channel: [4]"), "no point of the sweep can be trained; the first: "),
     ],

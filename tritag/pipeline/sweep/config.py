@@ -128,22 +128,32 @@ def load_sweep(name: str) -> SweepConfig:
 
 
 def _require_exact(config: SweepConfig) -> None:
-    """Refuse objectives that belong to exact precisions where none is one; a setting may decide otherwise.
+    """Refuse what belongs to exact precisions, or to quantized ones, where none is one; a setting may decide otherwise.
 
     Raises
     ------
     ConfigError
-        No point can have them.
+        No point can have an objective, or a setting or axis has no effect on any.
     """
-    lacking = [name for name in config.objectives if name not in OF_ANY]
-    settings = {setting.partition("=")[0].strip() for setting in config.settings}
-    if not lacking or "quant.activations" in settings | set(config.axes):
-        return
-    precisions = range_of(config.axes, "precision") if "precision" in config.axes else [DEFAULT_PRECISION]
-    if not any(_may_be_exact(str(precision)) for precision in precisions):
+    settings = [setting.partition("=")[0].strip() for setting in config.settings]
+    found = range_of(config.axes, "precision") if "precision" in config.axes else [DEFAULT_PRECISION]
+    precisions = list(map(str, found))
+    idle = [name for name in (*config.axes, *settings) if name.startswith(("quant.", "quant_training."))]
+    idle = idle if set(precisions) == {"float"} else []
+    lacking: list[str] = []
+    if "quant.activations" not in (*config.axes, *settings) and not any(map(_may_be_exact, precisions)):
+        lacking = [name for name in config.objectives if name not in OF_ANY]
+        idle += [name for name in DESIGNED if name in config.axes]
+    alone = f"{', '.join(precisions)} alone; change"
+    if lacking:
         raise ConfigError(
             f"objectives must be figures that a point can have, but {', '.join(lacking)} belong to exact precisions, "
-            f"got {', '.join(map(str, precisions))} alone; change objectives or axes.precision"
+            f"got {alone} objectives or axes.precision"
+        )
+    if idle:
+        raise ConfigError(
+            f"settings and axes must have an effect on a point, but {', '.join(idle)} would have none with precision "
+            f"{alone} axes.precision, or leave it out"
         )
 
 
