@@ -148,15 +148,16 @@ def test_a_start_with_other_weights_is_refused(run: Path, root: Path, capsys: py
 
 def test_a_study_compares_class_by_class(run: Path, root: Path) -> None:
     from tritag.farm import Farm
+    from tritag.pipeline.points.call import Call
     from tritag.pipeline.study.config import StudyConfig, StudyRow
-    from tritag.pipeline.study.scheduler import train_all
+    from tritag.pipeline.study.scheduler import do_all
     from tritag.pipeline.study.table import study_entries
     from tritag.report.study import study_rows
 
     rows = tuple(StudyRow(str(root / "tiny.yaml"), precision) for precision in ("int8", "float"))
     settings = (*HEAD[1::2], "training.batch_size=64", "training.validate_every=10", "training.iterations=10")
     config = StudyConfig(str(root / "five.h5"), rows, settings=settings)
-    train_all(config, Farm(processes=1), "five")
+    do_all(config, Farm(processes=1), Call("study", "five"))
     table = study_rows(study_entries(config))
     assert [row["tagger"].split(": ")[1] for row in table] == [f"{name} against g+q" for name in "WZt"] * 2
     assert "ratio" not in table[3]

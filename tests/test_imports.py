@@ -83,7 +83,7 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
         *("report", "compare"),
         *("demo", "taggers", "data", "points", "study", "sweep", "runs", "clean_sweeps", "clean"),
     ),
-    "tritag/pipeline/points": ("point", "call", "jobs", "trainings", "designs"),
+    "tritag/pipeline/points": ("point", "call", "jobs", "stale", "trainings", "designs"),
     "tritag/pipeline/sweep": (
         *("objectives", "axes", "config", "place", "best"),
         *("rows", "distinct", "engine", "search", "files", "run", "emit"),

@@ -255,7 +255,7 @@ def test_what_fails_stops_only_what_needs_it(
     row = "  - {tagger: transformer-2k, constituents: 4, precision: float, start: pretraining}\n"
     more = f"firmware: true\npretraining: {{data: {SAMPLE}, settings: [training.iterations=1]}}\n"
     study.write_text(f"{more}{study.read_text()}".replace("rows:\n", f"rows:\n{row}"))
-    plugin.write_text("NAME = 1\n")
+    plugin.write_text("OF_A_STUDY = 1\n")
     whole, checked = trainings.train_run, []
 
     def fails(tagger: str, recipe: Recipe, **named: bool) -> TrainResult:

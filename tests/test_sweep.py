@@ -25,6 +25,7 @@ from tritag.files import JsonObject, write_json
 from tritag.hls_projects.target import load_target
 from tritag.models.nets.registry import count_parameters, make_tagger
 from tritag.pipeline.points import designs, trainings
+from tritag.pipeline.points.call import Call
 from tritag.pipeline.sweep import engine
 from tritag.pipeline.sweep.best import BestPoint, best_point, read_sweep
 from tritag.pipeline.sweep.config import grid, load_sweep, point_of
@@ -210,7 +211,7 @@ def test_a_point_that_fails_keeps_its_error(
         assert cli.run(["sweep", spec, "--point", "1"]) == 1
         assert "point 1 of" in capsys.readouterr().err
     assert cli.run(["sweep", spec, "--processes", "1"]) == 1
-    assert "point 1: no luck; --retry tries them again" in capsys.readouterr().err
+    assert f"point 1: no luck; 'tritag sweep {spec} --retry' tries them again" in capsys.readouterr().err
     assert cli.run(["sweep", spec, "--point", "1"]) == 0  # a job that is started again
     assert cli.run(["sweep", spec, "--processes", "1"]) == 0
 
@@ -310,7 +311,7 @@ def test_what_is_wrong_with_one_design_is_the_error_of_its_point(
     for name in ("train_points", "do_jobs"):
         monkeypatch.setattr(engine, name, lambda *_: {})
     monkeypatch.setattr(engine, "figures_of", lambda run, design: {"auc": 0.9})
-    rows = engine.run_grid(config, Farm(processes=1))
+    rows = engine.run_grid(config, Farm(processes=1), Call("sweep", "tiny"))
     assert [row.status for row in rows] == ["done", "failed"] * 2
     assert "gone.yaml" in rows[1].error
 

@@ -23,6 +23,7 @@ def study(
     farm: str | Path | None = None,
     client: Client | None = None,
     retry: bool = False,
+    fresh: bool = False,
     also_jets: str | Path | None = None,
     so_far: bool = False,
 ) -> StudyResult:
@@ -42,6 +43,8 @@ def study(
         A client of your own, which stays open.
     retry : bool
         Try again what failed in an earlier call.
+    fresh : bool
+        Train anew what is trained, but of sources or jets that have changed since, or damaged.
     also_jets : str or Path, optional
         Labelled jet file on which every row's AUC is measured, too.
     so_far : bool
@@ -57,7 +60,8 @@ def study(
     ConfigError
         The study is not valid.
     RunError
-        Points failed, the others are done; or no row is done of which a table so far was asked for.
+        Points failed, the others are done; something must be trained anew; or no row is done of which a table so far
+        was asked for.
     DataError
         The jets of ``also_jets`` do not fit a row's tagger.
 
@@ -72,7 +76,7 @@ def study(
     from tritag.pipeline.study.run import study_run
 
     also = None if also_jets is None else Path(also_jets)
-    return study_run(name, farm=where, retry=retry, also_jets=also, so_far=so_far)
+    return study_run(name, farm=where, retry=retry, also_jets=also, so_far=so_far, fresh=fresh)
 
 
 def sweep(
@@ -83,6 +87,7 @@ def sweep(
     farm: str | Path | None = None,
     client: Client | None = None,
     retry: bool = False,
+    fresh: bool = False,
 ) -> SweepResult:
     """Train and schedule the points of a sweep; killed and called again, it goes on with what is missing.
 
@@ -100,6 +105,8 @@ def sweep(
         A client of your own, which stays open.
     retry : bool
         Try again what failed in an earlier call.
+    fresh : bool
+        Train anew what is trained, but of sources or jets that have changed since, or damaged.
 
     Returns
     -------
@@ -110,6 +117,8 @@ def sweep(
     ------
     ConfigError
         The sweep is not valid.
+    RunError
+        Something must be trained anew, and ``fresh`` was not asked for.
 
     Examples
     --------
@@ -122,7 +131,7 @@ def sweep(
     where = _farm(processes, scheduler, farm, client)
     from tritag.pipeline.sweep.run import sweep_run
 
-    return sweep_run(name, where, retry)
+    return sweep_run(name, where, retry, fresh)
 
 
 def _farm(processes: int | None, scheduler: str | None, farm: str | Path | None, client: Client | None) -> Farm:

@@ -68,4 +68,7 @@ FarmYaml = Annotated[
     Path | None,
     typer.Option("--farm", metavar="FILE", help="YAML of a batch system that starts workers (docs/farm.md)."),
 ]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Train anew what is trained, but of other sources or jets, or damaged.")
+]
 Retry = Annotated[bool, typer.Option("--retry", help="Try again what failed in an earlier call.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import AsJson, FarmYaml, Plugins, Processes, Retry, Scheduler
+from tritag.commands.options import AsJson, FarmYaml, Fresh, Plugins, Processes, Retry, Scheduler
 from tritag.configs import load_config
 from tritag.farm import Farm
 from tritag.terminal import print_json, print_result
@@ -25,6 +25,7 @@ def command(
     scheduler: Scheduler = None,
     farm: FarmYaml = None,
     retry: Retry = False,
+    fresh: Fresh = False,
     plugin: Plugins = None,
     json: AsJson = False,
 ) -> None:
@@ -36,7 +37,7 @@ def command(
     where = Farm(processes, scheduler, farm)
     from tritag.pipeline.study.run import study_run
 
-    result = study_run(name, write, figures, where, retry, also_jets, so_far)
+    result = study_run(name, write, figures, where, retry, also_jets, so_far, fresh)
     if json:
         print_json(result.as_list())
     else:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tritag.commands.options import AsJson, FarmYaml, Plugins, Processes, Retry, Scheduler
+from tritag.commands.options import AsJson, FarmYaml, Fresh, Plugins, Processes, Retry, Scheduler
 from tritag.configs import load_config
 from tritag.errors import ConfigError
 from tritag.farm import Farm
@@ -27,6 +27,7 @@ def command(
     scheduler: Scheduler = None,
     farm: FarmYaml = None,
     retry: Retry = False,
+    fresh: Fresh = False,
     emit: Annotated[
         str | None, typer.Option(help="Only print a workflow with a job for each point: snakemake or condor.")
     ] = None,
@@ -59,7 +60,7 @@ def command(
     if emit is not None:
         require_only(context, "--emit", "name", "emit", "plugin")
     elif point is not None:
-        require_only(context, "--point", "name", "point", "plugin", "json")
+        require_only(context, "--point", "name", "point", "fresh", "plugin", "json")
     load_config("sweeps", name)  # a wrong name is answered before PyTorch is imported
     where = Farm(processes, scheduler, farm)
     if emit is not None:
@@ -70,9 +71,9 @@ def command(
     from tritag.pipeline.sweep.run import one_point, sweep_run
 
     if point is not None:
-        print_json(one_point(name, point))
+        print_json(one_point(name, point, fresh))
         return
-    result = sweep_run(name, where, retry)
+    result = sweep_run(name, where, retry, fresh)
     if json:
         print_json(result.as_dict())
     else:

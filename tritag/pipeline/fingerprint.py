@@ -196,14 +196,17 @@ def check_training(run: Run) -> None:
     RunError
         The message names what changed, and the command that trains again.
     """
+    if found := training_changes(run):
+        state = "trained" if run.path("metrics.json").is_file() else "begun"
+        raise RunError(f"{summary(found)} since {run.directory.name} was {state}; {_advice(run, 'train')}")
+
+
+def training_changes(run: Run) -> list[str]:
+    """What has changed since a training, sources of the training among it: a phrase each; says where it cannot tell."""
     found = changes(run, "train", training=True)
     if found is None:
         _tell_unknown(run)
-        return
-    found += _changed_float(run)
-    if found:
-        state = "trained" if run.path("metrics.json").is_file() else "begun"
-        raise RunError(f"{summary(found)} since {run.directory.name} was {state}; {_advice(run, 'train')}")
+    return [] if found is None else found + _changed_float(run)
 
 
 def check_float(run: Run) -> None:
@@ -240,15 +243,19 @@ def refuse_other_jets(name: str, settings: Mapping[str, object], jets: str | Non
     RunError
         The message names the file and the command that trains on its new content.
     """
-    if jets is None:
-        return
-    others = [run for run in runs_named(name) if run.jets is not None and run.config == plain_values(settings)]
-    if others and all(other.jets != jets for other in others):
-        found = changes(others[0], "train") or [f"the content of {settings['data']} changed"]
+    if jets is not None and (other := other_jets(settings, jets, runs_named(name))) is not None:
         raise RunError(
-            f"{summary(found)} since {others[0].directory.name} was trained; put it back, or train again with "
+            f"{summary(other[1])} since {other[0].directory.name} was trained; put it back, or train again with "
             f"{advice.training(call, again=True)}"
         )
+
+
+def other_jets(settings: Mapping[str, object], jets: str, named: Iterable[Run]) -> tuple[Run, list[str]] | None:
+    """The newest of runs that was trained with these settings on another content of the jet file, and what changed."""
+    same = [run for run in named if run.jets is not None and run.config == plain_values(settings)]
+    if not same or any(run.jets == jets for run in same):
+        return None
+    return same[0], changes(same[0], "train") or [f"the content of {settings['data']} changed"]
 
 
 def _float_weights(run: Run) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -95,20 +95,25 @@ def refuse_other_plugins(name: str, settings: Mapping[str, object], call: Mappin
     RunError
         The message names the file and the command that trains its new content.
     """
+    if settings.get("plugins") and (other := other_plugin(settings, runs_named(name))) is not None:
+        raise RunError(
+            f"{other[1]} since {other[0].directory.name} was trained; put it back, or train the new one beside it with "
+            f"{advice.training(call, again=True)}"
+        )
+
+
+def other_plugin(settings: Mapping[str, object], named: Iterable[Run]) -> tuple[Run, str] | None:
+    """The newest of runs that was trained with these settings and another code of a plug-in, and which it is."""
     mine = {_file(plugin): plugin for plugin in cast("Sequence[str]", settings.get("plugins") or ())}
-    if not mine:
-        return
     asked = _without_digests(plain_values(settings))
-    others = [run for run in runs_named(name) if _without_digests(run.config) == asked]
+    others = [run for run in named if _without_digests(run.config) == asked] if mine else []
     if not others or any(run.config == plain_values(settings) for run in others):
-        return
+        return None
     for theirs in others[0].config["plugins"]:
         plugin = plugins.plugin_of(mine[_file(theirs)])
         if plugin.name != theirs and not _same_code(others[0], theirs, plugin.path):
-            raise RunError(
-                f"source of {os.path.relpath(plugin.path)} changed since {others[0].directory.name} was trained; put "
-                f"it back, or train the new one beside it with {advice.training(call, again=True)}"
-            )
+            return others[0], f"source of {os.path.relpath(plugin.path)} changed"
+    return None
 
 
 def _same_code(run: Run, name: str, origin: Path) -> bool:

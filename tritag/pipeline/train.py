@@ -39,9 +39,12 @@ from tritag.pipeline.start import load_start
 from tritag.pipeline.strength import require_various
 from tritag.quant.recipe import Recipe, fresh_tagger
 from tritag.quant.simulated.tagger import why_not_exact
-from tritag.run import Run, list_runs
+from tritag.run import Run
 from tritag.run_config import identity, plain_values
 from tritag.terminal import print_progress
+
+# What a training that came to its end has written.
+FINISHED = ("metrics.json", WEIGHTS_FILE, "scores.npz")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def train_run(
     progress: bool = True,
     teacher: bool = False,
     compute: Compute | None = None,
+    keep_float: bool = False,
 ) -> TrainResult:
     """Train ``recipe`` into its run directory, or find it finished.
 
@@ -90,6 +94,8 @@ def train_run(
         It is trained for the sake of another run, and a tagger's name alone does not find it.
     compute : Compute, optional
         The device; by default ``$TRITAG_DEVICE``, else the processor.
+    keep_float : bool
+        With ``fresh``, find the float run where it is finished.
 
     Raises
     ------
@@ -106,7 +112,7 @@ def train_run(
     """
     compute = compute or Compute()
     compute.find()
-    asked = _Asked(tagger, recipe, fresh, progress, teacher, compute)
+    asked = _Asked(tagger, recipe, fresh, progress, teacher, compute, keep_float)
     run = asked.make_run()
     with writing(run):
         return _train_or_discard(asked, run)
@@ -144,17 +150,17 @@ class _Asked:
     progress: bool
     teacher: bool
     compute: Compute = field(default_factory=Compute)
+    keep_float: bool = False
 
     def make_run(self) -> Run:
         """The run's directory; a jet file counts by its content."""
         recipe = self.recipe
-        jets = _content_of(recipe.data)
+        jets = content_of(recipe.data)
         name, call = run_name(Path(self.tagger).stem, recipe), self._call()
-        if not self.fresh:
+        # one that was begun goes on
+        if not self.fresh and not (runs_root() / directory_of(self.tagger, recipe) / "config.yaml").is_file():
             fingerprint.refuse_other_jets(name, recipe.settings(), jets, call)
-            directory = directory_of(self.tagger, recipe)
-            if directory not in list_runs():  # one that was begun goes on
-                refuse_other_plugins(name, recipe.settings(), call)
+            refuse_other_plugins(name, recipe.settings(), call)
         return Run.create(name, recipe.settings(), jets, call, self.teacher)
 
     def _call(self) -> dict[str, object]:
@@ -164,7 +170,8 @@ class _Asked:
 
     def float_teacher(self) -> _Teacher:
         """The float run that a quantized training starts from, read before another command may train it anew."""
-        asked = dataclasses.replace(self, recipe=self.recipe.float_part(), teacher=True)
+        fresh = self.fresh and not self.keep_float
+        asked = dataclasses.replace(self, recipe=self.recipe.float_part(), teacher=True, fresh=fresh)
         with writing(run := asked.make_run()):
             opened = _train_or_discard(asked, run).run
             return _Teacher(opened.name, opened.tagger(), weights_hash(opened.run.require(WEIGHTS_FILE)))
@@ -182,10 +189,15 @@ class _Teacher:
 def directory_of(tagger: str, recipe: Recipe) -> str:
     """Name of the directory of a recipe's run, whether it is there or not."""
     settings = plain_values(recipe.settings())
-    return f"{run_name(Path(tagger).stem, recipe)}-{identity(settings, _content_of(recipe.data))}"
+    return f"{run_name(Path(tagger).stem, recipe)}-{identity(settings, content_of(recipe.data))}"
 
 
-def _content_of(data: str) -> str | None:
+def is_finished(directory: Path) -> bool:
+    """Whether a training came to its end; what it wrote may be damaged or made of something else."""
+    return all((directory / filename).is_file() for filename in FINISHED)
+
+
+def content_of(data: str) -> str | None:
     """Digest of a jet file's content; None of a data configuration."""
     return None if names_configuration(data) else jets_id(describe_jets(data)["splits"])
 
@@ -194,16 +206,12 @@ def _train_run(asked: _Asked) -> TrainResult:
     recipe, progress = asked.recipe, asked.progress
     run = asked.make_run()
     name = run.directory.name
-    if asked.fresh:
+    if not asked.fresh and _is_trained(run):
+        print_progress(f"{name}: trained already")
+        return _result(run)
+    if fresh := asked.fresh or run.path(WEIGHTS_FILE).is_file():  # what was made of the weights goes with them
         run.discard_from("train")
         run.path(CHECKPOINT_FILE).unlink(missing_ok=True)
-    else:
-        finished = all(run.path(filename).is_file() for filename in ("metrics.json", WEIGHTS_FILE))
-        if finished or run.path(CHECKPOINT_FILE).is_file():
-            fingerprint.check_training(run)
-        if finished:
-            print_progress(f"{name}: trained already")
-            return _result(run)
     if recipe.quant is not None and not recipe.quant.exact:
         print_progress(f"{name}: {why_not_exact(recipe.quant)}")
     tell_changes(run)
@@ -233,7 +241,7 @@ def _train_run(asked: _Asked) -> TrainResult:
         targets=targets,
         body_rate=recipe.start.body_rate if recipe.start is not None and teacher is None else 1.0,
         name=name,
-        fresh=asked.fresh or run.path(WEIGHTS_FILE).is_file(),
+        fresh=fresh,
         config_digest=run.digest,
         compute=asked.compute,
     )
@@ -249,6 +257,13 @@ def _train_run(asked: _Asked) -> TrainResult:
     write_json(run.path("metrics.json"), {**metrics, **started})
     print_progress(f"{name}: {test}")
     return _result(run)
+
+
+def _is_trained(run: Run) -> bool:
+    """Whether nothing is left to train; of what was trained or begun nothing must have changed."""
+    if run.path(CHECKPOINT_FILE).is_file() or all(map(Path.is_file, map(run.path, ("metrics.json", WEIGHTS_FILE)))):
+        fingerprint.check_training(run)
+    return is_finished(run.directory)
 
 
 def _result(run: Run) -> TrainResult:

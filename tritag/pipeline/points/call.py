@@ -20,11 +20,14 @@ class Call:
         What it does: a name, or a YAML file.
     retry : bool
         Try again what failed in an earlier call.
+    fresh : bool
+        Train anew what is trained, but stale (:mod:`tritag.pipeline.points.stale`).
     """
 
     command: str
     name: str
     retry: bool = False
+    fresh: bool = False
 
     def advice(self, option: str) -> str:
         """The same call with one more option, with its plug-ins: a command in quotes, or the call of the function.

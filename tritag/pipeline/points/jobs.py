@@ -39,6 +39,8 @@ class Job:
         Whether it need not be done; by default whether ``target`` is there.
     after : str, optional
         Name of a job before it in the list, without which it cannot be done.
+    anew : bool
+        It is done whatever there is, and whatever it came to before.
     """
 
     name: str
@@ -47,9 +49,12 @@ class Job:
     arguments: tuple[object, ...]
     is_done: Callable[[], bool] | None = None
     after: str | None = None
+    anew: bool = False
 
     def done(self) -> bool:
         """Whether it need not be done."""
+        if self.anew:
+            return False
         return self.target.is_file() if self.is_done is None else self.is_done()
 
 
@@ -77,7 +82,7 @@ def do_jobs(jobs: Iterable[Job], farm: Farm, title: str, unit: str, retry: bool 
     for job in unique:
         if job.done():
             continue
-        known = None if retry else failure_of(job.name)
+        known = None if retry or job.anew else failure_of(job.name)
         if job.after is not None and job.after in failed:
             failed[job.name] = failed[job.after]
         elif known is not None:

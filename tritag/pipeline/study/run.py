@@ -83,6 +83,7 @@ def study_run(
     retry: bool = False,
     also_jets: Path | None = None,
     so_far: bool = False,
+    fresh: bool = False,
 ) -> StudyResult:
     """Train every row of a study with every seed, check its firmware where it asks for it, and make its table.
 
@@ -102,6 +103,8 @@ def study_run(
         Labelled jet file; the table has a column of every row's AUC on it.
     so_far : bool
         Train nothing: a table of the rows that are done.
+    fresh : bool
+        Train anew what is trained, but of sources or jets that have changed since, or damaged.
 
     Raises
     ------
@@ -110,14 +113,17 @@ def study_run(
     DataError
         The jets of ``also_jets`` do not fit a row's tagger.
     RunError
-        Points failed, the others are done; or no row is done of which a table so far was asked for.
+        Points failed, the others are done; something must be trained anew (``fresh``); or no row is done of which a
+        table so far was asked for.
     """
     config = load_study(name)
-    asked = len(config.rows)
+    asked, call = len(config.rows), Call("study", name, retry, fresh)
     if so_far:
-        if retry or (farm or Farm()) != Farm():
-            raise ConfigError("a table so far trains nothing; leave out processes, scheduler, farm, client and retry")
-        config = replace(config, rows=done_rows(config))
+        if retry or fresh or (farm or Farm()) != Farm():
+            raise ConfigError(
+                "a table so far trains nothing; leave out processes, scheduler, farm, client, retry and fresh"
+            )
+        config = replace(config, rows=done_rows(config, call))
         if not config.rows:
             raise RunError(f"no row of study {name} is done with all its seeds; train it with 'tritag study {name}'")
     if write is not None:
@@ -126,7 +132,7 @@ def study_run(
         require_jets(config, also_jets)
     if not so_far:
         with kept(farm or Farm()) as workers:
-            do_all(config, workers, Call("study", name, retry))
+            do_all(config, workers, call)
     rows = tuple(study_rows(study_entries(config, also_jets)))
     elsewhere = None if also_jets is None else also_jets.stem
     result = StudyResult(Path(name).stem, rows, elsewhere, asked - len(config.rows))

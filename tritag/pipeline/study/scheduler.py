@@ -21,7 +21,8 @@ from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.points.call import Call
 from tritag.pipeline.points.jobs import Job, do_jobs, require_none
 from tritag.pipeline.points.point import Point, run_folder
-from tritag.pipeline.points.trainings import is_trained, train_points
+from tritag.pipeline.points.stale import require_fit, told
+from tritag.pipeline.points.trainings import is_trained, stale_of, train_points
 from tritag.pipeline.run_files import VerdictFile, verdict_name
 from tritag.pipeline.study.config import (
     PRETRAINING,
@@ -31,11 +32,12 @@ from tritag.pipeline.study.config import (
     row_point,
     row_recipe,
 )
+from tritag.pipeline.train import is_finished
 from tritag.pipeline.vectors import run_inputs
 from tritag.pipeline.verify import DEFAULT_JETS, verify_run
 from tritag.run import Run
 from tritag.tasks import Report
-from tritag.terminal import print_progress
+from tritag.terminal import print_progress, print_warning
 
 # What says that a step of the firmware was done, and what the table of a study reads.
 _FILES = {"export": ("model.qonnx.onnx", "vectors.npz"), "csim": ("csim.json", "hls"), "verify": ("verify.json",)}
@@ -48,7 +50,8 @@ def do_all(config: StudyConfig, farm: Farm, call: Call) -> None:
     Raises
     ------
     RunError
-        At the end, when a training or a check failed; its error is kept.
+        At the end, when a training or a check failed; its error is kept. Before anything is trained, when a training
+        is stale and the call is not to train it anew.
     ConfigError
         A row is none, before anything is trained.
     """
@@ -69,10 +72,11 @@ def _train_all(config: StudyConfig, farm: Farm, call: Call) -> tuple[dict[str, s
     for data in (config.data, *([config.pretraining.data] if config.pretraining else [])):
         if not Path(data).is_file():
             ensure_data(data, farm)
-    errors = train_points(list(first.values()), farm, "pretraining", call.retry) if first else {}
+    require_fit(stale_of(_known_points(config)), call)  # of the rows, too, before a pretraining
+    errors = train_points(list(first.values()), farm, "pretraining", call) if first else {}
     failed = _named(errors)
     points = [row_point(config, row, seed) for row, seed in rows if first.get((row, seed)) not in errors]
-    failed |= _named(train_points(points, farm, "study", call.retry))
+    failed |= _named(train_points(points, farm, "study", call))
     return failed, len({*first.values(), *points})
 
 
@@ -95,8 +99,25 @@ def _firmware_job(config: StudyConfig, row: StudyRow) -> Job | None:
     return Job(f"{folder.name}.firmware", folder / "verify.json", _check, (folder.name,), partial(_is_checked, folder))
 
 
-def done_rows(config: StudyConfig) -> tuple[StudyRow, ...]:
-    """The rows that are trained with every seed and, where the study asks for it, checked."""
+def _known_points(config: StudyConfig) -> list[Point]:
+    """The trainings that can be named: a row is known by the weights that it starts from, once they are there."""
+    points: list[Point] = []
+    for row, seed in [(row, seed) for row in config.rows for seed in config.seeds]:
+        if row.start == PRETRAINING:
+            points.append(first := pretraining_point(config, row, seed))
+            if not is_finished(run_folder(first.tagger, first.recipe())):
+                continue
+        points.append(row_point(config, row, seed))
+    return points
+
+
+def done_rows(config: StudyConfig, call: Call) -> tuple[StudyRow, ...]:
+    """The rows that are trained with every seed and, where the study asks for it, checked; says what is stale."""
+    if stale := stale_of(_known_points(config)):
+        print_warning(
+            f"rows with trainings that cannot stay as they are count as not done, {told(stale)}; put it back, or train "
+            f"them anew with {call.advice('fresh')}"
+        )
     return tuple(row for row in config.rows if _is_done(config, row))
 
 

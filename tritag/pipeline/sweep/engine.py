@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tritag.errors import ConfigError, TritagError
 from tritag.farm import Farm
 from tritag.files import JsonObject
+from tritag.pipeline.points.call import Call
 from tritag.pipeline.points.designs import DesignAsked, design_job
 from tritag.pipeline.points.jobs import Job, do_jobs
 from tritag.pipeline.points.point import Point, run_folder
@@ -23,19 +24,21 @@ from tritag.terminal import print_progress
 @dataclass(frozen=True)
 class _Where:
     farm: Farm
-    retry: bool
+    call: Call
 
 
-def run_grid(config: SweepConfig, farm: Farm, retry: bool = False) -> list[SweepRow]:
+def run_grid(config: SweepConfig, farm: Farm, call: Call) -> list[SweepRow]:
     """Rows of all points of a grid.
 
     Raises
     ------
     ConfigError
         As :func:`require_some`.
+    RunError
+        As :func:`run_points`.
     """
     points = list(enumerate(grid(config)))
-    rows = Distinct(config).rows(points, lambda left: run_points(config, left, farm, retry))
+    rows = Distinct(config).rows(points, lambda left: run_points(config, left, farm, call))
     require_some(config, rows)
     return rows
 
@@ -66,10 +69,14 @@ def _lacking(row: SweepRow, objectives: Sequence[str]) -> str:
     return f"has no {', '.join(names)}" if names else ""
 
 
-def run_points(
-    config: SweepConfig, points: Sequence[tuple[int, JsonObject]], farm: Farm, retry: bool = False
-) -> list[SweepRow]:
-    """Rows of some points, by their numbers; those that halving stops keep the figures of the share they came to."""
+def run_points(config: SweepConfig, points: Sequence[tuple[int, JsonObject]], farm: Farm, call: Call) -> list[SweepRow]:
+    """Rows of some points, by their numbers; those that halving stops keep the figures of the share they came to.
+
+    Raises
+    ------
+    RunError
+        A point, at the share that is next, is trained but stale, and the call is not to train it anew.
+    """
     rows: dict[int, SweepRow] = {}
     shares = (*config.halving.shares, 1.0) if config.halving is not None else (1.0,)
     alive = list(points)
@@ -78,7 +85,7 @@ def run_points(
             break
         if config.halving is not None:
             print_progress(f"sweep: {len(alive)} points at {share:.3g} of their steps")
-        found = _round(config, alive, share, _Where(farm, retry))
+        found = _round(config, alive, share, _Where(farm, call))
         rows |= {row.number: row for row in found}
         if share < 1 and config.halving is not None:
             kept = best_first(found, config.objectives)
@@ -104,7 +111,7 @@ def _round(config: SweepConfig, alive: Sequence[tuple[int, JsonObject]], share: 
         except TritagError as error:
             points.pop(number, None)
             errors[number] = str(error)
-    failed = train_points(list(dict.fromkeys(points.values())), where.farm, "sweep", where.retry)
+    failed = train_points(list(dict.fromkeys(points.values())), where.farm, "sweep", where.call)
     errors |= {number: failed[point] for number, point in points.items() if point in failed}
     folders = {number: run_folder(point.tagger, point.recipe()) for number, point in points.items()}
     designs: dict[int, DesignAsked] = {}
@@ -119,8 +126,10 @@ def _round(config: SweepConfig, alive: Sequence[tuple[int, JsonObject]], share: 
             jobs[number] = design_job(folders[number], design)
         except TritagError as error:
             errors[number] = str(error)
-    failed_jobs = do_jobs(jobs.values(), where.farm, "sweep", "designs", where.retry)
+    failed_jobs = do_jobs(jobs.values(), where.farm, "sweep", "designs", where.call.retry)
     errors |= {number: failed_jobs[job.name] for number, job in jobs.items() if job.name in failed_jobs}
+    kept = {number for number, point in points.items() if point in failed}
+    kept |= {number for number, job in jobs.items() if job.name in failed_jobs}
     rows = []
     for number, values in alive:
         run = folders[number].name if number in folders else None
@@ -129,7 +138,7 @@ def _round(config: SweepConfig, alive: Sequence[tuple[int, JsonObject]], share: 
         except TritagError as error:
             errors[number] = str(error)
         if number in errors:
-            rows.append(SweepRow(number, values, share, "failed", run, error=errors[number]))
+            rows.append(SweepRow(number, values, share, "failed", run, error=errors[number], kept=number in kept))
         else:
             rows.append(SweepRow(number, values, share, "done", run, figures))
     return rows

@@ -7,11 +7,13 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from tritag.errors import RunError
 from tritag.files import JsonObject, atomic_path, write_json, write_text
 from tritag.pipeline.sweep.config import SweepConfig
 from tritag.pipeline.sweep.place import TABLE
 from tritag.pipeline.sweep.rows import SweepRow, on_front
 from tritag.report.page.sweep import sweep_page
+from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
 
 # All that a sweep's folder holds.
@@ -35,6 +37,15 @@ def table_of(config: SweepConfig, rows: Sequence[SweepRow]) -> list[JsonObject]:
         }
         for row in rows
     ]
+
+
+def has_done(folder: Path) -> bool:
+    """Whether there is a table with a point that is done."""
+    try:
+        content = read_json_if_there(folder / TABLE) or {}
+    except RunError:  # damaged: it is no loss
+        return False
+    return any(line["status"] == "done" for line in content.get("points", ()))
 
 
 def write_sweep(folder: Path, name: str, config: SweepConfig, lines: list[JsonObject]) -> None:

@@ -44,6 +44,8 @@ class SweepRow:
         exact form.
     error : str
         Why a point failed, which objectives one lacks that halving stopped for that, or which point one is again.
+    kept : bool
+        Whether its error is kept, so that it is tried again only where the call says so (``retry``).
     """
 
     number: int
@@ -53,6 +55,7 @@ class SweepRow:
     run: str | None = None
     figures: JsonObject = field(default_factory=dict)
     error: str = ""
+    kept: bool = False
 
     def objectives(self, names: Sequence[str]) -> tuple[float, ...] | None:
         """Values of objectives, each so that less is better; None where one is not known."""

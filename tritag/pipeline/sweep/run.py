@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tritag.errors import CheckFailed, ConfigError
 from tritag.farm import Farm, kept
 from tritag.files import JsonObject
+from tritag.pipeline.points.call import Call
 from tritag.pipeline.sweep.config import grid, load_sweep
 from tritag.pipeline.sweep.engine import run_grid, run_points
-from tritag.pipeline.sweep.files import table_of, write_sweep
+from tritag.pipeline.sweep.files import has_done, table_of, write_sweep
 from tritag.pipeline.sweep.place import folder_of
+from tritag.pipeline.sweep.rows import SweepRow
 from tritag.pipeline.sweep.search import run_search
 from tritag.report.sweep import sweep_markdown
 from tritag.terminal import print_progress
@@ -29,11 +32,17 @@ class SweepResult:
         Names of the columns that the front is made of.
     points : tuple of dict
         Lines of the table.
+    written : bool
+        Whether the files in ``folder`` hold these points: those with points that are done stay where none of these is.
+    again : str
+        Which call tries failed points again; empty where it would try none.
     """
 
     folder: Path
     objectives: tuple[str, ...]
     points: tuple[JsonObject, ...]
+    written: bool = True
+    again: str = ""
 
     @property
     def front(self) -> tuple[JsonObject, ...]:
@@ -59,11 +68,11 @@ class SweepResult:
         """
         failed = [line for line in self.points if line["status"] == "failed"]
         if failed:
+            table = self.folder / "table.csv"
+            where = f"see the column error of {table}" if self.written else f"and {table} stays that of an earlier call"
             first = f"point {failed[0]['point']}: {failed[0]['error']}"
-            raise CheckFailed(
-                f"{len(failed)} of {len(self.points)} points failed, see the column error of "
-                f"{self.folder / 'table.csv'}; {first}; --retry tries them again"
-            )
+            again = f"; {self.again}" if self.again else ""
+            raise CheckFailed(f"{len(failed)} of {len(self.points)} points failed, {where}; {first}{again}")
         if not self.front:
             first_done = next(line for line in self.points if line["status"] == "done")
             lacking = ", ".join(name for name in self.objectives if first_done.get(name) is None)
@@ -73,8 +82,10 @@ class SweepResult:
             )
 
 
-def sweep_run(name: str, farm: Farm | None = None, retry: bool = False) -> SweepResult:
+def sweep_run(name: str, farm: Farm | None = None, retry: bool = False, fresh: bool = False) -> SweepResult:
     """Do the points of a sweep and write its table and page; those that are done are found.
+
+    A table with points that are done is not replaced by one in which none is.
 
     Parameters
     ----------
@@ -84,31 +95,50 @@ def sweep_run(name: str, farm: Farm | None = None, retry: bool = False) -> Sweep
         Where it is done; by default in a process for each core.
     retry : bool
         Try points again that failed in an earlier call.
+    fresh : bool
+        Train anew what is trained, but of sources or jets that have changed since, or damaged.
 
     Raises
     ------
     ConfigError
         The sweep is not valid.
+    RunError
+        Something must be trained anew, and ``fresh`` was not asked for.
     """
-    config = load_sweep(name)
+    config, call = load_sweep(name), Call("sweep", name, retry, fresh)
     with kept(farm or Farm()) as workers:
-        rows = (run_search if config.search == "optuna" else run_grid)(config, workers, retry)
+        rows = (run_search if config.search == "optuna" else run_grid)(config, workers, call)
     lines = table_of(config, rows)
     folder = folder_of(name, config)
-    write_sweep(folder, name, config, lines)
-    print_progress(f"wrote {folder / 'table.csv'} and {folder / 'report.html'}")
-    return SweepResult(folder, config.objectives, tuple(lines))
+    if write := any(row.status == "done" for row in rows) or not has_done(folder):
+        write_sweep(folder, name, config, lines)
+        print_progress(f"wrote {folder / 'table.csv'} and {folder / 'report.html'}")
+    return SweepResult(folder, config.objectives, tuple(lines), write, _again(rows, call))
 
 
-def one_point(name: str, number: int) -> JsonObject:
+def _again(rows: Sequence[SweepRow], call: Call) -> str:
+    """Which call tries failed points again, and how many of them; empty where it would try none."""
+    failed = [row for row in rows if row.status == "failed"]
+    kept = sum(row.kept for row in failed)
+    return f"{call.advice('retry')} tries {'them' if kept == len(failed) else f'{kept} of them'} again" if kept else ""
+
+
+def one_point(name: str, number: int, fresh: bool = False) -> JsonObject:
     """Do a single point of a grid in this process; for a batch system that starts one job for each.
 
     A point that failed before is tried again: who starts its job again wants that.
+
+    Parameters
+    ----------
+    fresh : bool
+        As of :func:`sweep_run`.
 
     Raises
     ------
     ConfigError
         There is no such point, or points depend on each other.
+    RunError
+        As :func:`sweep_run`.
     CheckFailed
         It failed.
     """
@@ -117,7 +147,7 @@ def one_point(name: str, number: int) -> JsonObject:
     values = grid(config)
     if not 0 <= number < len(values):
         raise ConfigError(f"--point must be 0..{len(values) - 1} of {name}, got {number}")
-    (row,) = run_points(config, [(number, values[number])], Farm(processes=1), retry=True)
+    (row,) = run_points(config, [(number, values[number])], Farm(processes=1), Call("sweep", name, True, fresh))
     if row.status == "failed":
         raise CheckFailed(f"point {number} of {name} failed: {row.error}")
     return {"point": number, "run": row.run, **row.figures}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from tritag.errors import ToolError
 from tritag.farm import Farm
 from tritag.files import JsonObject, JsonValue
+from tritag.pipeline.points.call import Call
 from tritag.pipeline.sweep.axes import range_of
 from tritag.pipeline.sweep.config import SweepConfig
 from tritag.pipeline.sweep.distinct import Distinct
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _BEST_REJECTION = 1e6
 
 
-def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[SweepRow]:
+def run_search(config: SweepConfig, farm: Farm, call: Call) -> list[SweepRow]:
     """Rows of the points that a search proposes, of which it may propose one again.
 
     The search keeps nothing: called again it proposes the same points, since its random numbers are seeded and it hears
@@ -34,6 +35,8 @@ def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[Swe
         Optuna is not installed.
     ConfigError
         As :func:`require_some`.
+    RunError
+        As :func:`tritag.pipeline.sweep.engine.run_points`.
     """
     try:
         import optuna
@@ -50,7 +53,7 @@ def run_search(config: SweepConfig, farm: Farm, retry: bool = False) -> list[Swe
     while len(rows) < config.trials:
         trials = [study.ask() for _ in range(min(config.batch, config.trials - len(rows)))]
         points = [(len(rows) + i, _proposed(config, trial)) for i, trial in enumerate(trials)]
-        found = distinct.rows(points, lambda left: run_points(config, left, farm, retry))
+        found = distinct.rows(points, lambda left: run_points(config, left, farm, call))
         for trial, row in zip(trials, map(distinct.counted, found), strict=True):
             if row.objectives(config.objectives) is None:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
