@@ -356,10 +356,12 @@ def test_what_halving_cannot_compare_says_what_it_lacks(
 
 
 def test_the_command_names_the_design_of_the_table() -> None:
-    point = {"run": "r", "interval": 9, "beats": 4, "dsp_bits": 64}
+    point = {"run": "r", "interval": 9, "beats": 4, "dsp_bits": 64, "bit_operations": 1e6}
     command = "'tritag rtl r --target t --interval 9 --beats 4 --dsp-bits 64'"
     assert BestPoint("s", point, "t").commands[1] == command
     assert BestPoint("s", point | {"most_beats": None}, "t").commands[1] == command
+    inexact = BestPoint("s", point | {"bit_operations": None}, "t")
+    assert (inexact.commands, "next: " in inexact.text, "no exact form" in inexact.text) == ((), False, True)
     fewer = point | {"most_beats": 5}  # the rows take 4 beats of the 5 that were asked for
     assert BestPoint("s", fewer, "t").commands[1] == command.replace("--beats 4", "--beats 5")
     for limit in (0.0, -1.0, math.nan):

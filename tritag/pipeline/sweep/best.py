@@ -17,6 +17,8 @@ from tritag.report.sweep import FIGURES, written
 from tritag.structured import read_json
 from tritag.terminal import print_progress
 
+_NO_FIRMWARE = "no firmware: this precision has no exact form; ask for a limit or objective that only exact ones have"
+
 
 @dataclass(frozen=True)
 class BestPoint:
@@ -45,11 +47,14 @@ class BestPoint:
         """Run, folder of the sweep, figures and the commands that take the run to firmware, a line each."""
         figures = [f"{head}: {written(self.point, name)}" for name, (head, _) in FIGURES.items() if name in self.point]
         sweep = f"sweep: {runs_root() / FOLDER / self.sweep}"
-        return "\n".join([str(self.point["run"]), sweep, *figures, *(f"next: {command}" for command in self.commands)])
+        following = [f"next: {command}" for command in self.commands] or [_NO_FIRMWARE]
+        return "\n".join([str(self.point["run"]), sweep, *figures, *following])
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """What takes the run to firmware."""
+        """What takes the run to firmware: nothing without an exact form, whose bit operations are not counted."""
+        if self.point.get("bit_operations") is None:
+            return ()
         run, given = str(self.point["run"]), []
         for option in ("interval", "beats", "dsp_bits"):
             value = self.point.get(f"most_{option}") or self.point.get(option)  # what the schedule was allowed
