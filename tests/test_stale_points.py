@@ -61,7 +61,7 @@ def test_a_study_names_what_is_stale_and_trains_that_anew(
     for again in ([], ["--retry"]):
         assert cli.run([*call, *again]) == 2
         message = " ".join(capsys.readouterr().err.split())
-        assert "2 trainings cannot stay as they are" in message
+        assert "and undamaged, but 2 cannot stay" in message
         for part in (first.name, second.name, f"source of {SOURCE} changed", "scores.npz must be a whole .npz file"):
             assert part in message
     assert weights(tmp_path) == before  # nothing was trained

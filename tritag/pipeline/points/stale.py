@@ -99,6 +99,6 @@ def require_fit(stale: Sequence[Stale], call: Call) -> None:
     """
     if stale and not call.fresh:
         raise RunError(
-            f"{len(stale)} trainings cannot stay as they are, {told(stale)}; put it back, or call "
-            f"{call.advice('fresh')}, which trains anew what is so, and nothing else"
+            f"trainings must be of these sources and jets, and undamaged, but {len(stale)} cannot stay, {told(stale)}; "
+            f"put it back, or call {call.advice('fresh')}, which trains anew what is so, and nothing else"
         )
