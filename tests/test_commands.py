@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tritag
+from tests.helpers.advised import advised
 from tests.helpers.jets import SAMPLE
 from tritag import cli, tools
 from tritag.data.simulation.sample import read_sample
@@ -23,6 +24,7 @@ from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import simulation, synthesis
 from tritag.files import write_json
 from tritag.pipeline import score_file
+from tritag.pipeline.defaults import DEFAULT_TARGET
 from tritag.pipeline.executors import verilog_of
 from tritag.pipeline.made_design import design_of
 from tritag.structured import read_json_if_there
@@ -291,7 +293,7 @@ def test_a_design_is_built_again_as_it_was_made(
         assert archive.extractfile("own_v1/verilog/own_v1.v").read() == written  # type: ignore[union-attr]
         assert b"xcvu13p" in archive.extractfile("own_v1/verilog/vivado_ooc.tcl").read()  # type: ignore[union-attr]
     opened = tritag.open_run(run)
-    assert verilog_of(opened, read_graph(run / "model.qonnx.onnx"), "none").interval_cycles == 9
+    assert verilog_of(opened, read_graph(run / "model.qonnx.onnx"), DEFAULT_TARGET).interval_cycles == 9
 
 
 def test_another_design_forgets_the_bit_check_of_the_old(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -570,3 +572,39 @@ def test_words(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     with tarfile.open(tmp_path / "streamed_v1.tar.gz") as archive:
         assert archive.extractfile("streamed_v1/verilog/streamed_v1_stream.v").read() == written  # type: ignore[union-attr]
     assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+
+
+def test_the_verilog_that_is_checked_is_that_of_the_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No design is built for the check alone: with another interface or target it is refused."""
+    own = _own_target(tmp_path, "xcvu13p-flga2577-2-e")
+    assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+    made = read_json_if_there(run / "rtl.json")
+    check = ["verify", str(run), "--executors", "onnxruntime,verilog"]
+    words = [*check, "--interface", "words"]
+    for interface, command, right in (
+        ("words", check, words),
+        ("stream", check, words),
+        (
+            "words",
+            ["score", str(run), "--jets", str(SAMPLE), "--executor", "verilog", "--out", f"{tmp_path}/s.h5"],
+            words,
+        ),
+        ("plain", words, check),
+    ):
+        write_json(run / "rtl.json", made | {"interface": interface})
+        capsys.readouterr()
+        assert cli.run(command) == 2
+        told = capsys.readouterr().err
+        assert f"must have the interface of the Verilog of {run.name}, {interface}, got " in " ".join(told.split())
+        assert advised(told)[0] == right
+    assert cli.run([*check, "--target", own]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"must have the target of the Verilog of {run.name}, {DEFAULT_TARGET}, got {own}; leave --target" in told
+    settings = {"part": "xcvu13p-flga2577-2-e", "clock_period_ns": 4, "interval_cycles": 9}
+    write_json(run / "rtl.json", made | {"target": own, "target_settings": settings, "interval": 9})
+    capsys.readouterr()
+    graph = read_graph(run / "model.qonnx.onnx")
+    assert verilog_of(tritag.open_run(run), graph, DEFAULT_TARGET).interval_cycles == 9
+    assert f"the simulated Verilog is that of rtl.json, for {own}" in " ".join(capsys.readouterr().err.split())

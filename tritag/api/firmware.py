@@ -141,7 +141,8 @@ def verify(
     layers : bool
         Search the first layer that differs.
     target : str
-        The target whose project is compiled.
+        The target whose project is compiled. The executor ``verilog`` takes the run's Verilog as it is, and refuses
+        another target than its own, or another interface; without Verilog it builds the design for this target.
     executors : sequence of str, optional
         What is compared, the reference first: of ``pytorch``, ``onnxruntime``, ``qonnx``, ``csim``, ``emulator``,
         ``cmssw``, the package's emulator for CMS' software, and ``verilog``, the simulated Verilog; by default all but

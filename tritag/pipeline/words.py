@@ -28,7 +28,7 @@ def word_executors(
     Raises
     ------
     ConfigError
-        Unknown executor or target.
+        Unknown executor or target, or the run's Verilog takes no words or has another target.
     ExportError
         What the run takes or gives has no words.
     ToolError
