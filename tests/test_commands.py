@@ -14,7 +14,7 @@ import pytest
 import tritag
 from tests.helpers.advised import advised
 from tests.helpers.jets import SAMPLE
-from tritag import cli, tools
+from tritag import advice, cli, tools
 from tritag.data.simulation.sample import read_sample
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.graph import read_graph
@@ -608,3 +608,34 @@ def test_the_verilog_that_is_checked_is_that_of_the_run(
     graph = read_graph(run / "model.qonnx.onnx")
     assert verilog_of(tritag.open_run(run), graph, DEFAULT_TARGET).interval_cycles == 9
     assert f"the simulated Verilog is that of rtl.json, for {own}" in " ".join(capsys.readouterr().err.split())
+
+
+def test_advice_makes_the_design_again_that_is_there(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ``rtl.json`` and ``csim.json`` say is asked for again; what is the default is not."""
+    own = _own_target(tmp_path, "xcvu13p-flga2577-2-e")
+    chosen = ["--target", own, "--interval", "12", "--beats", "3", "--dsp-bits", "60", "--interface", "words"]
+    assert cli.run(["rtl", str(run), "--jets", "0", *chosen, "--name", "own", "--version", "3"]) == 0
+    made, written = read_json_if_there(run / "rtl.json"), (run / "rtl" / "own_v3.v").read_bytes()
+    capsys.readouterr()
+    (run / "verify.json").unlink(missing_ok=True)
+    assert cli.run(["package", str(run), "--out", str(tmp_path)]) == 0
+    measures = advised(capsys.readouterr().err)[-1]
+    assert measures == ["rtl", str(run), *chosen, "--name", "own", "--version", "3"]
+    assert cli.run([*measures, "--jets", "0"]) == 0
+    assert (read_json_if_there(run / "rtl.json"), (run / "rtl" / "own_v3.v").read_bytes()) == (made, written)
+    assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+    opened = tritag.open_run(run).run
+    beats = read_json_if_there(run / "rtl.json")["most_beats"]
+    assert opened.command_for("rtl") == advice.command("rtl", run, "--beats", beats)
+    (run / "rtl.json").write_text("{")
+    assert opened.command_for("rtl") == advice.command("rtl", run)
+    (run / "rtl.json").unlink()
+    for made, words in (
+        ({"target": own, "name": "own", "version": 3}, ["--target", own, "--name", "own", "--version", "3"]),
+        ({"target": DEFAULT_TARGET, "name": Naming.of_run(run.name).name, "version": 1}, []),
+    ):
+        write_json(run / "csim.json", made)
+        assert opened.command_for("csim") == advice.command("csim", run, *words)
+    (run / "csim.json").unlink()

@@ -25,6 +25,7 @@ from tritag.errors import RunError, short, unknown_name
 from tritag.files import write_json, write_text
 from tritag.provenance import describe_software
 from tritag.run_config import RUN_FORMAT, asked_for, identity, plain_values, read_config
+from tritag.step_commands import step_command
 from tritag.steps import STEPS, step_of, steps_built_on
 from tritag.structured import dump_yaml, read_json
 from tritag.zoo import is_zoo, unpacked
@@ -204,12 +205,10 @@ class Run:
         return f"make it again with {self.command_for(step, again=True)}" if step else "remove it"
 
     def command_for(self, step: str, again: bool = False) -> str:
-        """The command that runs ``step`` on this run, in quotes; ``again``: even where its files are there."""
+        """The command that runs ``step`` on this run as it was run; ``again``: even where its files are there."""
         if step == "train":
             return advice.training(self.call(), again)
-        if "import" in self.config and step in ("import", "export"):
-            return advice.command("import", self.directory / "original.onnx", "--name", self.name)
-        return advice.command(step, *(["--run"] if step == "cost" else []), self.directory)
+        return step_command(step, self.directory, self.name, "import" in self.config)
 
     def discard_from(self, step: str) -> None:
         """Remove what ``step`` and the steps built on it wrote, so that nothing stays that belongs to other weights."""

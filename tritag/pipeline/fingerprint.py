@@ -284,7 +284,7 @@ def _tell_unknown(run: Run) -> None:
 
 def _advice(run: Run, step: str) -> str:
     again = f"train again with {advice.training(run.call(), again=True)}" if step == "train" else None
-    return f"put it back, or {again or f'run {advice.command(step, run.directory)} again'}"
+    return f"put it back, or {again or f'run {run.command_for(step)} again'}"
 
 
 def summary(found: Iterable[str]) -> str:

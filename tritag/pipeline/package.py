@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tritag import advice
 from tritag.errors import CheckFailed, ConfigError, DataError, RunError
 from tritag.export.executors import OnnxRuntimeExecutor
 from tritag.export.feature_vectors import load_vectors
@@ -116,12 +115,9 @@ def package_run(opened: OpenedRun, naming: Naming | None = None, out: Path | Non
     print_progress(f"{opened.name}: {len(files)} files in {archive}")
     for what, missing in {"Yosys' counts": synth is None, "a bit check": not verdicts}.items():
         if missing:
-            made_by = advice.command(_STEP[what], run.directory)
-            print_progress(f"the package has no figures of {what}; {made_by} makes them")
+            print_progress(f"the package has no figures of {what}; {run.command_for(_STEP[what])} makes them")
     if rtl["latency_cycles"] is None:
-        print_progress(
-            f"latency and interval are scheduled, not measured; {advice.command('rtl', run.directory)} measures them"
-        )
+        print_progress(f"latency and interval are scheduled, not measured; {run.command_for('rtl')} measures them")
     return PackageResult(opened, naming, archive, tuple(files))
 
 
@@ -153,7 +149,7 @@ def _require_held(opened: OpenedRun, rtl: RtlFile, csim: CsimFile | None, verdic
             if strength:
                 Strength.read(strength).require_enough()
         except (CheckFailed, DataError) as error:
-            again = advice.command(step, opened.directory)
+            again = opened.run.command_for(step)
             raise RunError(
                 f"a package needs checks that held, but by {step}.json {error}; {again} makes it again"
             ) from error
