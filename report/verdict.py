@@ -17,12 +17,9 @@ def verdict_rows(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         if metrics is not None:
             for what, figure in physics_rows(metrics):
                 yield "physics", f"{precision}: {what}", figure
-    for verdict in (summary["bit_accuracy"] or [])[1:]:
-        yield (
-            "bit accuracy",
-            f"pytorch = {verdict['executor']}",
-            f"{verdict['differ']:,} / {verdict['jets']:,} jets differ",
-        )
+    verdicts = summary["bit_accuracy"] or []
+    for verdict in verdicts[1:]:
+        yield "bit accuracy", f"{verdicts[0]['executor']} = {verdict['executor']}", _differ(verdict)
     if summary["cost"]:
         cost = summary["cost"]
         yield "cost", "weights and offsets", f"{cost['parameters']:,}"
@@ -49,6 +46,7 @@ def _csim_rows(csim: dict[str, Any], read_back: bool) -> Iterator[tuple[str, str
     """Rows ``(what, figure)`` of the HLS project; ``read_back`` says that a report of its synthesis was."""
     yield "target", csim["target"]
     yield "C-simulation compiled in", f"{csim['compile_s']:.0f} s"
+    yield "C-simulation = golden vectors", _differ(csim["golden"])
     if unrolled := csim.get("unrolled"):  # not in a file of an older tritag
         yield from _unrolled_rows(unrolled)
     vendor = csim["vendor"]
@@ -57,6 +55,10 @@ def _csim_rows(csim: dict[str, Any], read_back: bool) -> Iterator[tuple[str, str
         yield "LUT, FF, DSP (Vitis HLS)", f"{vendor['lut']:,}, {vendor['ff']:,}, {vendor['dsp']:,}"
     elif not read_back:
         yield "vendor synthesis", "not run: vitis-run is not on PATH"
+
+
+def _differ(verdict: dict[str, Any]) -> str:
+    return f"{verdict['differ']:,} / {verdict['jets']:,} jets differ"
 
 
 def _unrolled_rows(unrolled: dict[str, Any]) -> Iterator[tuple[str, str]]:

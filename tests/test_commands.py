@@ -14,6 +14,7 @@ import pytest
 import tritag
 from tests.helpers.advised import advised
 from tests.helpers.jets import SAMPLE
+from tests.helpers.vendor import CSYNTH
 from tritag import advice, cli, tools
 from tritag.data.simulation.sample import read_sample
 from tritag.export.executors import OnnxRuntimeExecutor
@@ -533,8 +534,35 @@ def test_reports_of_the_vendor_s_tools(run: Path, tmp_path: Path, capsys: pytest
         assert cli.run(["rtl", str(run), "--vendor-report", str(report)]) == 2
         assert message in " ".join(capsys.readouterr().err.split())
     assert cli.run(["rtl", str(run), "--vendor-report", str(report), "--name", "other"]) == 0
+    capsys.readouterr()
     assert cli.run(["rtl", str(run), "--jets", "0"]) == 0
+    assert "vendor reports of the earlier Verilog are dropped: utilization" in capsys.readouterr().err
     assert not (run / "vendor.json").exists()
+
+
+def test_reports_of_the_hls_project_are_of_its_own_part_and_stay_beside_new_verilog(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = tmp_path / "runs" / run.name
+    shutil.copytree(run, copied)
+    assert cli.run(["rtl", str(copied), "--jets", "0"]) == 0
+    golden = {"executor": "hls4ml-csim", "jets": 200, "differ": 0}
+    project = {"part": "xcku115-flvb2104-2-e", "name": "mytag", "version": 2, "golden": golden}
+    write_json(copied / "csim.json", project)
+    report = tmp_path / "csynth.xml"
+    command = ["rtl", str(copied), "--vendor-report", str(report)]
+    for part, name, message in (
+        (project["part"], "mytag_v2", ""),
+        ("xcvu13p-flga2577-2-e", Naming.of_run(run.name).full, ""),  # that of a package
+        ("xcvu13p-flga2577-2-e", "mytag_v2", "but the run's HLS project is for xcku115-flvb2104-2-e; give"),
+        (project["part"], Naming.of_run(run.name).full, "but the run's Verilog (vu13p-360mhz) is for xcvu13p-flga2577"),
+    ):
+        report.write_text(CSYNTH.replace("xcvu13p-flga2577-2-e", str(part)).replace("tag_v1", name))
+        capsys.readouterr()
+        assert cli.run(command) == (2 if message else 0)
+        assert message in " ".join(capsys.readouterr().err.split())
+    assert cli.run(["rtl", str(copied), "--jets", "0"]) == 0
+    assert [kept["kind"] for kept in read_json_if_there(copied / "vendor.json")] == ["csynth"]
 
 
 def test_words(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

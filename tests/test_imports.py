@@ -59,7 +59,8 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     "tritag/pipeline": (
         *("defaults", "names", "run_files", "sources", "plugins", "jets_fingerprint", "fingerprint", "opened"),
         *("start", "recipes", "golden", "jets", "interfaces"),
-        *("vectors", "strength", "train", "export", "exported", "import_file", "check_onnx", "cost", "csim"),
+        *("vectors", "strength", "train", "export", "exported", "import_file", "check_onnx", "cost"),
+        *("old_reports", "csim"),
         *(
             "made_design",
             "rtl",

@@ -31,21 +31,30 @@ def _command(name: str, report: Report) -> str:
 
 
 def _exact(report: Report) -> str:
-    verdicts = report["bit_accuracy"]
-    if not verdicts or len(verdicts) < 2:
-        return _tile(_EXACT, "not checked", [f"{_command('verify', report)} compares the executors."])
-    names = ", ".join(escape(v["executor"]) for v in verdicts)
-    lines = [f"{number(report, '/bit_accuracy/0/jets')} jets through {names}"]
+    verdicts, golden = report["bit_accuracy"] or [], (report.get("csim") or {}).get("golden")
+    wrong = any(v["differ"] for v in [*verdicts, *_scenarios(report).values(), *([golden] if golden else [])])
+    lines = [f"{_command('verify', report)} compares the executors."]
+    if len(verdicts) > 1:
+        names = ", ".join(escape(v["executor"]) for v in verdicts)
+        lines = [f"{number(report, '/bit_accuracy/0/jets')} jets through {names}"]
     lines += [
         f"{escape(v['executor'])}: {number(report, f'/bit_accuracy/{i}/differ')} jets differ"
         for i, v in enumerate(verdicts)
         if v["differ"]
     ]
+    if golden and golden["differ"]:
+        lines.append(f"C-simulation, golden vectors: {_of(report, '/csim/golden')}")
     for name in _scenarios(report):
-        differ, jets = (number(report, f"/rtl/scenarios/{name}/{key}") for key in ("differ", "jets"))
-        lines.append(f"simulated Verilog, {escape(name.replace('_', ' '))}: {differ} of {jets} differ")
-    wrong = any(v["differ"] for v in [*verdicts, *_scenarios(report).values()])
+        lines.append(f"simulated Verilog, {escape(name.replace('_', ' '))}: {_of(report, f'/rtl/scenarios/{name}')}")
+    if len(verdicts) < 2 and not wrong:
+        return _tile(_EXACT, "not checked", lines)
     return _tile(_EXACT, "no" if wrong else "yes", lines, "bad" if wrong else "good")
+
+
+def _of(report: Report, where: str) -> str:
+    """How many jets of a comparison differ."""
+    differ, jets = (number(report, f"{where}/{key}") for key in ("differ", "jets"))
+    return f"{differ} of {jets} differ"
 
 
 def _scenarios(report: Report) -> dict[str, dict[str, int]]:

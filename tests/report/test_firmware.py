@@ -56,7 +56,8 @@ NOT_SIMULATED: dict[str, Any] = {
 
 
 def _summary(rtl: Any, synth: Any = None) -> dict[str, Any]:
-    csim = {"target": "vu13p-360mhz", "compile_s": 3.0, "vendor": None}
+    golden = {"executor": "hls4ml-csim", "jets": 462, "differ": 0}
+    csim = {"target": "vu13p-360mhz", "compile_s": 3.0, "vendor": None, "golden": golden}
     empty = dict.fromkeys(("bit_accuracy", "cost", "provenance"))
     return {"run": "tagger", "physics": {}, "csim": csim, "rtl": rtl, "synth": synth, **empty}
 
@@ -157,8 +158,8 @@ def test_counts(count, part, text):
 
 def test_the_verdict_ends_with_the_verilog():
     rows = list(verdict_rows(_summary(_rtl(), SYNTH)))
-    assert [row[0] for row in rows[:3]] == ["firmware"] * 3
-    assert {row[0] for row in rows[3:]} == {"Verilog"}
+    assert [row[0] for row in rows[:4]] == ["firmware"] * 4
+    assert {row[0] for row in rows[4:]} == {"Verilog"}
     assert list(verdict_rows(_summary(None)))[-1] == ("Verilog", "latency, resources", "not made (tritag rtl)")
 
 
@@ -190,6 +191,19 @@ def test_reports_of_the_vendor_that_were_read_back_are_shown():
     page = _without_numbers(_summary(_rtl(), SYNTH) | {"vendor": [*of_verilog, project]})
     assert "<p>172,800 LUT, vendor (Vivado utilization, used.rpt): 10.0% of xcvu13p</p>" in page
     assert "<td>vendor (Vivado timing)</td><td>slack -0.1 ns, period 2.75 ns, 350.9 MHz reached</td>" in page
+
+
+def test_a_wrong_c_simulation_is_on_top_and_the_reference_is_the_one_that_ran():
+    summary = _summary(_rtl(scenarios={}))
+    summary["bit_accuracy"] = [{"executor": name, "jets": 226, "differ": 0} for name in ("onnxruntime", "qonnx")]
+    assert ("bit accuracy", "onnxruntime = qonnx", "0 / 226 jets differ") in list(verdict_rows(summary))
+    assert 'class="tile good"' in _without_numbers(summary)
+    summary["csim"]["golden"]["differ"] = 400
+    assert ("firmware", "C-simulation = golden vectors", "400 / 462 jets differ") in list(verdict_rows(summary))
+    for verdicts in (summary["bit_accuracy"], None):
+        page = _without_numbers(summary | {"bit_accuracy": verdicts})
+        assert 'class="tile bad"' in page
+        assert "C-simulation, golden vectors: 400 of 462 differ" in page
 
 
 def test_figures_stand_on_one_line_of_a_terminal():

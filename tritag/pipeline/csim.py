@@ -20,9 +20,9 @@ from tritag.hls_projects.verify import Verdict, compare, require_equal
 from tritag.hls_projects.word_executors import WordCsim, WordReference
 from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.interfaces import model_of
+from tritag.pipeline.old_reports import reports_that_stay
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
-from tritag.structured import read_json_if_there
 from tritag.terminal import print_progress
 
 # Jets of the project's own test bench: each costs minutes of co-simulation.
@@ -39,6 +39,8 @@ class CsimResult:
         The run; the project is the folder ``hls`` in it.
     target : str
         Name of the target.
+    part : str
+        Its FPGA.
     naming : Naming
         Name and version that the project carries.
     golden : Verdict
@@ -55,6 +57,7 @@ class CsimResult:
 
     run: OpenedRun
     target: str
+    part: str
     naming: Naming
     golden: Verdict
     strength: Strength
@@ -66,6 +69,7 @@ class CsimResult:
         """Content of ``csim.json``."""
         return {
             "target": self.target,
+            "part": self.part,
             "name": self.naming.name,
             "version": self.naming.version,
             "golden": self.golden.as_dict(),
@@ -113,7 +117,9 @@ def csim_run(
     target = load_target(target_name)
     naming = naming or Naming.of_run(opened.name)
     run.discard_from("csim")
-    _forget_synthesis(opened)
+    stay = reports_that_stay(opened, "HLS project")
+    if run.path("vendor.json").is_file():
+        write_json(run.path("vendor.json"), stay)
     project = compile_project(graph, target, log=run.log_file("csim"), naming=naming)
     verdict = compare(CsimExecutor.name, expected, CsimExecutor(graph, project).run(*inputs))
     if interface == "words" and not verdict.differ:
@@ -140,20 +146,12 @@ def csim_run(
         print_progress("vitis-run is not on PATH: no vendor synthesis, no vendor latency or resources")
     else:
         vendor = synthesise(run.path("hls"), run.log_file("csim"))
-    result = CsimResult(opened, target_name, naming, verdict, strength, project.compile_s, unrolled, vendor)
+    result = CsimResult(
+        opened, target_name, target.part, naming, verdict, strength, project.compile_s, unrolled, vendor
+    )
     record_step(run, "csim")
     run.record_provenance("csim")
     write_json(run.path("csim.json"), result.as_dict())  # last: it says that the step was done
     require_equal([compare("pytorch", expected, expected), verdict])
     strength.require_enough()
     return result
-
-
-def _forget_synthesis(opened: OpenedRun) -> None:
-    """Drop the vendor's report of an earlier project, which was read back; those of the Verilog stay."""
-    path = opened.run.path("vendor.json")
-    reports: list[JsonObject] = read_json_if_there(path) or []
-    kept = [report for report in reports if report["kind"] != "csynth"]
-    if len(kept) < len(reports):
-        print_progress(f"{opened.name}: the report of Vitis HLS that was read back is of an earlier project: dropped")
-        write_json(path, kept)

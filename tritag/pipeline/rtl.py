@@ -25,6 +25,7 @@ from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.interfaces import model_of
 from tritag.pipeline.made_design import DesignSettings, beats_note, design_of
+from tritag.pipeline.old_reports import reports_that_stay
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.run_files import VerdictFile, executor_option
 from tritag.pipeline.strength import Strength, strength_of
@@ -204,8 +205,11 @@ def _forget_verdict(opened: OpenedRun) -> None:
 
 
 def _write_verilog(opened: OpenedRun, design: Design, texts: dict[str, str]) -> None:
-    """Write the design and its memories; what an earlier one left goes."""
+    """Write the design and its memories; what an earlier one left goes, but for a report of the HLS project."""
+    stay = reports_that_stay(opened, "Verilog")
     opened.run.discard_from("rtl")
+    if stay:
+        write_json(opened.run.path("vendor.json"), stay)
     _forget_verdict(opened)
     folder = opened.run.path("rtl")
     shutil.rmtree(folder, ignore_errors=True)

@@ -73,12 +73,14 @@ class RtlFile(DesignFile):
 class CsimFile(TypedDict):
     """The part of ``csim.json`` that others read: seconds of the compilation, name and version of the project.
 
-    ``golden`` is the verdict on the golden vectors, ``strength`` how various those are.
+    ``part`` is the FPGA that the project is for; an earlier version did not write it. ``golden`` is the verdict on the
+    golden vectors, ``strength`` how various those are.
     """
 
     compile_s: float
     golden: VerdictFile
     strength: NotRequired[dict[str, int]]
+    part: NotRequired[str]
     name: NotRequired[str]
     version: NotRequired[int]
 
