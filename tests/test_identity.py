@@ -16,7 +16,8 @@ from tritag.files import write_json
 from tritag.pipeline.evaluate import evaluate_run
 from tritag.pipeline.fingerprint import FILE, check_shown, record_step
 from tritag.pipeline.opened import OpenedRun, open_run
-from tritag.pipeline.sources import source_digest
+from tritag.pipeline.sources import changed_sources, digest_sources, source_digest
+from tritag.run import Run
 from tritag.structured import read_json_if_there
 
 SMALL = ["--set", "training.batch_size=64", "--set", "training.validate_every=4", "--iterations", "4", "-K", "3"]
@@ -184,26 +185,71 @@ def test_fresh_forgets_the_checkpoint_at_once(trained: Path, monkeypatch: pytest
     assert not any(path.exists() for path in checkpoints)
 
 
+@pytest.mark.parametrize(
+    ("step", "source", "done"),
+    [
+        ("csim", "hls_projects/csim.py", "compiled"),
+        ("csim", "hls_projects/nnet_utils/tritag_integer.h", "compiled"),
+        ("verify", "hls_projects/emulator/arithmetic.h", "verified"),
+        ("verify", "hls_projects/emulator/library.py", "verified"),
+    ],
+)
 def test_verdicts_of_other_sources_are_shown_by_nobody(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    step: str, source: str, done: str, checked: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Page, table and package refuse a C-simulation that other sources have compiled."""
-    shutil.copytree("runs", tmp_path / "runs")
-    run = open_run(next((tmp_path / "runs").glob("transformer-2k-k3-int8-*"))).run
-    assert cli.run(["rtl", str(run.directory), "--jets", "0"]) == 0
-    write_json(run.path("csim.json"), {"golden": {"executor": "hls4ml-csim", "jets": 200, "differ": 0}})
-    record_step(run, "csim")
+    """Page, table and package refuse a C-simulation and a bit check of other sources, headers among them."""
+    run = Run.open(checked)
     check_shown(run)
+    whole = run.path(FILE).read_text()
     recorded = read_json_if_there(run.path(FILE))
-    source = next(iter(recorded["csim"]["sources"]))
-    recorded["csim"]["sources"][source] = {"text": "0" * 16, "code": "0" * 16}
+    assert source in recorded[step]["sources"]
+    recorded[step]["sources"][source] = {"text": "0" * 16, "code": "0" * 16}
     write_json(run.path(FILE), recorded)
-    for command in (["report"], ["compare"], ["package", "--out", str(tmp_path / "refused.tar.gz")]):
+    refused = checked.parents[1] / "refused.tar.gz"
+    for command in (["report"], ["compare"], ["package", "--out", str(refused)]):
         capsys.readouterr()
-        assert cli.run([command[0], str(run.directory), *command[1:]]) == 2, command
+        assert cli.run([command[0], str(checked), *command[1:]]) == 2, command
         error = " ".join(capsys.readouterr().err.split())
-        assert f"{source} changed since {run.directory.name} was compiled; put it back, or run 'tritag csim" in error
-    assert not (tmp_path / "refused.tar.gz").exists()
+        assert f"{source} changed since {checked.name} was {done}; put it back, or run 'tritag {step}" in error
+    assert not refused.exists()
+    run.path(FILE).write_text(whole)
+
+
+def test_a_bit_check_that_an_older_tritag_made_is_said(checked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It cannot be compared, and is no reason to refuse."""
+    run = Run.open(checked)
+    whole = run.path(FILE).read_text()
+    recorded = read_json_if_there(run.path(FILE))
+    del recorded["verify"]
+    write_json(run.path(FILE), recorded)
+    check_shown(run)
+    assert f"{checked.name} has a bit check that is not in {FILE}" in " ".join(capsys.readouterr().err.split())
+    run.path(FILE).write_text(whole)
+
+
+@pytest.fixture(scope="module")
+def checked(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another such run, with Verilog, a bit check and what a C-simulation writes."""
+    runs = tmp_path_factory.mktemp("checked") / "runs"
+    shutil.copytree(trained / "runs", runs)
+    directory = next(runs.glob("transformer-2k-k3-int8-*"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(trained)
+        assert cli.run(["rtl", str(directory), "--jets", "0"]) == 0
+        run = Run.open(directory)
+        write_json(run.path("csim.json"), {"golden": {"executor": "hls4ml-csim", "jets": 200, "differ": 0}})
+        record_step(run, "csim")
+        assert cli.run(["verify", str(directory), "--executors", "pytorch,onnxruntime", "--n-max", "20"]) == 0
+    return directory
+
+
+def test_of_a_header_all_of_the_text_counts(tmp_path: Path) -> None:
+    header = tmp_path / "own.h"
+    header.write_text("// rounds half up\n")
+    digests = digest_sources([header], tmp_path)
+    assert changed_sources(digests, tmp_path) == []
+    header.write_text("// rounds half down\n")
+    assert changed_sources(digests, tmp_path) == ["source of ./own.h changed"]
 
 
 def test_another_run_answers_to_the_same_jets(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,8 @@ SUBROOMS: dict[str, tuple[str, ...]] = {
     ),
     "export/rtl": ("text", "circuits", "estimate", "design", "tools"),
     "tritag/pipeline": (
-        *("defaults", "names", "run_files", "sources", "plugins", "jets_fingerprint", "fingerprint", "opened"),
+        *("defaults", "names", "run_files", "sources", "step_sources", "plugins", "jets_fingerprint"),
+        *("fingerprint", "opened"),
         *("start", "recipes", "golden", "jets", "interfaces"),
         *("vectors", "strength", "train", "export", "exported", "import_file", "check_onnx", "cost"),
         *("old_reports", "csim"),

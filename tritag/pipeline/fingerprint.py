@@ -9,21 +9,20 @@ that finds another fingerprint than the recorded one stops and names what change
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from tritag import advice
 from tritag._version import __version__
-from tritag.configs import digest
 from tritag.errors import RunError
 from tritag.files import write_json
 from tritag.pipeline.jets_fingerprint import JetsPart, changed_jets, describe_jets
 from tritag.pipeline.plugins import changed_origins
 from tritag.pipeline.sources import SourceDigest, changed_sources, closure, digest_sources
+from tritag.pipeline.step_sources import digest_step
 from tritag.run import Run, runs_named
 from tritag.run_config import plain_values
-from tritag.steps import step_of, steps_before
+from tritag.steps import STEPS, step_of, steps_before
 from tritag.structured import read_json, read_json_if_there
 from tritag.terminal import print_progress
 from tritag.zoo import GOLDEN
@@ -36,16 +35,15 @@ FILE = "fingerprint.json"
 TRAINING_THREADS = 1
 _TAGGER = ("tritag.models.layers", "tritag.models.nets", "tritag.models.jets", "tritag.quant", "tritag.data.jets")
 _TRAINING = ("tritag.models.training", "tritag.models.figures", "tritag.models.jets", "tritag.quant.recipe")
-# By step: the modules that make its files, and the packages in which their imports are followed.
-_MADE_BY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "cost": (("tritag.export.cost", "tritag.export.qonnx_file", "tritag.export.graph"), ("tritag.export",)),
-    "export": (("tritag.export.qonnx_file", "tritag.export.graph"), ("tritag.export",)),
-    "csim": (("tritag.hls_projects.csim",), ("tritag.hls_projects",)),
-    "rtl": (("tritag.export.rtl.design.search",), ("tritag.export",)),
-}
 # What tables, pages and packages show: each must still be made of these sources.
-_SHOWN = ("metrics.json", "model.qonnx.onnx", "csim.json", "rtl.json")
-_DONE = {"train": "trained", "export": "exported", "csim": "compiled", "rtl": "written as Verilog"}
+_SHOWN = ("metrics.json", "model.qonnx.onnx", "csim.json", "verify.json", "rtl.json")
+_DONE = {
+    "train": "trained",
+    "export": "exported",
+    "csim": "compiled",
+    "verify": "verified",
+    "rtl": "written as Verilog",
+}
 
 
 class StepPrint(TypedDict):
@@ -91,14 +89,7 @@ def record_training(run: Run, recipe: Recipe, teacher: str | None = None) -> Non
 
 def record_step(run: Run, step: str) -> None:
     """Record which sources made the files of ``step``."""
-    modules, within = _MADE_BY[step]
-    _write(run, step, StepPrint(tritag=__version__, sources=digest_sources(closure(modules, within), run.directory)))
-
-
-@cache
-def sources_of(step: str) -> str:
-    """Digest of the sources that make the files of ``step``, for what is kept outside of a run."""
-    return digest(digest_sources(closure(*_MADE_BY[step]), Path()), 16)
+    _write(run, step, StepPrint(tritag=__version__, sources=digest_step(step, run.directory)))
 
 
 def _write(run: Run, step: str, made: StepPrint) -> None:
@@ -169,12 +160,14 @@ def check(run: Run, needs: Sequence[str], jets: bool = True) -> None:
         The message names what changed, and the command that makes it again.
     """
     for step in steps_before({step_of(filename) or "train" for filename in needs}):
-        if (found := changes(run, step, jets)) is None:
-            # golden integers hold a run from the zoo, whatever made it
-            if step == "train" and run.path("weights.safetensors").is_file() and not run.path(GOLDEN).is_file():
-                _tell_unknown(run)
-        elif found:
+        found = changes(run, step, jets)
+        # a step's fingerprint stays where its files are removed
+        is_there = run.path(STEPS[step].files[0]).is_file()
+        if found and (is_there or step == "train"):
             raise RunError(f"{summary(found)} since {run.directory.name} was {_DONE[step]}; {_advice(run, step)}")
+        # golden integers hold a run from the zoo, whatever made it
+        if found is None and is_there and step in _UNKNOWN and not (step == "train" and run.path(GOLDEN).is_file()):
+            _tell_unknown(run, step)
 
 
 def check_shown(run: Run) -> None:
@@ -269,22 +262,24 @@ def _float_weights(run: Run) -> str | None:
     return weights_hash(weights)
 
 
-_TOLD: set[Path] = set()
+# Steps of which is said that an older tritag recorded nothing, and what it said then.
+_UNKNOWN = {
+    "train": f"holds no {FILE}: an older tritag trained it, and whether sources or jets have changed since",
+    "verify": f"has a bit check that is not in {FILE}: an older tritag made it, and whether sources have changed since",
+}
+_TOLD: set[tuple[Path, str]] = set()
 
 
-def _tell_unknown(run: Run) -> None:
-    """Say once in a process that an older run cannot be compared."""
-    if run.directory not in _TOLD:
-        _TOLD.add(run.directory)
-        print_progress(
-            f"{run.directory.name} holds no {FILE}: an older tritag trained it, and whether sources or jets have "
-            "changed since cannot be told"
-        )
+def _tell_unknown(run: Run, step: str = "train") -> None:
+    """Say once in a process that what an older tritag made cannot be compared."""
+    if (run.directory, step) not in _TOLD:
+        _TOLD.add((run.directory, step))
+        print_progress(f"{run.directory.name} {_UNKNOWN[step]} cannot be told")
 
 
 def _advice(run: Run, step: str) -> str:
-    again = f"train again with {advice.training(run.call(), again=True)}" if step == "train" else None
-    return f"put it back, or {again or f'run {run.command_for(step)} again'}"
+    command = run.command_for(step, again=True)
+    return f"put it back, or {f'train again with {command}' if step == 'train' else f'run {command} again'}"
 
 
 def summary(found: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
-"""Python sources as part of a run's identity: what counts of a file, and which files a tagger is made of.
+"""Sources as part of a run's identity: what counts of a file, and which files a tagger is made of.
 
-Of a source file the code counts, as Python parses it: comments, docstrings, blank lines and layout do not. The digest
-is the same under every version of Python that reads the file.
+Of a Python file the code counts, as Python parses it: comments, docstrings, blank lines and layout do not. The digest
+is the same under every version of Python that reads the file. Of a file in another language all of the text counts.
 """
 
 from __future__ import annotations
@@ -79,7 +79,12 @@ def digest_sources(files: Iterable[Path], beside: Path) -> dict[str, SourceDiges
     beside : Path
         The folder that paths of files outside the package are given from, a run's directory.
     """
-    return {_name(file, beside): source_digest(file.read_text(encoding="utf-8")) for file in sorted(files)}
+    return {_name(file, beside): _file_digest(file, file.read_text(encoding="utf-8")) for file in sorted(files)}
+
+
+def _file_digest(file: Path, text: str) -> SourceDigest:
+    """Digests of a source; in another language than Python all of its text counts."""
+    return source_digest(text) if file.suffix == ".py" else {"text": text_digest(text), "code": text_digest(text)}
 
 
 def changed_sources(recorded: dict[str, SourceDigest], beside: Path) -> list[str]:
@@ -87,8 +92,9 @@ def changed_sources(recorded: dict[str, SourceDigest], beside: Path) -> list[str
     found = []
     for name, digests in recorded.items():
         try:
-            text = source_file(name, beside).read_text(encoding="utf-8")
-            if text_digest(text) == digests["text"] or source_digest(text)["code"] == digests["code"]:
+            file = source_file(name, beside)
+            text = file.read_text(encoding="utf-8")
+            if text_digest(text) == digests["text"] or _file_digest(file, text)["code"] == digests["code"]:
                 continue
             found.append(f"source of {name} changed")
         except (OSError, UnicodeDecodeError):

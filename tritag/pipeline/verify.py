@@ -19,6 +19,7 @@ from tritag.hls_projects.emulator.executor import EmulatorExecutor
 from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.verify import Verdict, require_equal
 from tritag.pipeline.executors import DEFAULT_EXECUTORS, run_executors
+from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.import_file import imported_again
 from tritag.pipeline.opened import OpenedRun, one_writer
 from tritag.pipeline.strength import Strength, strength_of
@@ -148,6 +149,9 @@ def verify_run(
     originals = _originals(opened, executors[0], inputs) if opened.imported else ()
     result = VerifyResult(opened, tuple(verdicts), strength, originals)
     if jets is None:
+        # no earlier verdict may stand beside the sources of this one
+        opened.run.path("verify.json").unlink(missing_ok=True)
+        record_step(opened.run, "verify")
         opened.run.record_provenance("verify")
         if opened.imported:
             write_json(opened.run.path("original.json"), [asdict(found) for found in originals])

@@ -16,11 +16,11 @@ from tritag.files import JsonObject, write_json
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.models.training.start import weights_hash
 from tritag.models.training.weights import WEIGHTS_FILE
-from tritag.pipeline import fingerprint
 from tritag.pipeline.export import exact
 from tritag.pipeline.made_design import design_of
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.points.jobs import FOLDER, Job
+from tritag.pipeline.step_sources import sources_of
 from tritag.run import Run
 from tritag.structured import read_json
 from tritag.tasks import Report
@@ -85,7 +85,7 @@ def _read(run: Path, target: Path) -> JsonObject | None:
 
 
 def _made_of(run: Path) -> JsonObject:
-    sources = [fingerprint.sources_of(step) for step in ("export", "rtl")]
+    sources = [sources_of(step) for step in ("export", "rtl")]
     return {"weights": weights_hash(run / WEIGHTS_FILE), "sources": sources}
 
 
