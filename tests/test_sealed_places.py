@@ -49,6 +49,7 @@ FILES = {
     "model.qonnx.onnx": "tests/test_seals.py::test_flipped_bits_of_an_exported_file",
     "vectors.npz": "tests/data/test_closed_files.py::test_damaged_files_of_every_format",
     "original.onnx": "tests/test_sealed_places.py::test_a_flipped_bit_of_an_original_is_seen",
+    "inputs.yaml": "tests/export/test_import_files.py::test_the_advice_to_import_again_keeps_the_grids",
     "hls": None,
     "rtl": None,
     "report.html": None,

@@ -208,7 +208,7 @@ class Run:
         """The command that runs ``step`` on this run as it was run; ``again``: even where its files are there."""
         if step == "train":
             return advice.training(self.call(), again)
-        return step_command(step, self.directory, self.name, "import" in self.config)
+        return step_command(step, self.directory, self.name, self.config.get("import"))
 
     def discard_from(self, step: str) -> None:
         """Remove what ``step`` and the steps built on it wrote, so that nothing stays that belongs to other weights."""

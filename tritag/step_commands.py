@@ -7,11 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from tritag import advice
-from tritag.errors import RunError
-from tritag.structured import read_json_if_there
+from tritag.errors import ConfigError, RunError
+from tritag.structured import read_json_if_there, read_yaml
+
+# The grids of an imported program's inputs, as ``tritag import --inputs`` takes them.
+INPUTS_FILE = "inputs.yaml"
 
 
-def step_command(step: str, directory: Path, name: str, imported: bool) -> str:
+def step_command(step: str, directory: Path, name: str, imported: Mapping[str, object] | None) -> str:
     """The command, in quotes, that runs a step other than the training on the run in ``directory``.
 
     What ``rtl.json`` and ``csim.json`` say of design and name is asked for again; an unreadable file says nothing.
@@ -22,14 +25,25 @@ def step_command(step: str, directory: Path, name: str, imported: bool) -> str:
         A name of :data:`tritag.steps.STEPS`.
     name : str
         Name of the run, which that of an imported one was given with.
-    imported : bool
-        Whether the run was made of a file, by ``tritag import``.
+    imported : mapping, optional
+        What a run that was made of a file keeps of its import; None of a trained run.
     """
-    if imported and step in ("import", "export"):
-        return advice.command("import", directory / "original.onnx", "--name", name)
+    if imported is not None and step in ("import", "export"):
+        return _import_command(directory, name, imported.get("inputs"))
     if step == "cost":
         return advice.command("cost", "--run", directory)
     return advice.command(step, directory, *made_options(directory, step))
+
+
+def _import_command(directory: Path, name: str, grids: object) -> str:
+    """The command that imports a run's original again; where the run lacks its inputs' grids, with words for them."""
+    words, inputs = ["import", directory / "original.onnx"], directory / INPUTS_FILE
+    if not grids:
+        return advice.command(*words, "--name", name)
+    with suppress(ConfigError):
+        if read_yaml(inputs) == grids:
+            return advice.command(*words, "--inputs", inputs, "--name", name)
+    return f"{advice.command(*words, '--name', name)} and the same --inputs as before"
 
 
 def made_options(directory: Path, step: str) -> list[str]:

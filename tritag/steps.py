@@ -19,7 +19,7 @@ STEPS: dict[str, Step] = {
     "evaluate": Step(("evaluation.json",), after=("train",)),
     "cost": Step(("cost.json",), after=("train",)),
     "equivariance": Step(("equivariance.json",), after=("train",)),
-    "import": Step(("original.onnx", "import.json")),
+    "import": Step(("original.onnx", "inputs.yaml", "import.json")),
     "export": Step(("model.qonnx.onnx", "graph.json", "vectors.npz"), after=("train", "import")),
     "csim": Step(("csim.json", "hls"), after=("export",)),
     "verify": Step(("verify.json", "original.json"), after=("csim",)),

@@ -14,6 +14,7 @@ import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from tests.export.test_import import check_exact
+from tests.helpers.advised import advised
 from tritag.api import score
 from tritag.cli import run as tritag
 from tritag.errors import ConfigError, DataError, ExportError
@@ -295,6 +296,38 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     (Path(made["run"]) / "model.qonnx.onnx").unlink()
     assert tritag(["csim", made["run"]]) == 2
     assert "make it with 'tritag import" in capsys.readouterr().err
+
+
+def test_the_advice_to_import_again_keeps_the_grids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It makes the same run; grids that are gone or were changed are asked for, and not advised."""
+    monkeypatch.setenv("TRITAG_RUNS", str(tmp_path / "my runs"))
+    path, grid = tmp_path / "net.onnx", tmp_path / "grid.yaml"
+    path.write_bytes(model([WEIGHTS, node("MatMul", ["x", "wq"], "y")]).SerializeToString())
+    grid.write_text("x: {bits: 8, signed: true, lsb: 2**-17, unit: [GeV], features: [a, b, c, d]}\n")
+    assert tritag(["import", str(path), "--inputs", str(grid), "--name", "withgrid"]) == 0
+    (run,) = (tmp_path / "my runs").iterdir()
+    kept, vectors = run / "inputs.yaml", (run / "vectors.npz").read_bytes()
+    (run / "vectors.npz").unlink()
+    capsys.readouterr()
+    assert tritag(["csim", str(run)]) == 2
+    (again,) = advised(capsys.readouterr().err)
+    assert again == ["import", f"{run}/original.onnx", "--inputs", str(kept), "--name", "withgrid"]
+    assert tritag(again) == 0
+    assert (run / "vectors.npz").read_bytes() == vectors
+    assert list(run.parent.iterdir()) == [run]
+    (run / "vectors.npz").unlink()
+    for damaged in (kept.read_text().replace("bits: 8", "bits: 9"), "x: {", None):
+        if damaged is None:
+            kept.unlink()
+        else:
+            kept.write_text(damaged)
+        capsys.readouterr()
+        assert tritag(["csim", str(run)]) == 2
+        told = capsys.readouterr().err
+        assert advised(told) == [["import", f"{run}/original.onnx", "--name", "withgrid"]]
+        assert "and the same --inputs as before" in " ".join(told.split())
 
 
 def test_what_stock_hls4ml_misreads() -> None:

@@ -17,10 +17,11 @@ from tritag.export.importing.importer import Imported, import_model
 from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.source import load_file
 from tritag.export.model_file import write_model
-from tritag.files import JsonObject, atomic_path, write_json
+from tritag.files import JsonObject, atomic_path, write_json, write_text
 from tritag.pipeline.opened import OpenedRun, writing
 from tritag.run import Run
-from tritag.structured import read_yaml
+from tritag.step_commands import INPUTS_FILE
+from tritag.structured import dump_yaml, read_yaml
 from tritag.terminal import print_progress
 
 # Random inputs whose integers every firmware must give, besides the extreme ones.
@@ -72,7 +73,8 @@ class ImportResult:
 def import_run(file: Path, inputs: Path | None = None, name: str | None = None) -> ImportResult:
     """Make a run of a QONNX file.
 
-    Writes ``original.onnx``, ``import.json``, ``model.qonnx.onnx``, ``graph.json`` and ``vectors.npz``.
+    Writes ``original.onnx``, ``import.json``, ``model.qonnx.onnx``, ``graph.json`` and ``vectors.npz``, and
+    ``inputs.yaml`` where grids were told.
 
     Parameters
     ----------
@@ -114,6 +116,8 @@ def _write_import(run: Run, imported: Imported, content: bytes) -> ImportResult:
     outputs = OnnxRuntimeExecutor(graph, imported.model).run(*vectors)
     with atomic_path(run.path("original.onnx")) as path:
         path.write_bytes(content)
+    if grids := run.config["import"]["inputs"]:
+        write_text(run.path(INPUTS_FILE), dump_yaml(grids))
     with atomic_path(run.path("vectors.npz")) as path:
         save_vectors(path, graph, vectors, outputs)
     write_json(run.path("graph.json"), graph.summary())
