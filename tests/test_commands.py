@@ -24,7 +24,7 @@ from tritag.export.naming import Naming
 from tritag.export.rtl.text.fpga import Figures
 from tritag.export.rtl.tools import simulation, synthesis
 from tritag.files import write_json
-from tritag.pipeline import score_file
+from tritag.pipeline import score_file, step_sources
 from tritag.pipeline.defaults import DEFAULT_TARGET
 from tritag.pipeline.executors import verilog_of
 from tritag.pipeline.made_design import design_of
@@ -416,6 +416,13 @@ def test_an_interrupted_scoring_goes_on(run: Path, tmp_path: Path, monkeypatch: 
     assert cli.run([*command, str(broken)]) == 130
     assert not broken.exists()
     _, second = sorted((tmp_path / ".scores.npz.parts").glob("*.part"))
+    shutil.copytree(second.parent, tmp_path / ".other.npz.parts")
+    with monkeypatch.context() as patch:  # parts of another emulator are begun anew
+        patch.setattr(step_sources, "digest_sources", lambda *_: {})
+        step_sources.sources_of.cache_clear()
+        assert tritag.score_file(run, SAMPLE, tmp_path / "other.npz", executor="onnxruntime").resumed == 0
+    step_sources.sources_of.cache_clear()
+    (tmp_path / "other.npz").unlink()
     flipped = bytearray(second.read_bytes())
     flipped[-1] ^= 1  # a score that is a little different: scored anew
     second.write_bytes(flipped)

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from tritag._version import __version__
 from tritag.data.jets.store import read_info, read_jets
 from tritag.data.readers.formats import is_own_file
 from tritag.errors import DataError
@@ -28,6 +29,7 @@ from tritag.pipeline.executors import run_executors
 from tritag.pipeline.jets import integer_codes, read_source
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.score_parts import KIND, ScoreParts
+from tritag.pipeline.step_sources import sources_of
 from tritag.pipeline.vectors import run_inputs
 from tritag.progress import Progress
 
@@ -142,7 +144,7 @@ def _refuse(out: Path) -> None:
 
 
 def _state(opened: OpenedRun, jets: Path, executor: str, split: str | None, n_max: int | None) -> JsonObject:
-    """What decides about the scores: an interrupted scoring of anything else is not continued."""
+    """What decides about the scores, executors' sources among it: a scoring of anything else is not continued."""
     if not opened.imported and is_own_file(jets):
         content = read_info(jets).digest
     else:
@@ -151,7 +153,9 @@ def _state(opened: OpenedRun, jets: Path, executor: str, split: str | None, n_ma
         with open(jets, "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     model = hashlib.sha256(opened.run.require("model.qonnx.onnx").read_bytes()).hexdigest()
-    return {"run": opened.name, "model": model, "jets": content, "executor": executor, "split": split, "n_max": n_max}
+    asked = {"run": opened.name, "jets": content, "executor": executor, "split": split, "n_max": n_max}
+    sources = "-".join(sources_of(step) for step in ("verify", "rtl"))
+    return {**asked, "model": model, "tritag": __version__, "sources": sources}
 
 
 def _length(jets: Path, split: str | None, n_max: int | None) -> int:

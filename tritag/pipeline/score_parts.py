@@ -42,7 +42,9 @@ class ScoreParts:
         noted = folder / "state.json"
         if not _is_noted(noted, state):
             if folder.exists():
-                print_progress("an interrupted scoring of other jets or another run lies here; it is begun anew")
+                print_progress(
+                    "an interrupted scoring of other jets, another run or other sources lies here; it is begun anew"
+                )
                 shutil.rmtree(folder)
             folder.mkdir(parents=True)
             write_json(noted, state)
