@@ -26,6 +26,9 @@ from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.original import compare_with_original
 from tritag.export.importing.source import load_file
 from tritag.export.importing.stock_hls4ml import findings
+from tritag.files import write_json
+from tritag.pipeline.fingerprint import FILE
+from tritag.structured import read_json_if_there
 
 DOMAIN = "qonnx.custom_op.general"
 CONSTANTS = {
@@ -290,6 +293,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         score(made["run"], np.zeros((2, 4), np.int64))
     given = score(made["run"], np.ones((2, 4), np.int64), executor="onnxruntime")
     assert given.integers.shape == (2, 3)
+    _is_compared_with_its_import(Path(made["run"]), capsys)
     capsys.readouterr()
     assert tritag(["evaluate", made["run"]]) == 2
     assert "was made by 'tritag import'" in capsys.readouterr().err
@@ -328,6 +332,25 @@ def test_the_advice_to_import_again_keeps_the_grids(
         told = capsys.readouterr().err
         assert advised(told) == [["import", f"{run}/original.onnx", "--name", "withgrid"]]
         assert "and the same --inputs as before" in " ".join(told.split())
+
+
+def _is_compared_with_its_import(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program of another importer is used by no command; of an import without a record it is said."""
+    whole = (run / FILE).read_text()
+    recorded = read_json_if_there(run / FILE)
+    recorded["import"]["sources"]["export/importing/importer.py"] = {"text": "0" * 16, "code": "0" * 16}
+    write_json(run / FILE, recorded)
+    capsys.readouterr()
+    for command in ("csim", "verify", "rtl", "compare"):
+        assert tritag([command, str(run)]) == 2
+        error = " ".join(capsys.readouterr().err.split())
+        assert f"source of export/importing/importer.py changed since {run.name} was imported; put it back" in error
+        assert "run 'tritag import" in error
+    del recorded["import"]
+    write_json(run / FILE, recorded)
+    assert tritag(["compare", str(run)]) == 0
+    assert "an older tritag imported it" in " ".join(capsys.readouterr().err.split())
+    (run / FILE).write_text(whole)
 
 
 def test_what_stock_hls4ml_misreads() -> None:

@@ -39,6 +39,7 @@ _TRAINING = ("tritag.models.training", "tritag.models.figures", "tritag.models.j
 _SHOWN = ("metrics.json", "model.qonnx.onnx", "csim.json", "verify.json", "rtl.json")
 _DONE = {
     "train": "trained",
+    "import": "imported",
     "export": "exported",
     "csim": "compiled",
     "verify": "verified",
@@ -93,8 +94,8 @@ def record_step(run: Run, step: str) -> None:
 
 
 def _write(run: Run, step: str, made: StepPrint) -> None:
-    # after a training nothing of other steps stands any more
-    kept = {} if step == "train" else _recorded(run)
+    # after a training or an import nothing of other steps stands any more
+    kept = {} if step in ("train", "import") else _recorded(run)
     write_json(run.path(FILE), {**kept, step: made})
 
 
@@ -265,6 +266,7 @@ def _float_weights(run: Run) -> str | None:
 # Steps of which is said that an older tritag recorded nothing, and what it said then.
 _UNKNOWN = {
     "train": f"holds no {FILE}: an older tritag trained it, and whether sources or jets have changed since",
+    "import": f"is not in its {FILE}: an older tritag imported it, and whether sources have changed since",
     "verify": f"has a bit check that is not in {FILE}: an older tritag made it, and whether sources have changed since",
 }
 _TOLD: set[tuple[Path, str]] = set()

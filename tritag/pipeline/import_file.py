@@ -18,6 +18,7 @@ from tritag.export.importing.input_grid import read_grids
 from tritag.export.importing.source import load_file
 from tritag.export.model_file import write_model
 from tritag.files import JsonObject, atomic_path, write_json, write_text
+from tritag.pipeline.fingerprint import record_step
 from tritag.pipeline.opened import OpenedRun, writing
 from tritag.run import Run
 from tritag.step_commands import INPUTS_FILE
@@ -125,6 +126,7 @@ def _write_import(run: Run, imported: Imported, content: bytes) -> ImportResult:
         OpenedRun(run), run.path("model.qonnx.onnx"), len(graph.layers), imported.forms, tuple(imported.notes)
     )
     write_json(run.path("import.json"), {**result.as_dict(), "output_of_the_original": imported.final})
+    record_step(run, "import")
     run.record_provenance("import")
     write_model(run.path("model.qonnx.onnx"), imported.model)  # last: it says that the step was done
     print_progress(f"{run.directory.name}: imported {len(graph.layers)} layers, graph lint passed")

@@ -12,6 +12,7 @@ from tritag.pipeline.sources import SourceDigest, closure, digest_sources
 _MADE_BY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cost": (("tritag.export.cost", "tritag.export.qonnx_file", "tritag.export.graph"), ("tritag.export",)),
     "export": (("tritag.export.qonnx_file", "tritag.export.graph"), ("tritag.export",)),
+    "import": (("tritag.export.importing.importer", "tritag.export.graph"), ("tritag.export",)),
     "csim": (("tritag.hls_projects.csim",), ("tritag.hls_projects",)),
     # a verdict on Verilog goes when the Verilog is written anew
     "verify": (
