@@ -34,11 +34,13 @@ def age(run: Path) -> None:
     write_json(run / FILE, recorded)
 
 
-def weights(folder: Path) -> dict[Path, int]:
-    return {path.parent: path.stat().st_ino for path in folder.glob("runs/*/weights.safetensors")}
+def weights(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Inode and time of each run's weights: the number of a removed file may be that of the next one."""
+    found = {path.parent: path.stat() for path in folder.glob("runs/*/weights.safetensors")}
+    return {run: (state.st_ino, state.st_mtime_ns) for run, state in found.items()}
 
 
-def trained_anew(before: dict[Path, int], folder: Path) -> set[Path]:
+def trained_anew(before: dict[Path, tuple[int, int]], folder: Path) -> set[Path]:
     return {run for run, number in weights(folder).items() if before.get(run) != number}
 
 
