@@ -67,6 +67,7 @@ def test_csim_verify_and_report_agree(run: Path, tmp_path: Path, capsys: pytest.
     assert cli.run(["csim", str(run)]) == 0
     result = read_json_if_there(run / "csim.json")
     assert read_json_if_there(run / "vendor.json") == read_back[1:]  # the other was of an earlier project
+    assert (result["interface"], result["part"]) == ("plain", "xcvu13p-flga2577-2-e")
     assert result["golden"]["differ"] == 0
     assert result["golden"]["jets"] > 100
     assert (run / "hls" / "firmware" / f"{Naming.of_run(run.name).full}.cpp").is_file()
@@ -307,6 +308,9 @@ def test_another_design_forgets_the_bit_check_of_the_old(run: Path, capsys: pyte
     shown = " ".join(capsys.readouterr().err.split())
     assert "the bit check of the earlier Verilog is dropped" in shown
     assert "--executors pytorch,csim,verilog'" in shown
+    write_json(run / "verify.json", verdicts)
+    assert cli.run(["rtl", str(run), "--jets", "0", "--interface", "words"]) == 0
+    assert "--executors onnxruntime,verilog --interface words' checks" in " ".join(capsys.readouterr().err.split())
     for pair in (verdicts[::-1], verdicts[1:]):
         write_json(run / "verify.json", pair)
         assert cli.run(["rtl", str(run), "--jets", "0"]) == 0

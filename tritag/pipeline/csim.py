@@ -53,6 +53,8 @@ class CsimResult:
         What the pragmas of the written project ask for, layer by layer: known without the tool, not synthesised.
     vendor : dict, optional
         Latency and II in cycles and resources by Vitis HLS, where it is installed.
+    interface : "plain" or "words"
+        Whether the project also has the function on words.
     """
 
     run: OpenedRun
@@ -64,6 +66,7 @@ class CsimResult:
     compile_s: float
     unrolled: ProjectReading
     vendor: JsonObject | None
+    interface: str = "plain"
 
     def as_dict(self) -> JsonObject:
         """Content of ``csim.json``."""
@@ -72,6 +75,7 @@ class CsimResult:
             "part": self.part,
             "name": self.naming.name,
             "version": self.naming.version,
+            "interface": self.interface,
             "golden": self.golden.as_dict(),
             "strength": self.strength.as_dict(),
             "compile_s": self.compile_s,
@@ -147,7 +151,7 @@ def csim_run(
     else:
         vendor = synthesise(run.path("hls"), run.log_file("csim"))
     result = CsimResult(
-        opened, target_name, target.part, naming, verdict, strength, project.compile_s, unrolled, vendor
+        opened, target_name, target.part, naming, verdict, strength, project.compile_s, unrolled, vendor, interface
     )
     record_step(run, "csim")
     run.record_provenance("csim")

@@ -147,7 +147,7 @@ def rtl_run(
     stream = stream_files(design) if interface == "stream" else {}
     texts = {f"{design.name}.v": listing(design, graph, facts), **stream}
     if not jets:
-        _write_verilog(opened, design, texts)
+        _write_verilog(opened, design, texts, interface)
         unmeasured = RtlResult(opened, settings, **not_simulated(design))
         record_step(run, "rtl")
         run.record_provenance("rtl")
@@ -158,7 +158,7 @@ def rtl_run(
         )
         return unmeasured
     inputs = run_inputs(opened, graph, jets, split="val")
-    _write_verilog(opened, design, texts)
+    _write_verilog(opened, design, texts, interface)
     print_progress(
         f"{opened.name}: Verilog of {len(design.kernels)} kernels; simulating {len(inputs[0]):,} jets "
         "(compiling the simulation takes minutes the first time)"
@@ -188,7 +188,7 @@ def facts_of_run(opened: OpenedRun, naming: Naming, part: str, clock_period_ns: 
     return Facts(opened.name, opened.run.digest, naming.name, naming.version, part, clock_period_ns)
 
 
-def _forget_verdict(opened: OpenedRun) -> None:
+def _forget_verdict(opened: OpenedRun, interface: str) -> None:
     """Drop what a bit check found of an earlier design; with it go verdicts that were compared with that design."""
     path = opened.run.path("verify.json")
     verdicts: list[VerdictFile] = read_json_if_there(path) or []
@@ -200,17 +200,20 @@ def _forget_verdict(opened: OpenedRun) -> None:
         path.unlink()
     else:
         write_json(path, kept)
-    again = advice.command("verify", opened.directory, "--executors", ",".join(map(executor_option, names)))
+    options = ["--executors", ",".join(map(executor_option, names))]
+    if interface != "plain":
+        options = ["--executors", "onnxruntime,verilog", "--interface", "words"]
+    again = advice.command("verify", opened.directory, *options)
     print_progress(f"{opened.name}: the bit check of the earlier Verilog is dropped; {again} checks this one")
 
 
-def _write_verilog(opened: OpenedRun, design: Design, texts: dict[str, str]) -> None:
+def _write_verilog(opened: OpenedRun, design: Design, texts: dict[str, str], interface: str) -> None:
     """Write the design and its memories; what an earlier one left goes, but for a report of the HLS project."""
     stay = reports_that_stay(opened, "Verilog")
     opened.run.discard_from("rtl")
     if stay:
         write_json(opened.run.path("vendor.json"), stay)
-    _forget_verdict(opened)
+    _forget_verdict(opened, interface)
     folder = opened.run.path("rtl")
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in {**design.files, **texts}.items():
