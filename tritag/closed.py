@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from tritag.errors import TritagError, one_line
 
@@ -32,6 +33,8 @@ _OF_THE_PATH = {
 # more than a jet file of any use unpacks to, beside what it takes on the disk
 LARGEST_RATIO = 200
 _SMALL_BYTES = 64 << 20
+
+_Content = TypeVar("_Content")
 
 
 @contextmanager
@@ -67,6 +70,17 @@ def closed(path: Path | str, kind: type[TritagError], must: str, advice: str) ->
             raise kind(f"{path} cannot be read: {_OF_THE_PATH[error.errno]}") from error
         reason = one_line(str(error)) or type(error).__name__
         raise kind(f"{path} must be {must}, but it is truncated or damaged ({reason}); {advice}") from error
+
+
+def read_or_advise(read: Callable[[str], _Content], advice: Callable[[], str]) -> _Content:
+    """What ``read`` gives, which takes advice for its message.
+
+    The advice is asked for after a failure alone, since finding it reads files; ``read`` is then called once more.
+    """
+    try:
+        return read("")
+    except TritagError:
+        return read(advice())
 
 
 def require_file(path: Path, kind: type[TritagError], advice: str, what: str = "file") -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tritag import advice
+from tritag.closed import read_or_advise
 from tritag.environment import runs_root
 from tritag.errors import RunError, short, unknown_name
 from tritag.files import write_json, write_text
@@ -181,7 +182,8 @@ class Run:
             The file is missing or empty (as in :meth:`require`), or damaged; the message holds the command that makes
             it.
         """
-        return read_json(self.require(filename), RunError, self.again(filename))
+        path = self.require(filename)
+        return read_or_advise(lambda again: read_json(path, RunError, again), lambda: self.again(filename))
 
     def read_npz(self, filename: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Arrays ``names`` of the ``.npz`` file ``filename``, which an earlier step must have made.
@@ -193,10 +195,11 @@ class Run:
         """
         from tritag.archive import read_npz
 
-        path, again = self.require(filename), self.again(filename)
-        arrays = read_npz(path, RunError, again, names)
+        path = self.require(filename)
+        arrays = read_or_advise(lambda again: read_npz(path, RunError, again, names), lambda: self.again(filename))
         if missing := [name for name in names if name not in arrays]:
-            raise RunError(f"{path} must hold {', '.join(names)}, but lacks {', '.join(missing)}; {again}")
+            found = f"{path} must hold {', '.join(names)}, but lacks {', '.join(missing)}"
+            raise RunError(f"{found}; {self.again(filename)}")
         return arrays
 
     def again(self, filename: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tritag import advice
 from tritag.errors import ConfigError, unknown_name
 from tritag.export.executors import Executor, OnnxRuntimeExecutor, QonnxExecutor, TorchExecutor
 from tritag.export.firmware_layers import FirmwareGraph
@@ -21,6 +20,7 @@ from tritag.hls_projects.package.cmssw_executor import CmsswExecutor
 from tritag.hls_projects.package.cmssw_library import compile_cmssw
 from tritag.hls_projects.target import DEFAULT_TARGET, load_target
 from tritag.pipeline.export import exact
+from tritag.pipeline.interfaces import verilog_check
 from tritag.pipeline.made_design import design_of, made_design, made_target
 from tritag.pipeline.opened import OpenedRun
 from tritag.pipeline.run_files import CsimFile, DesignFile
@@ -122,11 +122,10 @@ def _require_interface(opened: OpenedRun, made: DesignFile, words: bool) -> None
     interface = made.get("interface", "plain")
     if (interface != "plain") == words:
         return
-    options = ["--executors", "onnxruntime,verilog", *(["--interface", "words"] if interface != "plain" else [])]
     asked = "words" if words else "plain"
     raise ConfigError(
         f"the executor verilog must have the interface of the Verilog of {opened.name}, {interface}, got {asked}; "
-        f"{advice.command('verify', opened.directory, *options)} checks what is there, and 'tritag rtl' with "
+        f"{verilog_check(opened, interface)} checks what is there, and 'tritag rtl' with "
         f"--interface {asked} writes another in its place"
     )
 

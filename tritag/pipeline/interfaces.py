@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from onnx import ModelProto
 
+from tritag import advice
 from tritag.errors import ConfigError, unknown_name
 from tritag.export.model_file import read_model
 from tritag.export.words import with_word_scores
@@ -29,6 +30,12 @@ def model_of(opened: OpenedRun, interface: str = "plain") -> ModelProto:
     check_interface(interface, VERILOG_INTERFACES)
     model = read_model(opened.run.require("model.qonnx.onnx"))
     return with_word_scores(model) if interface != "plain" else model
+
+
+def verilog_check(opened: OpenedRun, interface: str) -> str:
+    """The command, in quotes, that checks a run's Verilog of an interface bit by bit."""
+    words = ["--interface", "words"] if interface != "plain" else []
+    return advice.command("verify", opened.directory, "--executors", "onnxruntime,verilog", *words)
 
 
 def check_interface(interface: str, known: Sequence[str] = INTERFACES) -> None:

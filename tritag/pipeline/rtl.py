@@ -23,7 +23,7 @@ from tritag.hls_projects.target import DEFAULT_TARGET
 from tritag.hls_projects.word_check import check_words
 from tritag.pipeline.defaults import RTL_JETS
 from tritag.pipeline.fingerprint import record_step
-from tritag.pipeline.interfaces import model_of
+from tritag.pipeline.interfaces import model_of, verilog_check
 from tritag.pipeline.made_design import DesignSettings, beats_note, design_of
 from tritag.pipeline.old_reports import reports_that_stay
 from tritag.pipeline.opened import OpenedRun, one_writer
@@ -200,10 +200,9 @@ def _forget_verdict(opened: OpenedRun, interface: str) -> None:
         path.unlink()
     else:
         write_json(path, kept)
-    options = ["--executors", ",".join(map(executor_option, names))]
+    again = advice.command("verify", opened.directory, "--executors", ",".join(map(executor_option, names)))
     if interface != "plain":
-        options = ["--executors", "onnxruntime,verilog", "--interface", "words"]
-    again = advice.command("verify", opened.directory, *options)
+        again = verilog_check(opened, interface)
     print_progress(f"{opened.name}: the bit check of the earlier Verilog is dropped; {again} checks this one")
 
 

@@ -73,8 +73,9 @@ def _require_own(path: Path, report: VendorReport, known: Sequence[_Made]) -> No
 
 def _known(opened: OpenedRun, naming: Naming | None) -> list[_Made]:
     """What the run has: its Verilog and package, for one part, and its C++ project, for one of its own."""
-    made: DesignFile = opened.run.read_json("rtl.json")
-    part = str(opened.run.read_json("rtl.json")["part"])
+    rtl = opened.run.read_json("rtl.json")
+    made: DesignFile = rtl
+    part = str(rtl["part"])
     verilog = f"Verilog ({made['target']})"
     if naming is not None:
         return [_Made(verilog, part, naming.full)]

@@ -17,7 +17,7 @@ from tritag.pipeline.points.point import Point, run_folder
 from tritag.pipeline.points.trainings import train_points
 from tritag.pipeline.sweep.config import SweepConfig, design_of_values, grid, point_of
 from tritag.pipeline.sweep.distinct import Distinct
-from tritag.pipeline.sweep.rows import SweepRow, best_first, figures_of
+from tritag.pipeline.sweep.rows import SweepRow, best_first, figures_of, lacking
 from tritag.terminal import print_progress
 
 
@@ -58,15 +58,9 @@ def require_some(config: SweepConfig, rows: Sequence[SweepRow]) -> None:
         first = next(row for row in rows if row.run)
         raise ConfigError(
             f"halving must have points with all of the objectives, but none of {len(rows)} has them; point "
-            f"{first.number} {_lacking(first, config.objectives)} (costs and designs belong to exact precisions): "
-            "change objectives or axes.precision"
+            f"{first.number} has no {lacking(first.figures, config.objectives)} (costs and designs belong to exact "
+            "precisions): change objectives or axes.precision"
         )
-
-
-def _lacking(row: SweepRow, objectives: Sequence[str]) -> str:
-    """What a row lacks of the objectives, in words; empty when nothing."""
-    names = [name for name in objectives if row.figures.get(name) is None]
-    return f"has no {', '.join(names)}" if names else ""
 
 
 def run_points(config: SweepConfig, points: Sequence[tuple[int, JsonObject]], farm: Farm, call: Call) -> list[SweepRow]:
@@ -93,8 +87,8 @@ def run_points(config: SweepConfig, points: Sequence[tuple[int, JsonObject]], fa
             on = {row.number for row in kept}
             for row in found:
                 if row.number not in on and row.status != "failed":
-                    lacking = _lacking(row, config.objectives)
-                    why = f"{lacking}: halving cannot compare it with others" if lacking else ""
+                    names = lacking(row.figures, config.objectives)
+                    why = f"has no {names}: halving cannot compare it with others" if names else ""
                     rows[row.number] = dataclasses.replace(row, status="stopped", error=why)
             alive = [(number, values) for number, values in alive if number in on]
     return [rows[number] for number, _ in points]

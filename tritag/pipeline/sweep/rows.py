@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,6 +107,11 @@ def figures_of(run: Path, design: DesignAsked | None) -> JsonObject:
 def _mean(name: str, values: Sequence[tuple[float, float]]) -> JsonObject:
     mean = mean_figure(values)
     return {name: mean["value"], f"{name}_error": mean["error"]}
+
+
+def lacking(figures: Mapping[str, object], objectives: Sequence[str]) -> str:
+    """Names of the objectives that figures of a point lack, with commas between them; empty where they have all."""
+    return ", ".join(name for name in objectives if figures.get(name) is None)
 
 
 def best_first(rows: Sequence[SweepRow], objectives: Sequence[str]) -> list[SweepRow]:

@@ -14,7 +14,7 @@ from tritag.pipeline.sweep.config import grid, load_sweep
 from tritag.pipeline.sweep.engine import run_grid, run_points
 from tritag.pipeline.sweep.files import has_done, table_of, write_sweep
 from tritag.pipeline.sweep.place import folder_of
-from tritag.pipeline.sweep.rows import SweepRow
+from tritag.pipeline.sweep.rows import SweepRow, lacking
 from tritag.pipeline.sweep.search import run_search
 from tritag.report.sweep import sweep_markdown
 from tritag.terminal import print_progress
@@ -75,10 +75,10 @@ class SweepResult:
             raise CheckFailed(f"{len(failed)} of {len(self.points)} points failed, {where}; {first}{again}")
         if not self.front:
             first_done = next(line for line in self.points if line["status"] == "done")
-            lacking = ", ".join(name for name in self.objectives if first_done.get(name) is None)
             raise CheckFailed(
                 f"the front must have points with all of the objectives, but none of {len(self.points)} has them; "
-                f"point {first_done['point']} has no {lacking}: change objectives or axes.precision"
+                f"point {first_done['point']} has no {lacking(first_done, self.objectives)}: change objectives or "
+                "axes.precision"
             )
 
 
